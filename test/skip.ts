@@ -1,0 +1,37 @@
+import { execFileSync } from 'node:child_process';
+import { describe } from 'vitest';
+
+/** What a suite may need of the computer that it runs on. */
+type Need = 'linux' | 'root' | { readonly program: string };
+
+/**
+ * The reason why a suite cannot run here, or null. Printed once beside the skipped suite, so that a run on a Mac or
+ * without root says what it did not prove.
+ */
+export function lacking(needs: readonly Need[]): string | null {
+  for (const need of needs) {
+    if (need === 'linux' && process.platform !== 'linux') return `needs Linux, this is ${process.platform}`;
+    if (need === 'root' && process.getuid?.() !== 0) return 'needs root';
+    if (typeof need === 'object' && !hasProgram(need.program)) return `needs the program ${need.program}`;
+  }
+  return null;
+}
+
+/** `describe` that runs where every need is met; elsewhere it is skipped and its title carries the reason. */
+export function describeWith(needs: readonly Need[], title: string, body: () => void): void {
+  const reason = lacking(needs);
+  if (reason === null) describe(title, body);
+  else {
+    console.warn(`skipped: ${title}: ${reason}`);
+    describe.skip(`${title} (${reason})`, body);
+  }
+}
+
+function hasProgram(name: string): boolean {
+  try {
+    execFileSync(process.platform === 'win32' ? 'where' : 'which', [name], { stdio: 'ignore' });
+    return true;
+  } catch {
+    return false;
+  }
+}

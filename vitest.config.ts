@@ -1,0 +1,24 @@
+import { defineConfig } from 'vitest/config';
+
+/**
+ * Four suites with different needs. `pure` runs anywhere and in parallel; `kernel` needs Linux and root; `chain` needs
+ * QEMU and shares one machine; `browser` needs Chromium. What a computer lacks is skipped with a printed reason (test/skip.ts).
+ */
+const kernel = ['engine/**/*.kernel.test.ts', 'test/engine/**/*.test.ts', 'test/clients/**/*.test.ts'];
+const chain = ['**/*.chain.test.ts'];
+const browser = ['**/*.browser.test.ts'];
+const never = ['**/node_modules/**', '**/dist/**'];
+
+export default defineConfig({
+  test: {
+    reporters: ['default'],
+    projects: [
+      { test: { name: 'pure', include: ['**/*.test.ts'], exclude: [...never, ...kernel, ...chain, ...browser] } },
+      { test: { name: 'kernel', include: kernel, exclude: never, testTimeout: 30_000, hookTimeout: 60_000 } },
+      { test: { name: 'browser', include: browser, exclude: never, testTimeout: 60_000, hookTimeout: 120_000 } },
+      {
+        test: { name: 'chain', include: chain, exclude: never, fileParallelism: false, testTimeout: 180_000, hookTimeout: 600_000 },
+      },
+    ],
+  },
+});
