@@ -1,0 +1,41 @@
+/** The engine about itself (source: Engine API 1.55, tag System). */
+
+export interface VersionAnswer {
+  readonly Platform: { readonly Name: string };
+  readonly Components: readonly {
+    readonly Name: string;
+    readonly Version: string;
+    readonly Details: Readonly<Record<string, string>>;
+  }[];
+  readonly Version: string;
+  readonly ApiVersion: string;
+  readonly MinAPIVersion: string;
+  readonly GitCommit: string;
+  readonly GoVersion: string;
+  readonly Os: string;
+  readonly Arch: string;
+  readonly KernelVersion: string;
+  readonly BuildTime: string;
+}
+
+/** The part of `GET /info` that Skiff's own programs read. */
+export interface InfoAnswer {
+  readonly ID: string;
+  readonly Name: string;
+  readonly ServerVersion: string;
+  readonly Containers: number;
+  readonly ContainersRunning: number;
+  readonly ContainersPaused: number;
+  readonly ContainersStopped: number;
+  readonly Images: number;
+  readonly Driver: string;
+  readonly KernelVersion: string;
+  readonly OperatingSystem: string;
+  readonly OSType: string;
+  readonly Architecture: string;
+  readonly NCPU: number;
+  readonly MemTotal: number;
+  readonly DockerRootDir: string;
+  readonly CgroupVersion: string;
+  readonly Warnings: readonly string[] | null;
+}
