@@ -1,0 +1,159 @@
+/**
+ * The contract between machines and those who use them (CLI, desktop, `npm start`). A **machine** is a Linux VM or host
+ * that runs a Skiff engine. It is described by one JSON document in a folder of its own; a **driver** knows how to make
+ * and run its kind; a **host agent**, one small process a machine on this computer, lives as long as the machine runs:
+ * it holds the one SSH connection, and through it serves a local unix socket that speaks the Docker API and forwards
+ * published ports to localhost. So every client on this computer talks to a plain local socket, and nobody else needs SSH.
+ *
+ * Lifecycle, as `MachineState`:
+ *
+ *     (nothing) -- create --> creating --> running <--> stopping / starting <--> stopped -- remove --> removing --> (nothing)
+ *                                |                                                                        |
+ *                                +--> create-failed (create again resumes, remove cleans up)              +--> remove-failed (remove again)
+ *
+ * Worked example:
+ *
+ *     const machines = openMachines({ home, cacheDir });
+ *     const operation = { report: console.log, signal: AbortSignal.timeout(600_000) };
+ *     await machines.create({ name: 'default', driver: 'qemu', settings: {} }, operation); // made, engine deployed, agent up
+ *     const { dockerSocket } = await machines.inspect('default');
+ *     const engine = new EngineClient(unixSocketDialer(dockerSocket));
+ *
+ * Every method throws MachineError with a `code`; messages are for people and name what to do next. Methods that change a
+ * machine hold its OS lock: a second process gets `busy` naming the holder, at once, never a wait without end.
+ */
+import type { Operation } from './progress.ts';
+
+export type MachineState =
+  | 'creating'
+  | 'create-failed'
+  | 'stopped'
+  | 'starting'
+  | 'running'
+  | 'stopping'
+  | 'removing'
+  | 'remove-failed'
+  /** The driver cannot tell: its program is missing, or its answer made no sense. `error` says why. */
+  | 'unknown';
+
+export type MachineErrorCode =
+  | 'no-such-machine'
+  | 'name-taken'
+  | 'invalid-name'
+  | 'invalid-setting'
+  | 'no-such-driver'
+  | 'driver-unavailable'
+  | 'already-running'
+  | 'already-stopped'
+  | 'not-running'
+  | 'busy'
+  | 'no-space'
+  | 'image-unavailable'
+  | 'image-corrupt'
+  | 'boot-failed'
+  | 'ssh-failed'
+  | 'deploy-failed'
+  | 'timeout'
+  | 'aborted'
+  | 'internal';
+
+export class MachineError extends Error {
+  override readonly name = 'MachineError';
+  readonly code: MachineErrorCode;
+
+  constructor(code: MachineErrorCode, message: string, options?: ErrorOptions) {
+    super(message, options);
+    this.code = code;
+  }
+}
+
+/** What a machine is given; every driver honours those that it can and refuses the others with `invalid-setting`. */
+export interface MachineSettings {
+  readonly cpus?: number;
+  readonly memoryBytes?: number;
+  readonly diskBytes?: number;
+}
+
+export interface CreateMachine {
+  /** `[a-zA-Z0-9][a-zA-Z0-9.-]*`, at most 63 characters. */
+  readonly name: string;
+  /** Absent: the best driver for this computer. */
+  readonly driver?: string;
+  readonly settings: MachineSettings;
+}
+
+export interface Machine {
+  readonly name: string;
+  readonly driver: string;
+  readonly state: MachineState;
+  /** Why the state is `unknown` or `…-failed`; null otherwise. */
+  readonly error: string | null;
+  readonly settings: Required<MachineSettings>;
+  /** RFC 3339. */
+  readonly createdAt: string;
+  /** Where a docker client on this computer reaches the engine: `unix:///…/docker.sock` (a named pipe on Windows). Served while the machine runs. */
+  readonly dockerHost: string;
+  /** The same as a path for `net.connect`. */
+  readonly dockerSocket: string;
+  /** Name of the docker context that points there, or null when docker's configuration could not be written. */
+  readonly dockerContext: string | null;
+  /** How SSH reaches it; null before the machine has run. */
+  readonly ssh: {
+    readonly host: string;
+    readonly port: number;
+    readonly user: string;
+    readonly identityFile: string;
+    readonly knownHostsFile: string;
+  } | null;
+  /** Version of the deployed engine; null before the first deployment. */
+  readonly engineVersion: string | null;
+  /** What the driver found out and remembered, for people: accelerator, CPU model, number of boots that had to be repeated. */
+  readonly facts: Readonly<Record<string, string>>;
+}
+
+/** A driver as a person chooses it. */
+export interface DriverInfo {
+  readonly name: string;
+  readonly title: string;
+  /** Null when it can be used on this computer; else the reason and what to do about it. */
+  readonly unavailable: string | null;
+}
+
+export interface Machines {
+  drivers(): Promise<readonly DriverInfo[]>;
+  /** Sorted by name, natural order. Never fails because of one broken machine: that one has state `unknown`. */
+  list(): Promise<readonly Machine[]>;
+  inspect(name: string): Promise<Machine>;
+  /**
+   * Image, VM, SSH key, first boot, engine, host agent, docker context. Repeating it after a failure or a crash goes on
+   * where it stopped; a machine that is already complete gives `name-taken`.
+   */
+  create(request: CreateMachine, operation: Operation): Promise<Machine>;
+  /** Boots a stopped machine, deploys a newer engine where this computer has one, brings the host agent up. `already-running` when it runs with its agent. */
+  start(name: string, operation: Operation): Promise<Machine>;
+  /** Whatever it takes to have it running and its engine answering: create, start, restart of a dead host agent, or nothing. Quick when there is nothing to do. */
+  ensureRunning(request: CreateMachine, operation: Operation): Promise<Machine>;
+  /** Guest powerdown first; after `graceMs` (default 30 s) the driver ends it. */
+  stop(name: string, operation: Operation, options?: { readonly graceMs?: number }): Promise<Machine>;
+  /** Ends it at once, as a power cut does. */
+  kill(name: string, operation: Operation): Promise<Machine>;
+  /** Everything that was made for it goes, in whatever state it is; its data disk with it. */
+  remove(name: string, operation: Operation): Promise<void>;
+  /** Address at which this computer reaches the machine. */
+  ip(name: string): Promise<string>;
+  /** Calls `listener` when any machine changed (also by another process); dispose to stop. */
+  watch(listener: () => void): Disposable;
+  /** Runs a command in the machine over SSH; stdio streams stay separate; the promise resolves with the remote exit code. */
+  run(name: string, command: RemoteCommand): Promise<{ readonly exitCode: number; readonly signal: string | null }>;
+}
+
+export interface RemoteCommand {
+  /** Null opens a login shell. */
+  readonly command: string | null;
+  readonly stdin: NodeJS.ReadableStream | null;
+  readonly stdout: NodeJS.WritableStream;
+  readonly stderr: NodeJS.WritableStream;
+  /** A terminal is made in the machine when given. */
+  readonly terminal: { readonly columns: number; readonly rows: number; readonly type: string } | null;
+  readonly signal: AbortSignal;
+}
