@@ -57,7 +57,13 @@ export class FrameDecoder {
     this.#parts = [held];
     const stream = streams[held[0] ?? -1];
     const payloadBytes = held.readUInt32BE(4);
-    if (stream === undefined || held[1] !== 0 || held[2] !== 0 || held[3] !== 0 || payloadBytes > maxFramePayloadBytes) {
+    if (
+      stream === undefined ||
+      held[1] !== 0 ||
+      held[2] !== 0 ||
+      held[3] !== 0 ||
+      payloadBytes > maxFramePayloadBytes
+    ) {
       throw new FramingError('the stream is not framed: is the container one with a terminal?');
     }
     const end = frameHeaderBytes + payloadBytes;

@@ -27,7 +27,12 @@ export interface Operation {
 
 /** Runs `work` as one step: reports its beginning, its progress and how it ended. Errors pass through unchanged. */
 export async function runStep<T>(
-  options: { readonly step: string; readonly title: string; readonly operation: Operation; readonly now?: () => number },
+  options: {
+    readonly step: string;
+    readonly title: string;
+    readonly operation: Operation;
+    readonly now?: () => number;
+  },
   work: (tell: (progress: { fraction?: number; detail?: string }) => void) => Promise<T>,
 ): Promise<T> {
   const { step, title, operation, now = () => performance.now() } = options;
