@@ -1,0 +1,57 @@
+/**
+ * The engine's one database. Everything that must survive a crash is a row here or a file that a row names; a file or
+ * folder that no row names is garbage. State transitions are written with synchronous=FULL in WAL mode: when the call
+ * returns, a power cut does not take it back.
+ */
+import { mkdirSync } from 'node:fs';
+import path from 'node:path';
+import { DatabaseSync } from 'node:sqlite';
+import { internal } from '../model/errors.ts';
+import { migrations } from './migrations.ts';
+
+export interface Database extends Disposable {
+  readonly sql: DatabaseSync;
+  /** Runs `work` in one transaction: all of its rows or none. Not nestable. */
+  transaction<T>(work: () => T): T;
+}
+
+/** Opens (and makes, and migrates) `<dataRoot>/engine.db`. Refuses a database of a newer engine: an older one would lose what it does not know. */
+export function openDatabase(dataRoot: string): Database {
+  mkdirSync(dataRoot, { recursive: true, mode: 0o710 });
+  const file = path.join(dataRoot, 'engine.db');
+  const sql = new DatabaseSync(file);
+  sql.exec('PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL; PRAGMA foreign_keys=ON; PRAGMA busy_timeout=5000;');
+  const database: Database = {
+    sql,
+    transaction(work) {
+      sql.exec('BEGIN IMMEDIATE');
+      try {
+        const result = work();
+        sql.exec('COMMIT');
+        return result;
+      } catch (error) {
+        if (sql.isTransaction) sql.exec('ROLLBACK');
+        throw error;
+      }
+    },
+    [Symbol.dispose]: () => sql.close(),
+  };
+  migrate(database, file);
+  return database;
+}
+
+function migrate(database: Database, file: string): void {
+  const row = database.sql.prepare('PRAGMA user_version').get();
+  const version = Number(row?.['user_version'] ?? 0);
+  if (version > migrations.length) {
+    throw internal(
+      `${file} was written by a newer engine (schema ${version}, this engine knows ${migrations.length}): start that one, or give another --data-root`,
+    );
+  }
+  migrations.slice(version).forEach((migration, index) => {
+    database.transaction(() => {
+      database.sql.exec(migration);
+      database.sql.exec(`PRAGMA user_version = ${version + index + 1}`);
+    });
+  });
+}

@@ -1,0 +1,50 @@
+/**
+ * The schema, as the steps that led to it. A step that has been released is never edited: a change is a new step at the end.
+ * JSON columns hold objects of our own model (not Docker's wire shapes); columns of their own are those that are looked up.
+ */
+export const migrations: readonly string[] = [
+  `
+  CREATE TABLE settings (
+    key   TEXT PRIMARY KEY,
+    value TEXT NOT NULL
+  ) STRICT;
+
+  CREATE TABLE containers (
+    id     TEXT PRIMARY KEY,
+    name   TEXT NOT NULL UNIQUE,
+    image  TEXT NOT NULL,
+    spec   TEXT NOT NULL, -- what it was created with; never changes but by update and rename
+    state  TEXT NOT NULL  -- where it is in its life
+  ) STRICT;
+  CREATE INDEX containers_by_image ON containers(image);
+
+  -- A row stands here while a step with effects outside the database is under way; boot replays or undoes what is left.
+  CREATE TABLE intents (
+    container TEXT PRIMARY KEY REFERENCES containers(id) ON DELETE CASCADE,
+    verb      TEXT NOT NULL CHECK (verb IN ('create', 'start', 'remove')),
+    detail    TEXT NOT NULL
+  ) STRICT;
+
+  CREATE TABLE layers (
+    chain_id   TEXT PRIMARY KEY,
+    diff_id    TEXT NOT NULL,
+    parent     TEXT REFERENCES layers(chain_id),
+    folder     TEXT NOT NULL UNIQUE, -- below <data root>/layers
+    size_bytes INTEGER NOT NULL      -- of the files that this layer adds
+  ) STRICT;
+
+  CREATE TABLE images (
+    id         TEXT PRIMARY KEY, -- digest of the config
+    config     TEXT NOT NULL,    -- the config blob, byte for byte: its digest is the id
+    top_layer  TEXT REFERENCES layers(chain_id),
+    created_at TEXT NOT NULL     -- when it came into this store
+  ) STRICT;
+
+  CREATE TABLE tags (
+    reference TEXT PRIMARY KEY, -- normalised: docker.io/library/hello:latest
+    image     TEXT NOT NULL REFERENCES images(id),
+    tagged_at TEXT NOT NULL
+  ) STRICT;
+  CREATE INDEX tags_by_image ON tags(image);
+  `,
+];
