@@ -109,6 +109,31 @@ export interface Machine {
   readonly engineVersion: string | null;
   /** What the driver found out and remembered, for people: accelerator, CPU model, number of boots that had to be repeated. */
   readonly facts: Readonly<Record<string, string>>;
+  /** File with what the machine wrote to its console, newest last; null where the driver has none. May not exist yet. */
+  readonly serialLogFile: string | null;
+  /** The host agent as it last told; null when none runs. `watch` tells of its changes too. */
+  readonly agent: HostAgentState | null;
+}
+
+export interface HostAgentState {
+  /** How its SSH connection stands. */
+  readonly connection: 'connecting' | 'ready' | 'lost';
+  /** Why it is not ready. */
+  readonly error: string | null;
+  readonly forwards: readonly PortForward[];
+}
+
+/** One published port of a container, brought to this computer. */
+export interface PortForward {
+  readonly containerId: string;
+  readonly containerPort: number;
+  readonly protocol: 'tcp' | 'udp' | 'sctp';
+  /** Where it listens, or should listen, on this computer. */
+  readonly hostIp: string;
+  readonly hostPort: number;
+  readonly state: 'open' | 'failed';
+  /** Why it is not open and what to do about it: the port is in use, UDP is not forwarded. */
+  readonly error: string | null;
 }
 
 /** A driver as a person chooses it. */
