@@ -1,0 +1,85 @@
+import type { EngineEvent } from '../../api/events.ts';
+import { type Filters, passes, passesLabels } from '../model/filters.ts';
+import type { Instant } from '../model/time.ts';
+
+export interface PublishedEvent {
+  readonly type: EngineEvent['Type'];
+  readonly action: string;
+  readonly actorId: string;
+  readonly attributes: Readonly<Record<string, string>>;
+  readonly at: Instant;
+}
+
+export type NewEvent = Omit<PublishedEvent, 'at'>;
+
+export const eventFilterKeys = [
+  'config',
+  'container',
+  'daemon',
+  'event',
+  'image',
+  'label',
+  'network',
+  'node',
+  'plugin',
+  'scope',
+  'secret',
+  'service',
+  'type',
+  'volume',
+];
+
+/** How many past events a client may ask for with `since`: as many as dockerd keeps. */
+const keptEvents = 256;
+
+/** What happens in the engine, for those who watch: publish, replay the recent past, subscribe. */
+export class Events {
+  readonly #now: () => Instant;
+  readonly #recent: PublishedEvent[] = [];
+  readonly #listeners = new Set<(event: PublishedEvent) => void>();
+
+  constructor(now: () => Instant) {
+    this.#now = now;
+  }
+
+  publish(event: NewEvent): void {
+    const published = { ...event, at: this.#now() };
+    this.#recent.push(published);
+    if (this.#recent.length > keptEvents) this.#recent.shift();
+    for (const listener of this.#listeners) listener(published);
+  }
+
+  /** Events of the recent past within the bounds, oldest first. */
+  replay(bounds: { readonly since: Instant | null; readonly until: Instant | null }): readonly PublishedEvent[] {
+    const { since, until } = bounds;
+    if (since === null) return [];
+    return this.#recent.filter((event) => event.at >= since && (until === null || event.at <= until));
+  }
+
+  subscribe(listener: (event: PublishedEvent) => void): Disposable {
+    this.#listeners.add(listener);
+    return { [Symbol.dispose]: () => void this.#listeners.delete(listener) };
+  }
+}
+
+/** Docker's rules: keys AND, values of a key OR, labels AND; containers and networks by id or name or a prefix of them. */
+export function eventPasses(event: PublishedEvent, filters: Filters): boolean {
+  const { type, action, actorId, attributes } = event;
+  const ofType = (wanted: EngineEvent['Type'], idAttribute: string) => (value: string) =>
+    (type === wanted &&
+      (actorId.startsWith(value) || attributes['name'] === value || attributes['name']?.startsWith(value) === true)) ||
+    attributes[idAttribute]?.startsWith(value) === true;
+  return (
+    passes(filters, 'type', (value) => value === type) &&
+    passes(filters, 'event', (value) => action === value || action.startsWith(`${value}:`)) &&
+    passes(filters, 'scope', (value) => value === 'local') &&
+    passes(filters, 'container', ofType('container', 'container')) &&
+    passes(filters, 'network', ofType('network', 'network')) &&
+    passes(filters, 'volume', ofType('volume', 'volume')) &&
+    passes(filters, 'daemon', ofType('daemon', 'daemon')) &&
+    passes(filters, 'image', (value) =>
+      type === 'image' ? actorId === value || attributes['name'] === value : attributes['image'] === value,
+    ) &&
+    passesLabels(filters, attributes)
+  );
+}
