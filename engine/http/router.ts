@@ -1,0 +1,68 @@
+import { compareApiVersions, newestApiVersion, oldestApiVersion } from '../../api/version.ts';
+import { invalid, notFound } from '../model/errors.ts';
+import type { Exchange } from './exchange.ts';
+
+export interface Route {
+  readonly method: 'GET' | 'HEAD' | 'POST' | 'PUT' | 'DELETE';
+  /** `:part` stands for one segment, `*part` for one or more (image names have slashes): `/images/*name/json`. */
+  readonly path: string;
+  /** The connection may be taken over (`Upgrade: tcp`). */
+  readonly hijacks?: boolean;
+  handle(exchange: Exchange): Promise<void> | void;
+}
+
+export interface Match {
+  readonly route: Route;
+  readonly params: Readonly<Record<string, string>>;
+  readonly version: string;
+}
+
+/** Finds the route of a request. Throws what Docker answers: 404 for an unknown path or method, 400 for a version out of range. */
+export class Router {
+  readonly #routes: readonly { readonly route: Route; readonly pattern: RegExp }[];
+
+  constructor(routes: readonly Route[]) {
+    this.#routes = routes.map((route) => ({ route, pattern: patternOf(route.path) }));
+  }
+
+  match(method: string, pathname: string): Match {
+    const { version, rest } = splitVersion(pathname);
+    for (const { route, pattern } of this.#routes) {
+      if (route.method !== method) continue;
+      const found = pattern.exec(rest);
+      if (found !== null) return { route, version, params: decodeParts(found.groups ?? {}) };
+    }
+    throw notFound('page not found');
+  }
+}
+
+function splitVersion(pathname: string): { version: string; rest: string } {
+  const match = /^\/v(\d+\.\d+)(\/.*)$/.exec(pathname);
+  const version = match?.[1];
+  const rest = match?.[2];
+  if (version === undefined || rest === undefined) return { version: newestApiVersion, rest: pathname };
+  if (compareApiVersions(version, newestApiVersion) > 0) {
+    throw invalid(`client version ${version} is too new. Maximum supported API version is ${newestApiVersion}`);
+  }
+  if (compareApiVersions(version, oldestApiVersion) < 0) {
+    throw invalid(
+      `client version ${version} is too old. Minimum supported API version is ${oldestApiVersion}, please upgrade your client to a newer version`,
+    );
+  }
+  return { version, rest };
+}
+
+function patternOf(path: string): RegExp {
+  const source = path
+    .replace(/[.]/g, '\\.')
+    .replace(/([:*])(\w+)/g, (_, kind, name) => (kind === ':' ? `(?<${name}>[^/]+)` : `(?<${name}>.+)`));
+  return new RegExp(`^${source}$`);
+}
+
+function decodeParts(parts: Readonly<Record<string, string>>): Readonly<Record<string, string>> {
+  try {
+    return Object.fromEntries(Object.entries(parts).map(([name, value]) => [name, decodeURIComponent(value)]));
+  } catch (error) {
+    throw invalid('the path is not valid percent encoding', { cause: error });
+  }
+}
