@@ -2,7 +2,7 @@
  * The closed catalogue of what can go wrong between the page and the desktop's core. `code` is for programs and stays
  * as it is; `message` is for the person in front of the screen and says what to do next.
  */
-import { z } from 'zod';
+import { z } from './zod.ts';
 
 export const errorCodes = [
   // Of the protocol itself: any call may end with one of these.

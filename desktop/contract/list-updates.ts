@@ -3,7 +3,7 @@
  * first is a snapshot; who sees a gap opens the stream anew. A sender whose reader is slow merges the changes that wait
  * into one, so an item may skip states in between but the last one always arrives.
  */
-import { z } from 'zod';
+import { z } from './zod.ts';
 
 /** `key` names the field, or combination of fields, that `remove` speaks of. */
 export function listUpdate<T extends z.ZodType, K extends z.ZodType>(item: T, key: K) {

@@ -1,4 +1,4 @@
-import { z } from 'zod';
+import { z } from './zod.ts';
 import { machineName } from './machines.ts';
 import { stream } from './shape.ts';
 

@@ -1,4 +1,4 @@
-import { z } from 'zod';
+import { z } from './zod.ts';
 import { errorShape } from './errors.ts';
 import { listUpdate } from './list-updates.ts';
 import { method, stream } from './shape.ts';

@@ -1,4 +1,4 @@
-import { z } from 'zod';
+import { z } from './zod.ts';
 import { protocol } from './containers.ts';
 import { listUpdate } from './list-updates.ts';
 import { stream } from './shape.ts';
