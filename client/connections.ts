@@ -3,10 +3,10 @@ import type { Duplex } from 'node:stream';
 import type { Dial } from './dial.ts';
 import { EngineUnreachable, messageOf } from './errors.ts';
 
-/**
- * A pool of idle connections over any Duplex. Node's Agent expects sockets; what it would ask of a socket that a mere
- * stream cannot do (keep-alive probes, unref) is overridden here. Idle connections never keep the process alive.
- */
+/** What Node's Agent calls on the sockets in its pool. A mere stream has no process to keep alive and no probes to send. */
+const socketMethods = ['ref', 'unref', 'setKeepAlive', 'setNoDelay', 'setTimeout'] as const;
+
+/** A pool of idle connections over any Duplex. Idle connections never keep the process alive. */
 export class Connections extends Agent {
   readonly #dial: Dial;
   readonly #connectTimeoutMs: number;
@@ -23,7 +23,7 @@ export class Connections extends Agent {
     const timeout = AbortSignal.timeout(this.#connectTimeoutMs);
     const signals = [timeout, this.#closed.signal, ...(signal ? [signal] : [])];
     try {
-      return await this.#dial(AbortSignal.any(signals));
+      return withSocketMethods(await this.#dial(AbortSignal.any(signals)));
     } catch (error) {
       if (signal?.aborted) throw signal.reason;
       if (this.#closed.signal.aborted) throw this.#closed.signal.reason;
@@ -44,15 +44,6 @@ export class Connections extends Agent {
     );
   }
 
-  override keepSocketAlive(stream: Duplex): boolean {
-    if ('unref' in stream && typeof stream.unref === 'function') stream.unref();
-    return true;
-  }
-
-  override reuseSocket(stream: Duplex): void {
-    if ('ref' in stream && typeof stream.ref === 'function') stream.ref();
-  }
-
   /** Ends every pooled connection, idle or busy, and every attempt to open one. */
   override destroy(): void {
     if (!this.#closed.signal.aborted) {
@@ -64,4 +55,11 @@ export class Connections extends Agent {
   get closed(): AbortSignal {
     return this.#closed.signal;
   }
+}
+
+function withSocketMethods(stream: Duplex): Duplex {
+  for (const name of socketMethods) {
+    if (!(name in stream)) Object.defineProperty(stream, name, { value: () => stream });
+  }
+  return stream;
 }

@@ -35,7 +35,7 @@ export function messageOf(error: unknown): string {
 /** What to throw for an error of a connection: the reason of an abort where there was one, else EngineUnreachable. */
 export function explain(error: unknown, signal: AbortSignal): unknown {
   if (signal.aborted) return signal.reason;
-  if (error instanceof EngineUnreachable) return error;
+  if (error instanceof EngineUnreachable || error instanceof EngineError) return error;
   const isNoHttp = error instanceof Error && 'code' in error && String(error.code).startsWith('HPE_');
   const message = `${isNoHttp ? 'what answered is not an engine' : 'the connection to the engine was lost'}: ${messageOf(error)}`;
   return new EngineUnreachable(isNoHttp ? 'protocol' : 'lost', message, { cause: error });

@@ -32,7 +32,6 @@ export async function* readOutput(
       throw new EngineUnreachable('lost', 'the connection to the engine was lost in the middle of the output');
     }
   } catch (error) {
-    if (error instanceof EngineError) throw error;
     if (error instanceof FramingError) throw new EngineUnreachable('protocol', error.message, { cause: error });
     if (isEndedByCaller(options.signal)) return;
     throw explain(error, options.signal);

@@ -155,7 +155,8 @@ export class Transport implements Disposable {
       path: spec.path + queryString(spec.query),
       headers: { ...contentHeaders(spec, body), ...own?.headers },
       signal,
-      ...(own ? { agent: false, createConnection: () => own.connection } : { agent: this.#connections }),
+      // Without an agent Node takes the given connection as it is; `agent: false` would make one that dials TCP.
+      ...(own ? { createConnection: () => own.connection } : { agent: this.#connections }),
     });
     const answer = new Promise<IncomingMessage>((resolve, reject) => {
       outgoing.once('response', resolve);
