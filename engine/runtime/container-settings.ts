@@ -1,0 +1,193 @@
+/** All that decides the OCI spec of a container, in the engine's own words; made by `engine/containers/` from its row. */
+import type { ContainerId } from '../model/ids.ts';
+import type { TerminalSize } from '../monitor/monitor.ts';
+import type { ProcessUser } from './user.ts';
+
+export interface ContainerSettings {
+  readonly id: ContainerId;
+  /** Absolute path of the mounted root. */
+  readonly rootfs: string;
+  readonly isRootReadOnly: boolean;
+  /** Program and arguments; not empty. */
+  readonly args: readonly string[];
+  /** `KEY=value`, complete: defaults, image and user are merged already. */
+  readonly env: readonly string[];
+  /** Absolute, inside the container. */
+  readonly workingDir: string;
+  readonly user: ProcessUser;
+  readonly hostname: string;
+  readonly domainname: string;
+  /** Null: pipes. `size` null: as the terminal comes. */
+  readonly terminal: { readonly size: TerminalSize | null } | null;
+  readonly namespaces: NamespaceChoice;
+  /** In any order: they are mounted parents first. A mount on a default one's destination (`/dev/shm`) takes its place. */
+  readonly mounts: readonly ContainerMount[];
+  /** Default 64 MiB when null. */
+  readonly shmSizeBytes: number | null;
+  readonly security: SecuritySettings;
+  readonly devices: readonly DeviceGrant[];
+  /** Rules in docker's words, `c 42:* rmw`. */
+  readonly deviceRules: readonly string[];
+  readonly resources: ResourceLimits;
+  readonly rlimits: readonly Rlimit[];
+  readonly sysctls: Readonly<Record<string, string>>;
+  /** -1000..1000, or null for what the engine itself has. */
+  readonly oomScoreAdjust: number | null;
+  /** `/skiff-<engine>/<id>`: see `cgroupPath`. */
+  readonly cgroup: string;
+  readonly annotations: Readonly<Record<string, string>>;
+}
+
+/**
+ * A namespace of its own (`private`), the host's, or that of a path (`/proc/<pid>/ns/ipc`, a prepared network namespace).
+ */
+export type NamespaceSource = 'private' | 'host' | { readonly path: string };
+
+export interface NamespaceChoice {
+  readonly network: NamespaceSource;
+  readonly pid: NamespaceSource;
+  readonly ipc: NamespaceSource;
+  readonly uts: NamespaceSource;
+  readonly cgroup: NamespaceSource;
+}
+
+export type ContainerMount =
+  | {
+      readonly kind: 'bind';
+      readonly source: string;
+      readonly target: string;
+      /** `recursive` also makes what is mounted below it read-only; kernels before 5.12 cannot, see `HostFacts`. */
+      readonly access: 'read-write' | 'read-only' | 'read-only-recursive';
+      readonly propagation: 'private' | 'rprivate' | 'slave' | 'rslave' | 'shared' | 'rshared';
+      /** Also what is mounted below the source. */
+      readonly isRecursive: boolean;
+    }
+  /** `options`: as given by the user (`size=64m`, `mode=1770`, `exec`), after the defaults noexec, nosuid, nodev. */
+  | { readonly kind: 'tmpfs'; readonly target: string; readonly options: readonly string[] };
+
+export interface SecuritySettings {
+  readonly isPrivileged: boolean;
+  /** Names with or without `CAP_`, in any case, or `ALL`. */
+  readonly addedCapabilities: readonly string[];
+  readonly droppedCapabilities: readonly string[];
+  readonly mayGainPrivileges: boolean;
+  readonly seccomp: 'default' | 'unconfined' | { readonly profile: SeccompProfile };
+  /** Null: the defaults. */
+  readonly maskedPaths: readonly string[] | null;
+  readonly readonlyPaths: readonly string[] | null;
+}
+
+/** A profile in the form that `--security-opt seccomp=FILE` takes (source: docker's documentation of seccomp profiles). */
+export interface SeccompProfile {
+  readonly defaultAction: string;
+  readonly defaultErrnoRet?: number;
+  readonly architectures?: readonly string[];
+  readonly archMap?: readonly { readonly architecture: string; readonly subArchitectures?: readonly string[] | null }[];
+  readonly flags?: readonly string[];
+  readonly syscalls: readonly SeccompRule[];
+}
+
+export interface SeccompRule {
+  readonly names: readonly string[];
+  readonly action: string;
+  readonly errnoRet?: number;
+  readonly args?: readonly SeccompArgument[] | null;
+  readonly includes?: SeccompCondition;
+  readonly excludes?: SeccompCondition;
+}
+
+export interface SeccompArgument {
+  readonly index: number;
+  readonly value: number;
+  readonly valueTwo?: number;
+  readonly op: string;
+}
+
+export interface SeccompCondition {
+  readonly caps?: readonly string[];
+  /** Go's words: `amd64`, `arm64`, `x32`, … */
+  readonly arches?: readonly string[];
+  readonly minKernel?: string;
+}
+
+export interface DeviceGrant {
+  readonly path: string;
+  readonly type: 'c' | 'b';
+  readonly major: number;
+  readonly minor: number;
+  readonly fileMode: number;
+  readonly uid: number;
+  readonly gid: number;
+  /** Any of `r`, `w`, `m`. */
+  readonly access: string;
+}
+
+/** Null everywhere: no limit, or the kernel's own. */
+export interface ResourceLimits {
+  readonly memoryBytes: number | null;
+  readonly memoryReservationBytes: number | null;
+  /** Memory and swap together, as docker counts; -1 unlimited; null with a memory limit means twice that. */
+  readonly memoryAndSwapBytes: number | null;
+  readonly isOomKillDisabled: boolean;
+  /** Billionths of a processor. Excludes quota and period. */
+  readonly nanoCpus: number | null;
+  readonly cpuShares: number | null;
+  readonly cpuQuotaMicros: number | null;
+  readonly cpuPeriodMicros: number | null;
+  readonly cpusetCpus: string | null;
+  readonly cpusetMems: string | null;
+  readonly pidsLimit: number | null;
+  /** 10..1000 */
+  readonly blkioWeight: number | null;
+}
+
+export interface Rlimit {
+  /** `nofile`, `RLIMIT_NOFILE`: both are taken. */
+  readonly name: string;
+  readonly soft: number;
+  readonly hard: number;
+}
+
+/** What `buildSpec` must know of the computer; read once by `readHostFacts`. */
+export interface HostFacts {
+  readonly cgroupVersion: 1 | 2;
+  readonly arch: 'x64' | 'arm64';
+  /** `[6, 12]` */
+  readonly kernel: readonly [major: number, minor: number];
+  /** The bounding set of this process, as `CAP_…` names: what a privileged container gets. */
+  readonly capabilities: readonly string[];
+  readonly hasSeccomp: boolean;
+  /** All device nodes of the host, for privileged containers. */
+  readonly devices: readonly DeviceGrant[];
+}
+
+/** No limit at all. */
+export const unlimited: ResourceLimits = {
+  memoryBytes: null,
+  memoryReservationBytes: null,
+  memoryAndSwapBytes: null,
+  isOomKillDisabled: false,
+  nanoCpus: null,
+  cpuShares: null,
+  cpuQuotaMicros: null,
+  cpuPeriodMicros: null,
+  cpusetCpus: null,
+  cpusetMems: null,
+  pidsLimit: null,
+  blkioWeight: null,
+};
+
+export const defaultSecurity: SecuritySettings = {
+  isPrivileged: false,
+  addedCapabilities: [],
+  droppedCapabilities: [],
+  mayGainPrivileges: true,
+  seccomp: 'default',
+  maskedPaths: null,
+  readonlyPaths: null,
+};
+
+/** The cgroup of a container: each engine has a folder of its own, so that engines side by side never meet. */
+export function cgroupPath(engine: string, id: ContainerId): string {
+  return `/skiff-${engine}/${id}`;
+}
