@@ -1,0 +1,67 @@
+import type { ChainId, DiffId, ImageId } from '../model/ids.ts';
+import type { Instant } from '../model/time.ts';
+import type { Reference } from './reference.ts';
+
+/** An image of this store, in the engine's own words. */
+export interface Image {
+  /** Digest of the config: it names the image everywhere (list, inspect, events, a container's `Image`). */
+  readonly id: ImageId;
+  readonly config: ImageConfig;
+  /** Its names, in the order of the alphabet. Empty: the image is dangling. */
+  readonly references: readonly Reference[];
+  /** Null for an image without layers. */
+  readonly topLayer: ChainId | null;
+  /** Sum of the files of all its layers, as docker counts. */
+  readonly sizeBytes: number;
+  /** When a name was last given to it; null when it has none. */
+  readonly lastTaggedAt: Instant | null;
+}
+
+/** What an image says of itself (source: OCI image spec, "config.md", and docker's additions). Parsed by `image-config.ts` alone. */
+export interface ImageConfig {
+  readonly architecture: string;
+  /** Empty when there is none. */
+  readonly variant: string;
+  readonly os: string;
+  /** Null when the image does not say. */
+  readonly createdAt: Instant | null;
+  readonly author: string;
+  readonly comment: string;
+  /** Bottom first. */
+  readonly diffIds: readonly DiffId[];
+  readonly history: readonly HistoryEntry[];
+  readonly run: RunConfig;
+}
+
+/** How a container of this image is run when its creator does not say otherwise. */
+export interface RunConfig {
+  readonly user: string;
+  /** `KEY=value`. */
+  readonly env: readonly string[];
+  /** Null: not set, which docker shows apart from an empty list. */
+  readonly entrypoint: readonly string[] | null;
+  readonly command: readonly string[] | null;
+  /** Empty: `/`. */
+  readonly workingDir: string;
+  readonly labels: Readonly<Record<string, string>>;
+  readonly exposedPorts: readonly ExposedPort[];
+  /** Absolute paths. */
+  readonly volumes: readonly string[];
+  /** As written (`SIGTERM`, `15`); null: the engine's default. */
+  readonly stopSignal: string | null;
+  /** Shell form of later build steps; null when not set. */
+  readonly shell: readonly string[] | null;
+}
+
+export interface ExposedPort {
+  readonly port: number;
+  readonly protocol: 'tcp' | 'udp' | 'sctp';
+}
+
+export interface HistoryEntry {
+  readonly createdAt: Instant | null;
+  readonly createdBy: string;
+  readonly comment: string;
+  /** True for a step that changed the config alone: it stands for no layer. */
+  readonly isEmptyLayer: boolean;
+}

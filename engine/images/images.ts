@@ -1,0 +1,70 @@
+/**
+ * The contract of the images room. An *image* is a config and the layers that it names; a *reference* is a name for one.
+ * Images come in by `load` (later also by pull, import, commit and build), whole or not at all.
+ *
+ *     for await (const message of images.load(archive, { signal })) show(message);
+ *     const image = images.resolve('hello');            // throws "No such image: hello:latest"
+ *     const folders = images.lowers(image.id);          // for an overlay, topmost first
+ *     await images.remove('hello', { isForced: false, usersOf });
+ */
+import type { ProgressMessage } from '../../api/images.ts';
+import type { Filters } from '../model/filters.ts';
+import type { ContainerId, ImageId } from '../model/ids.ts';
+import type { Image } from './image.ts';
+
+export interface Images {
+  /**
+   * Reads an archive as `docker save`, skopeo or buildx write it (docker's form, an OCI layout, or both in one), plain,
+   * gzip or zstd, entries in any order. Yields docker's messages. Each image appears whole or not at all: the first that
+   * is broken ends the load with an error and leaves nothing of itself; those before it stay. Ending the iteration early
+   * or aborting ends the work and leaves nothing. Throws `invalid` for a broken archive, `internal` when there is no space.
+   */
+  load(archive: AsyncIterable<Uint8Array>, options?: LoadOptions): AsyncGenerator<ProgressMessage, void, void>;
+
+  /** Newest first. Keys of filters: `imageListFilterKeys`. Throws `invalid` for a value that cannot be understood. */
+  list(filters?: Filters): readonly ListedImage[];
+
+  /** Finds by name, full id or a prefix of the id. Throws `not-found` in docker's words, `invalid` for what is no reference. */
+  resolve(text: string): Image;
+
+  /** Null when it is gone. */
+  get(id: ImageId): Image | null;
+
+  /** Gives a name to an image; a name that stood elsewhere moves. Throws `not-found`, `invalid`. */
+  tag(source: string, target: { readonly repository: string; readonly tag: string | null }): void;
+
+  /**
+   * Takes a name away and, with the last name, the image and the layers that nothing else needs. In docker's order, with
+   * docker's conflicts (`conflict`): running containers always hold an image, stopped ones unless forced.
+   */
+  remove(text: string, options: RemoveOptions): Promise<readonly RemovedImage[]>;
+
+  /** Folders of the image's layers, topmost first, absolute. Empty for an image without layers. */
+  lowers(id: ImageId): readonly string[];
+}
+
+export interface LoadOptions {
+  readonly signal?: AbortSignal;
+}
+
+export interface ListedImage {
+  readonly image: Image;
+  /** Names to show, in their short form (`hello:latest`): those that the reference filter lets pass, else all. */
+  readonly names: readonly string[];
+}
+
+export interface RemoveOptions {
+  readonly isForced: boolean;
+  /** The containers made from an image: the containers room knows them. */
+  readonly usersOf: (image: ImageId) => readonly ImageUser[];
+}
+
+export interface ImageUser {
+  readonly id: ContainerId;
+  readonly isRunning: boolean;
+}
+
+/** One line of docker's answer, in the order of what happened. */
+export type RemovedImage = { readonly untagged: string } | { readonly deleted: string };
+
+export const imageListFilterKeys = ['before', 'dangling', 'label', 'reference', 'since', 'until'];

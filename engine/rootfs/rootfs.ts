@@ -1,0 +1,43 @@
+/**
+ * The contract of the rootfs room: the root folder of a container, from its preparation to its removal. No other room
+ * touches a file below a container's root.
+ *
+ * Life: `prepare` (folders, init layer, a row; once, at create) -> `mount` -> `unmount` (any number of times) -> `remove`.
+ * All four are idempotent, so that a step that a crash interrupted is simply done again.
+ *
+ *     const root = await roots.prepare({ id, topLayer: image.topLayer });
+ *     roots.mount(id);  // root.merged is now the container's /
+ *     const passwd = readInside(root.merged, '/etc/passwd', { maxBytes: 1 << 20 });
+ *     roots.unmount(id);
+ *     await roots.remove(id);
+ */
+import type { ChainId, ContainerId } from '../model/ids.ts';
+
+export interface Roots {
+  /** Makes the folders. Holds the layers: they outlive their image for as long as this root is there. */
+  prepare(request: { readonly id: ContainerId; readonly topLayer: ChainId | null }): Promise<Root>;
+  /** Throws `internal` for a root that was never prepared. */
+  get(id: ContainerId): Root;
+  /** Mounts the overlay at `merged`; does nothing when it is mounted. */
+  mount(id: ContainerId): Root;
+  /** Does nothing when it is not mounted, or not there. */
+  unmount(id: ContainerId): void;
+  isMounted(id: ContainerId): boolean;
+  /** Unmounts and deletes everything of the root, and lets its layers go. Does nothing when it is not there. */
+  remove(id: ContainerId): Promise<void>;
+  /** Bytes of the files that the container wrote, and of all files that it sees (docker's SizeRw and SizeRootFs). */
+  sizes(id: ContainerId): Promise<{ readonly writtenBytes: number; readonly totalBytes: number }>;
+  /** At boot, after the containers are read: removes what belongs to no container of `living`. Returns what it removed. */
+  collectGarbage(living: ReadonlySet<ContainerId>): Promise<readonly ContainerId[]>;
+}
+
+/** Absolute paths. `merged` is where the overlay is mounted and what an OCI spec names as root. */
+export interface Root {
+  readonly id: ContainerId;
+  readonly folder: string;
+  readonly merged: string;
+  readonly upper: string;
+  readonly work: string;
+  /** Topmost first: the init layer, then the image's layers. */
+  readonly lowers: readonly string[];
+}
