@@ -1,0 +1,105 @@
+import type { BootImage } from '../driver.ts';
+import type { Accelerator } from './accelerators.ts';
+
+/** All that decides how QEMU is called; a pure function makes the arguments of it, so that a table can test them. */
+export interface QemuBoot {
+  readonly arch: string;
+  readonly name: string;
+  readonly accelerator: Accelerator;
+  readonly cpus: number;
+  readonly memoryBytes: number;
+  readonly image: BootImage;
+  readonly dataDisk: { readonly path: string; readonly format: 'raw' | 'qcow2' };
+  readonly seed: string;
+  /** Port of 127.0.0.1 that leads to the guest's sshd. */
+  readonly sshPort: number;
+  readonly serialLog: string;
+  readonly pidFile: string;
+  readonly qmpSocket: string | null;
+}
+
+/** What the guest's address is in QEMU's user network, as the seed tells it. */
+export const guestNetwork = {
+  address: '10.0.2.15/24',
+  gateway: '10.0.2.2',
+  nameserver: '10.0.2.3',
+} as const;
+
+/** MiB of translated code that TCG keeps; below this a Node start in the guest evicts its own code. */
+const translationCacheMiB = 256;
+
+export function qemuArguments(boot: QemuBoot): string[] {
+  const { accelerator, image } = boot;
+  return [
+    ['-name', `skiff-${boot.name}`],
+    ['-nodefaults', '-no-user-config'],
+    ['-display', 'none'],
+    // A guest that panics reboots at once (panic=-1); with this QEMU ends instead, and the driver sees it.
+    ['-no-reboot'],
+    ['-machine', machineType(boot)],
+    ['-accel', accelerator.name === 'tcg' ? `tcg,thread=multi,tb-size=${translationCacheMiB}` : accelerator.name],
+    ['-cpu', accelerator.cpu],
+    ['-smp', `${boot.cpus},sockets=1,cores=${boot.cpus},threads=1`],
+    ['-m', `${Math.floor(boot.memoryBytes / 1024 ** 2)}M`],
+    ['-kernel', image.kernel],
+    ['-initrd', image.initrd],
+    ['-append', kernelCommandLine(boot)],
+    disk({ id: 'system', path: image.systemDisk, format: 'raw', access: 'read-only' }),
+    disk({ id: 'data', path: boot.dataDisk.path, format: boot.dataDisk.format, access: 'read-write' }),
+    disk({ id: 'seed', path: boot.seed, format: 'raw', access: 'read-only' }),
+    // The guest can reach the network that this computer reaches; into the guest leads this one port of 127.0.0.1.
+    ['-netdev', `user,id=net0,ipv6=off,hostfwd=tcp:127.0.0.1:${boot.sshPort}-:22`],
+    ['-device', 'virtio-net-pci,netdev=net0,romfile='],
+    ['-object', 'rng-builtin,id=rng0'],
+    ['-device', 'virtio-rng-pci,rng=rng0'],
+    ['-chardev', `file,id=serial0,path=${escapeCommas(boot.serialLog)}`],
+    ['-serial', 'chardev:serial0'],
+    boot.qmpSocket === null
+      ? []
+      : [
+          '-chardev',
+          `socket,id=qmp0,path=${escapeCommas(boot.qmpSocket)},server=on,wait=off`,
+          '-mon',
+          'chardev=qmp0,mode=control',
+        ],
+    ['-pidfile', boot.pidFile],
+  ].flat();
+}
+
+function machineType(boot: QemuBoot): string {
+  return boot.arch === 'arm64' ? 'virt,gic-version=max' : 'q35,vmport=off,smbus=off,sata=off,usb=off,graphics=off';
+}
+
+function kernelCommandLine(boot: QemuBoot): string {
+  const console =
+    boot.arch === 'arm64' ? boot.image.commandLine.replaceAll('ttyS0', 'ttyAMA0') : boot.image.commandLine;
+  return console;
+}
+
+/**
+ * Disks are given as JSON, in which a path needs no escaping of QEMU's own. The order of the devices is the order of
+ * their names in the guest: vda system, vdb data, vdc seed.
+ */
+function disk(options: {
+  readonly id: string;
+  readonly path: string;
+  readonly format: 'raw' | 'qcow2';
+  readonly access: 'read-only' | 'read-write';
+}): string[] {
+  const { id, path, format, access } = options;
+  const isReadOnly = access === 'read-only';
+  const node = {
+    'node-name': id,
+    driver: format,
+    'read-only': isReadOnly,
+    // Deleted files of the guest give their space back to this computer.
+    ...(isReadOnly ? {} : { discard: 'unmap', 'detect-zeroes': 'unmap' }),
+    file: { driver: 'file', filename: path, ...(isReadOnly ? { locking: 'off' } : { discard: 'unmap' }) },
+  };
+  return ['-blockdev', JSON.stringify(node), '-device', `virtio-blk-pci,drive=${id}`];
+}
+
+/** QEMU's own option syntax: a comma in a value is doubled. */
+function escapeCommas(text: string): string {
+  return text.replaceAll(',', ',,');
+}

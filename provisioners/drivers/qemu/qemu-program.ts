@@ -1,0 +1,82 @@
+import { execFile } from 'node:child_process';
+import { access, constants } from 'node:fs/promises';
+import { delimiter, join } from 'node:path';
+import { promisify } from 'node:util';
+import { MachineError } from '../../machines.ts';
+
+/** The QEMU of this computer for guests of this computer's own processor. */
+export interface QemuProgram {
+  readonly path: string;
+  /** `7.2.22 (Debian 1:7.2+dfsg-7+deb12u18)`: all that it says, for a packager's patch may matter as much as a version. */
+  readonly version: string;
+}
+
+export interface Computer {
+  readonly platform: NodeJS.Platform;
+  readonly arch: string;
+  readonly environment: Readonly<Record<string, string | undefined>>;
+}
+
+const runProgram = promisify(execFile);
+
+/** Looks through PATH and the places where installers put QEMU without telling PATH. Null when it is not there. */
+export async function findQemu(computer: Computer): Promise<QemuProgram | null> {
+  const path = await findProgram(programName(computer), computer);
+  if (path === null) return null;
+  const { stdout } = await runProgram(path, ['--version'], { timeout: 10_000, windowsHide: true });
+  const version = /version\s+(.+)/.exec(stdout)?.[1]?.trim();
+  if (version === undefined)
+    throw new MachineError('driver-unavailable', `${path} does not tell its version; is it QEMU?`);
+  return { path, version };
+}
+
+/** What to say when QEMU is missing: the exact command where there is one. */
+export function qemuMissing(computer: Computer): string {
+  const program = programName(computer);
+  const isArm = computer.arch === 'arm64';
+  switch (computer.platform) {
+    case 'darwin':
+      return `QEMU (${program}) is not installed. Install it with: brew install qemu`;
+    case 'win32':
+      return `QEMU (${program}.exe) is not installed. Install it with: winget install SoftwareFreedomConservancy.QEMU`;
+    default: {
+      const debian = isArm ? 'qemu-system-arm' : 'qemu-system-x86';
+      return (
+        `QEMU (${program}) is not installed. Debian and Ubuntu: sudo apt-get install ${debian}; ` +
+        `Fedora: sudo dnf install ${isArm ? 'qemu-system-aarch64-core' : 'qemu-system-x86-core'}; ` +
+        `Arch: sudo pacman -S ${isArm ? 'qemu-system-aarch64' : 'qemu-system-x86'}`
+      );
+    }
+  }
+}
+
+function programName(computer: Computer): string {
+  return computer.arch === 'arm64' ? 'qemu-system-aarch64' : 'qemu-system-x86_64';
+}
+
+async function findProgram(name: string, computer: Computer): Promise<string | null> {
+  const { platform, environment } = computer;
+  const isWindows = platform === 'win32';
+  const fromPath = (environment[isWindows ? 'Path' : 'PATH'] ?? environment['PATH'] ?? '').split(delimiter);
+  const usual: Partial<Record<NodeJS.Platform, readonly string[]>> = {
+    // An app that is started from the Dock does not have Homebrew in its PATH.
+    darwin: ['/opt/homebrew/bin', '/usr/local/bin', '/opt/local/bin'],
+    win32: [join(environment['ProgramFiles'] ?? 'C:\\Program Files', 'qemu')],
+    linux: ['/usr/bin', '/usr/local/bin'],
+  };
+  for (const folder of [...fromPath, ...(usual[platform] ?? [])]) {
+    if (folder === '') continue;
+    const candidate = join(folder, isWindows ? `${name}.exe` : name);
+    if (await isExecutable(candidate)) return candidate;
+  }
+  return null;
+}
+
+async function isExecutable(path: string): Promise<boolean> {
+  try {
+    await access(path, constants.X_OK);
+    return true;
+  } catch {
+    return false;
+  }
+}

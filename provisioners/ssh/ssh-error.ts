@@ -1,0 +1,32 @@
+import { MachineError } from '../machines.ts';
+import { keyFingerprint } from './keys.ts';
+
+/** Refusals that no retry cures are told apart from a machine that is not up yet. */
+export interface ConnectFailure {
+  readonly error: MachineError;
+  readonly isFinal: boolean;
+}
+
+export function connectFailure(cause: unknown, where: string): ConnectFailure {
+  if (cause instanceof MachineError) return { error: cause, isFinal: true };
+  const level = cause instanceof Error && 'level' in cause ? cause.level : null;
+  const text = cause instanceof Error ? cause.message : String(cause);
+  if (level === 'client-authentication') {
+    const message = `The machine at ${where} refused this computer's SSH key: its authorized_keys do not hold the key of this machine's folder`;
+    return { error: new MachineError('ssh-failed', message, { cause }), isFinal: true };
+  }
+  return { error: new MachineError('ssh-failed', `SSH to ${where} failed: ${text}`, { cause }), isFinal: false };
+}
+
+export function hostKeyMismatch(options: {
+  readonly where: string;
+  readonly expected: Uint8Array;
+  readonly offered: Uint8Array;
+}): MachineError {
+  const { where, expected, offered } = options;
+  return new MachineError(
+    'ssh-failed',
+    `The host key at ${where} is not the one this machine was made with (expected ${keyFingerprint(expected)}, got ${keyFingerprint(offered)}). ` +
+      'Something else answers at that address; nothing was sent to it. If you replaced the machine yourself, remove it with `skiff machine rm` and create it again.',
+  );
+}

@@ -1,0 +1,110 @@
+import { execFile } from 'node:child_process';
+import { readFile } from 'node:fs/promises';
+import { promisify } from 'node:util';
+import { isErrno } from './atomic-file.ts';
+
+/**
+ * A pid alone names nothing: the process may have ended and its number been given to another, after a reboot for
+ * certain. A pid together with the moment at which that process started does.
+ */
+export interface ProcessIdentity {
+  readonly pid: number;
+  /** Opaque; compared for equality only. */
+  readonly startedAt: string;
+}
+
+export interface RunningProcess extends ProcessIdentity {
+  /** Arguments joined by spaces. */
+  readonly commandLine: string;
+}
+
+/** What runs under this pid now, or null. A zombie counts as ended. */
+export async function readProcess(pid: number): Promise<RunningProcess | null> {
+  if (!Number.isSafeInteger(pid) || pid <= 0) return null;
+  switch (process.platform) {
+    case 'linux':
+      return readLinuxProcess(pid);
+    case 'win32':
+      return readWindowsProcess(pid);
+    default:
+      return readPosixProcess(pid);
+  }
+}
+
+/** Whether that very process still runs. */
+export async function isAlive(identity: ProcessIdentity): Promise<boolean> {
+  const found = await readProcess(identity.pid);
+  return found !== null && found.startedAt === identity.startedAt;
+}
+
+export async function ownIdentity(): Promise<ProcessIdentity> {
+  const own = await readProcess(process.pid);
+  if (own === null) throw new Error('This process does not find itself in the process table');
+  return { pid: own.pid, startedAt: own.startedAt };
+}
+
+/** Waits until the process has ended. True when it did within `timeoutMs`. */
+export async function waitForEnd(
+  identity: ProcessIdentity,
+  options: { readonly timeoutMs: number; readonly signal?: AbortSignal },
+): Promise<boolean> {
+  const deadline = performance.now() + options.timeoutMs;
+  while (await isAlive(identity)) {
+    options.signal?.throwIfAborted();
+    if (performance.now() >= deadline) return false;
+    // Nobody but its parent is told of the end of a process; 20 ms is below what a person notices.
+    await new Promise((resolve) => setTimeout(resolve, 20));
+  }
+  return true;
+}
+
+async function readLinuxProcess(pid: number): Promise<RunningProcess | null> {
+  try {
+    const [stat, commandLine, boot] = await Promise.all([
+      readFile(`/proc/${pid}/stat`, 'utf8'),
+      readFile(`/proc/${pid}/cmdline`, 'utf8'),
+      readFile('/proc/sys/kernel/random/boot_id', 'utf8'),
+    ]);
+    // proc_pid_stat(5): field 2 is the name in parentheses and may hold anything, so fields are counted after the last one.
+    const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
+    const [state, startTicks] = [fields[0], fields[19]];
+    if (state === 'Z' || state === 'X' || startTicks === undefined) return null;
+    return { pid, startedAt: `${boot.trim()}:${startTicks}`, commandLine: commandLine.replaceAll('\0', ' ').trim() };
+  } catch (error) {
+    if (isErrno(error, 'ENOENT') || isErrno(error, 'ESRCH')) return null;
+    throw error;
+  }
+}
+
+const runProgram = promisify(execFile);
+
+async function readPosixProcess(pid: number): Promise<RunningProcess | null> {
+  let line: string;
+  try {
+    const environment = { ...process.env, LC_ALL: 'C' };
+    const { stdout } = await runProgram('ps', ['-ww', '-o', 'stat=,lstart=,command=', '-p', String(pid)], {
+      env: environment,
+      timeout: 5_000,
+    });
+    line = stdout.trim();
+  } catch (error) {
+    if (error instanceof Error && 'code' in error && error.code === 1) return null;
+    throw error;
+  }
+  // `S+   Sat Nov 21 09:34:35 2026 /usr/bin/program …`: lstart is five words in the C locale.
+  const match = /^(\S+)\s+(\S+\s+\S+\s+\S+\s+\S+\s+\S+)\s+(.*)$/s.exec(line);
+  const [, state, startedAt, commandLine] = match ?? [];
+  if (state === undefined || startedAt === undefined || commandLine === undefined || state.startsWith('Z')) return null;
+  return { pid, startedAt, commandLine };
+}
+
+async function readWindowsProcess(pid: number): Promise<RunningProcess | null> {
+  const script = `$p = Get-CimInstance Win32_Process -Filter "ProcessId=${pid}"; if ($p) { $p.CreationDate.ToFileTimeUtc(); $p.CommandLine }`;
+  const { stdout } = await runProgram('powershell.exe', ['-NoProfile', '-NonInteractive', '-Command', script], {
+    timeout: 20_000,
+    windowsHide: true,
+  });
+  const [startedAt, ...rest] = stdout.trim().split(/\r?\n/);
+  if (startedAt === undefined || startedAt === '') return null;
+  return { pid, startedAt, commandLine: rest.join(' ') };
+}
