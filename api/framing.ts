@@ -33,6 +33,8 @@ export class FramingError extends Error {
 export class FrameDecoder {
   #parts: Buffer[] = [];
   #heldBytes = 0;
+  /** Below this there is nothing to take: parts of a large frame are joined once, not with every chunk. */
+  #wantedBytes = frameHeaderBytes;
 
   /** Frames that `chunk` completes. Throws FramingError when the bytes cannot be frames. */
   push(chunk: Buffer): Frame[] {
@@ -52,7 +54,7 @@ export class FrameDecoder {
   }
 
   #take(): Frame | null {
-    if (this.#heldBytes < frameHeaderBytes) return null;
+    if (this.#heldBytes < this.#wantedBytes) return null;
     const held = this.#parts.length === 1 && this.#parts[0] ? this.#parts[0] : Buffer.concat(this.#parts);
     this.#parts = [held];
     const stream = streams[held[0] ?? -1];
@@ -67,7 +69,9 @@ export class FrameDecoder {
       throw new FramingError('the stream is not framed: is the container one with a terminal?');
     }
     const end = frameHeaderBytes + payloadBytes;
+    this.#wantedBytes = end;
     if (held.length < end) return null;
+    this.#wantedBytes = frameHeaderBytes;
     this.#parts = held.length === end ? [] : [held.subarray(end)];
     this.#heldBytes = held.length - end;
     return { stream, payload: held.subarray(frameHeaderBytes, end) };
