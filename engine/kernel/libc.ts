@@ -3,6 +3,7 @@
  * the kernel's own time and starts no process, which is why mounts and networks are made here and not by tools. Calls
  * are synchronous: only those that the kernel answers at once may be made on the main thread.
  */
+import { constants } from 'node:os';
 import { getSystemErrorMap } from 'node:util';
 import koffi, { type LibraryHandle } from 'koffi';
 
@@ -12,7 +13,7 @@ export class SystemCallError extends Error {
   readonly syscall: string;
 
   constructor(syscall: string, errno: number, detail: string) {
-    const [code, text] = getSystemErrorMap().get(-errno) ?? [`errno ${errno}`, 'unknown error'];
+    const [code, text] = getSystemErrorMap().get(-errno) ?? [nameOfErrno(errno), 'system error'];
     super(`${syscall}${detail === '' ? '' : ` ${detail}`}: ${text} (${code})`);
     this.code = code;
     this.syscall = syscall;
@@ -42,4 +43,9 @@ export function systemCall<Args extends readonly unknown[]>(
     if (result === -1) throw new SystemCallError(name, koffi.errno(), detail);
     return result;
   };
+}
+
+/** Node's map lacks those that libuv never meets, ECHILD for one. */
+function nameOfErrno(errno: number): string {
+  return Object.entries(constants.errno).find(([, number]) => number === errno)?.[0] ?? `errno ${errno}`;
 }

@@ -1,0 +1,76 @@
+import { closeSync, readFileSync } from 'node:fs';
+import { systemCall } from './libc.ts';
+import { watchFd, type Watch } from './poll.ts';
+
+const pidfdOpen = systemCall<[number, number]>('int pidfd_open(int pid, uint flags)');
+const pidfdSendSignal = systemCall<[number, number, null, number]>(
+  'int pidfd_send_signal(int fd, int signal, void *info, uint flags)',
+);
+
+/** A process by descriptor: it means this very process for ever, while a pid may be given to another one. */
+export class ProcessHandle implements Disposable {
+  readonly pid: number;
+  readonly #fd: number;
+  #watch: Watch | null = null;
+  #state: 'open' | 'closed' = 'open';
+
+  private constructor(pid: number, fd: number) {
+    this.pid = pid;
+    this.#fd = fd;
+  }
+
+  /** Null when there is no such process. Zombies count as processes. */
+  static open(pid: number): ProcessHandle | null {
+    try {
+      return new ProcessHandle(pid, pidfdOpen(`of ${pid}`, pid, 0));
+    } catch (error) {
+      if ((error as NodeJS.ErrnoException).code === 'ESRCH') return null;
+      throw error;
+    }
+  }
+
+  /** False when it has ended. */
+  signal(signal: number): boolean {
+    try {
+      pidfdSendSignal(`${signal} to ${this.pid}`, this.#fd, signal, null, 0);
+      return true;
+    } catch (error) {
+      if ((error as NodeJS.ErrnoException).code === 'ESRCH') return false;
+      throw error;
+    }
+  }
+
+  /** Calls once when the process has ended, whosever child it is. */
+  onEnd(callback: () => void): void {
+    this.#watch?.[Symbol.dispose]();
+    this.#watch = watchFd(this.#fd, 'readable', () => {
+      this.#watch?.[Symbol.dispose]();
+      this.#watch = null;
+      callback();
+    });
+  }
+
+  [Symbol.dispose](): void {
+    if (this.#state === 'closed') return;
+    this.#state = 'closed';
+    this.#watch?.[Symbol.dispose]();
+    closeSync(this.#fd);
+  }
+}
+
+/**
+ * Start time in clock ticks since boot: with the pid, the identity of a process. Null when there is none.
+ * Source: proc_pid_stat(5), field 22; the name before it may hold spaces and parentheses.
+ */
+export function processStartTicks(pid: number): number | null {
+  let stat: string;
+  try {
+    stat = readFileSync(`/proc/${pid}/stat`, 'latin1');
+  } catch (error) {
+    const code = (error as NodeJS.ErrnoException).code;
+    if (code === 'ENOENT' || code === 'ESRCH') return null;
+    throw error;
+  }
+  const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
+  return Number(fields[19]);
+}
