@@ -12,10 +12,14 @@ const list = (): DeltaList<Row, string> => new DeltaList({ keyOfRow: (row: Row) 
 const change = (seq: number, upsert: readonly Row[] = [], remove: readonly string[] = []): ListUpdate<Row, string> => ({
   kind: 'change',
   seq,
-  upsert,
-  remove,
+  upsert: [...upsert],
+  remove: [...remove],
 });
-const snapshot = (seq: number, items: readonly Row[]): ListUpdate<Row, string> => ({ kind: 'snapshot', seq, items });
+const snapshot = (seq: number, items: readonly Row[]): ListUpdate<Row, string> => ({
+  kind: 'snapshot',
+  seq,
+  items: [...items],
+});
 const sorted = (rows: readonly Row[]): readonly Row[] => [...rows].sort((a, b) => a.id.localeCompare(b.id));
 
 test('changes before the first snapshot ask for one', () => {

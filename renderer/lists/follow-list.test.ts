@@ -36,8 +36,8 @@ async function play(rounds: readonly Round[]) {
   return { seen, pauses };
 }
 
-const snapshot = (seq: number, items: readonly string[]): Update => ({ kind: 'snapshot', seq, items });
-const change = (seq: number, upsert: readonly string[]): Update => ({ kind: 'change', seq, upsert, remove: [] });
+const snapshot = (seq: number, items: readonly string[]): Update => ({ kind: 'snapshot', seq, items: [...items] });
+const change = (seq: number, upsert: readonly string[]): Update => ({ kind: 'change', seq, upsert: [...upsert], remove: [] });
 const away = new DesktopError('disconnected', 'gone');
 
 test('a list that was live becomes stale and keeps its rows until the next snapshot', async () => {

@@ -31,9 +31,9 @@ const longestPauseMs = 5_000;
 export async function followList<Row, Key>(options: FollowList<Row, Key>): Promise<void> {
   const { list, onChange, pause, now, signal } = options;
   let pauseMs = firstPauseMs;
-  let status: ListStatus = { kind: 'loading' };
+  const told: { status: ListStatus } = { status: { kind: 'loading' } };
   const become = (next: ListStatus): void => {
-    status = next;
+    told.status = next;
     if (!signal.aborted) onChange(next);
   };
   while (!signal.aborted) {
@@ -56,8 +56,8 @@ export async function followList<Row, Key>(options: FollowList<Row, Key>): Promi
     if (signal.aborted) return;
     // After a gap the sender is well and only its next snapshot is missing: no reason to alarm anybody, or to wait.
     if (isGap) continue;
-    if (status.kind === 'live') become({ kind: 'stale', since: now(), error: failure });
-    else if (status.kind !== 'stale') become({ kind: 'failed', error: failure });
+    if (told.status.kind === 'live') become({ kind: 'stale', since: now(), error: failure });
+    else if (told.status.kind !== 'stale') become({ kind: 'failed', error: failure });
     await pause(pauseMs, signal);
     pauseMs = Math.min(longestPauseMs, pauseMs * 2);
   }

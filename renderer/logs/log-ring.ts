@@ -53,6 +53,11 @@ export class LogRing {
     return this.#firstId;
   }
 
+  /** Whether the next `trim` will forget lines. */
+  get isFull(): boolean {
+    return this.#lines.length > this.#capacity * 1.25;
+  }
+
   push(chunk: LogChunk): void {
     const pieces = chunk.text.split('\n');
     const last = pieces.length - 1;
@@ -73,7 +78,7 @@ export class LogRing {
    * that the viewer can correct its scroll position in the same step.
    */
   trim(): number {
-    if (this.#lines.length <= this.#capacity * 1.25) return 0;
+    if (!this.isFull) return 0;
     const count = this.#lines.length - this.#capacity;
     this.#lines = this.#lines.slice(count);
     this.#firstId += count;

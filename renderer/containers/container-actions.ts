@@ -1,0 +1,78 @@
+import type { Container, ContainerState } from '../../desktop/contract/containers.ts';
+import type { Session } from '../session/Session.svelte.ts';
+import { containerKeyText } from './container-table.ts';
+
+/** What can be done to one container. `remove` always asks first: see RemoveDialog. */
+export type ContainerAction = 'start' | 'stop' | 'restart' | 'kill' | 'remove';
+
+/** The one that people want most in this state, and whether the others make sense. */
+export function offeredActions(state: ContainerState): readonly ContainerAction[] {
+  switch (state) {
+    case 'running':
+    case 'restarting':
+      return ['stop', 'restart', 'remove'];
+    case 'paused':
+      return ['stop', 'remove'];
+    case 'created':
+    case 'exited':
+      return ['start', 'remove'];
+    case 'dead':
+      return ['remove'];
+    case 'removing':
+      return [];
+  }
+}
+
+/** Longer than any grace period that people set; a container that takes more is worth a message. */
+const actionTimeoutMs = 120_000;
+
+/** Does it, keeping track in the session's book; true when it went well. */
+export function actOn(options: {
+  readonly session: Session;
+  readonly container: Pick<Container, 'machine' | 'id'>;
+  readonly action: ContainerAction;
+  readonly removal?: { readonly force: boolean; readonly volumes: boolean };
+}): Promise<boolean> {
+  const { session, container, action, removal } = options;
+  const one = { machine: container.machine, id: container.id };
+  const limits = { timeoutMs: actionTimeoutMs };
+  return session.actions.run({
+    key: containerKeyText(container),
+    action,
+    work: async () => {
+      const { containers } = session.client;
+      switch (action) {
+        case 'start':
+          return containers.start(one, limits);
+        case 'stop':
+          return containers.stop(one, limits);
+        case 'restart':
+          return containers.restart(one, limits);
+        case 'kill':
+          return containers.kill(one, limits);
+        case 'remove':
+          return containers.remove({ ...one, ...removal }, limits);
+      }
+    },
+  });
+}
+
+const helloKey = 'run:hello';
+const helloTimeoutMs = 120_000;
+
+/** Runs the built-in image; the new container's key, or null when it failed (the book says why, under `helloAction`). */
+export async function runHello(session: Session, machine: string): Promise<{ machine: string; id: string } | null> {
+  let id: string | null = null;
+  await session.actions.run({
+    key: helloKey,
+    action: 'hello',
+    work: async () => {
+      id = (await session.client.containers.runHello({ machine }, { timeoutMs: helloTimeoutMs })).id;
+    },
+  });
+  return id === null ? null : { machine, id };
+}
+
+export function helloAction(session: Session) {
+  return { state: session.actions.of(helloKey), dismiss: (): void => session.actions.dismiss(helloKey) };
+}

@@ -1,0 +1,76 @@
+import type { Machine, MachineState } from '../../desktop/contract/machines.ts';
+import type { Session } from '../session/Session.svelte.ts';
+
+/** What can be done to one machine. `remove` asks for its name, `stop` asks when containers run in it. */
+export type MachineAction = 'start' | 'stop' | 'kill' | 'remove' | 'resume' | 'cancel';
+
+export function machineKey(name: string): string {
+  return `machine:${name}`;
+}
+
+/** The one that people want most in this state first. */
+export function offeredMachineActions(machine: Pick<Machine, 'state' | 'operation'>): readonly MachineAction[] {
+  const canCancel = machine.operation?.state === 'running';
+  switch (machine.state) {
+    case 'running':
+      return ['stop', 'kill', 'remove'];
+    case 'stopped':
+      return ['start', 'remove'];
+    case 'create-failed':
+      return ['resume', 'remove'];
+    case 'remove-failed':
+      return ['remove'];
+    case 'unknown':
+      return ['start', 'kill', 'remove'];
+    case 'creating':
+    case 'starting':
+      return canCancel ? ['cancel'] : [];
+    case 'stopping':
+      return ['kill'];
+    case 'removing':
+      return [];
+  }
+}
+
+/** How the machine is called while something is done to it, until its own state says so. */
+export const stateOfAction: Record<MachineAction, MachineState | null> = {
+  start: 'starting',
+  stop: 'stopping',
+  kill: 'stopping',
+  remove: 'removing',
+  resume: 'creating',
+  cancel: null,
+};
+
+/** Does it, keeping track in the session's book; true when it went well. Machines take minutes and tell their progress, so nothing here gives up on them. */
+export function actOnMachine(options: { readonly session: Session; readonly name: string; readonly action: MachineAction }): Promise<boolean> {
+  const { session, name, action } = options;
+  const patient = { timeoutMs: null };
+  return session.actions.run({
+    // Cancelling has to work while another action is under way, so it has a line of its own in the book.
+    key: action === 'cancel' ? `${machineKey(name)}:cancel` : machineKey(name),
+    action,
+    work: async () => {
+      const { machines } = session.client;
+      switch (action) {
+        case 'start':
+          return machines.start({ name }, patient);
+        case 'stop':
+          return machines.stop({ name }, patient);
+        case 'kill':
+          return machines.kill({ name }, patient);
+        case 'remove':
+          return machines.remove({ name }, patient);
+        case 'resume':
+          return machines.ensureRunning({ name }, patient);
+        case 'cancel':
+          return machines.cancel({ name });
+      }
+    },
+  });
+}
+
+/** Whatever it takes to have it running. */
+export function startMachine(session: Session, name: string): Promise<boolean> {
+  return actOnMachine({ session, name, action: 'resume' });
+}
