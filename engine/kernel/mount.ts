@@ -45,7 +45,7 @@ export function mountOverlay(overlay: Overlay): void {
   if (overlay.lowers.length === 0) throw new RangeError('an overlay needs at least one lower folder');
   const folders = [...overlay.lowers, overlay.upper, overlay.work];
   // 255 bytes is what fsconfig takes for one value; colons, commas and backslashes mean something else in options.
-  if (folders.some((path) => path.length > 255 / 3 && Buffer.byteLength(path) > 255) || folders.some(hasSpecial)) {
+  if (folders.some((path) => Buffer.byteLength(path) > 255 || /[:,\\]/.test(path))) {
     withDescriptors(overlay, (short) => mountOnAnyKernel(short, overlay));
     return;
   }
@@ -54,7 +54,7 @@ export function mountOverlay(overlay: Overlay): void {
 
 /** `sources` and `named` are the same folders: how the kernel is told of them, and how a person is. */
 function mountOnAnyKernel(sources: Overlay, named: Overlay): void {
-  if (mountStepwise(sources, named) === 'unsupported') mountByOptions(sources, named);
+  if (mountStepwise(sources, named) === 'unsupported') mountOverlayByOptions(sources, named);
 }
 
 function mountStepwise(sources: Overlay, named: Overlay): 'mounted' | 'unsupported' {
@@ -82,14 +82,15 @@ function mountStepwise(sources: Overlay, named: Overlay): 'mounted' | 'unsupport
     return 'mounted';
   } catch (error) {
     const reason = contextMessages(context);
-    if (reason !== '' && error instanceof Error) throw new Error(`${error.message}: ${reason}`, { cause: error });
+    if (reason !== '' && error instanceof SystemCallError) error.message += `: ${reason}`;
     throw error;
   } finally {
     closeSync(context);
   }
 }
 
-function mountByOptions(sources: Overlay, named: Overlay): void {
+/** For kernels before 6.8. Takes as many layers as a page of `/proc/self/fd/N` names: about 200. */
+export function mountOverlayByOptions(sources: Overlay, named: Overlay): void {
   const options = `index=off,lowerdir=${sources.lowers.join(':')},upperdir=${sources.upper},workdir=${sources.work}`;
   if (Buffer.byteLength(options) < 4096) {
     mountCall(describe(named), 'overlay', sources.target, 'overlay', 0, options);
@@ -99,7 +100,7 @@ function mountByOptions(sources: Overlay, named: Overlay): void {
     throw new RangeError(
       `${sources.lowers.length} layers are more than this kernel can stack; it needs Linux 6.8 for that`,
     );
-  withDescriptors(named, (short) => mountByOptions(short, named));
+  withDescriptors(named, (short) => mountOverlayByOptions(short, named));
 }
 
 /** Every folder as `/proc/self/fd/N`: short, and free of characters that mean something in options. */
@@ -120,10 +121,6 @@ function withDescriptors(overlay: Overlay, use: (short: Overlay) => void): void 
   } finally {
     opened.forEach((descriptor) => closeSync(descriptor));
   }
-}
-
-function hasSpecial(path: string): boolean {
-  return /[:,\\]/.test(path);
 }
 
 function describe(overlay: Overlay): string {
