@@ -15,5 +15,5 @@ export function listUpdate<T extends z.ZodType, K extends z.ZodType>(item: T, ke
 
 /** The same as a plain type, for code that is generic over lists. */
 export type ListUpdate<T, K> =
-  | { readonly kind: 'snapshot'; readonly seq: number; readonly items: readonly T[] }
-  | { readonly kind: 'change'; readonly seq: number; readonly upsert: readonly T[]; readonly remove: readonly K[] };
+  | { readonly kind: 'snapshot'; readonly seq: number; readonly items: T[] }
+  | { readonly kind: 'change'; readonly seq: number; readonly upsert: T[]; readonly remove: K[] };

@@ -1,5 +1,5 @@
 import { z } from './zod.ts';
-import { errorShape } from './errors.ts';
+import { errorShape, type ErrorCode } from './errors.ts';
 import { listUpdate } from './list-updates.ts';
 import { method, stream } from './shape.ts';
 
@@ -105,72 +105,46 @@ const wanted = z.strictObject({
 });
 const nothing = z.object({});
 
+/** Whatever is done to a machine may find it in any state and need any part of it, so all of its methods share one list. */
+const machineErrors: readonly ErrorCode[] = [
+  'no-such-machine',
+  'name-taken',
+  'invalid-name',
+  'invalid-setting',
+  'no-such-driver',
+  'driver-unavailable',
+  'already-running',
+  'already-stopped',
+  'not-running',
+  'busy',
+  'no-space',
+  'image-unavailable',
+  'image-corrupt',
+  'boot-failed',
+  'ssh-failed',
+  'deploy-failed',
+  'aborted',
+];
+
 /**
  * Methods that change a machine answer when it is done, which may take minutes: call them with `timeoutMs: null` and
  * show `operation` from `watch`, which is also there for a page that was opened later. The work goes on when the caller
- * goes away; only `cancel` stops it.
+ * goes away; only `cancel` stops it (`aborted`). Another operation on the same machine meanwhile is `busy`.
  */
 export const machines = {
-  drivers: method({ input: z.strictObject({}), output: z.object({ drivers: z.array(driver) }) }),
+  drivers: method({ input: z.strictObject({}), output: z.object({ drivers: z.array(driver) }), errors: machineErrors }),
   /** Keyed by `name`. */
-  watch: stream({ input: z.strictObject({}), item: listUpdate(machine, z.string()) }),
-  create: method({
-    input: wanted,
-    output: nothing,
-    errors: [
-      'name-taken',
-      'invalid-name',
-      'invalid-setting',
-      'no-such-driver',
-      'driver-unavailable',
-      'busy',
-      'no-space',
-      'image-unavailable',
-      'image-corrupt',
-      'boot-failed',
-      'ssh-failed',
-      'deploy-failed',
-      'aborted',
-    ],
-  }),
-  /** Whatever it takes to have the machine running: create, resume a create that failed, start, or nothing. First run and "Try again" use it. */
-  ensureRunning: method({
-    input: wanted,
-    output: nothing,
-    errors: [
-      'invalid-name',
-      'invalid-setting',
-      'no-such-driver',
-      'driver-unavailable',
-      'busy',
-      'no-space',
-      'image-unavailable',
-      'image-corrupt',
-      'boot-failed',
-      'ssh-failed',
-      'deploy-failed',
-      'aborted',
-    ],
-  }),
-  start: method({
-    input: named,
-    output: nothing,
-    errors: [
-      'no-such-machine',
-      'already-running',
-      'driver-unavailable',
-      'busy',
-      'no-space',
-      'boot-failed',
-      'ssh-failed',
-      'deploy-failed',
-      'aborted',
-    ],
-  }),
-  stop: method({ input: named, output: nothing, errors: ['no-such-machine', 'already-stopped', 'busy', 'aborted'] }),
-  kill: method({ input: named, output: nothing, errors: ['no-such-machine', 'already-stopped', 'busy', 'aborted'] }),
+  watch: stream({ input: z.strictObject({}), item: listUpdate(machine, z.string()), errors: machineErrors }),
+  /** `name-taken` when it is complete already; repeating one that failed goes on where it stopped. */
+  create: method({ input: wanted, output: nothing, errors: machineErrors }),
+  /** Whatever it takes to have the machine running: create, resume a create that failed, start, or nothing. First run and "Try again" use it. Joins one that is under way. */
+  ensureRunning: method({ input: wanted, output: nothing, errors: machineErrors }),
+  start: method({ input: named, output: nothing, errors: machineErrors }),
+  stop: method({ input: named, output: nothing, errors: machineErrors }),
+  /** As a power cut. */
+  kill: method({ input: named, output: nothing, errors: machineErrors }),
   /** Its data disk goes with it: every container, image and volume. */
-  remove: method({ input: named, output: nothing, errors: ['no-such-machine', 'busy', 'aborted'] }),
+  remove: method({ input: named, output: nothing, errors: machineErrors }),
   /** Stops the operation under way at its next safe point; `not-running` when there is none. */
   cancel: method({ input: named, output: nothing, errors: ['not-running'] }),
   /** What the machine writes to its console, from the last `tailBytes` on, following across restarts. Pieces of text, cut anywhere. */

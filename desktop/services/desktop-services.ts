@@ -1,0 +1,229 @@
+/**
+ * The desktop's core: everything behind the contract, in plain Node, without a window. Electron and the browser mode each
+ * serve one of these over their links; all pages share it.
+ */
+import type { EngineClient } from '../../client/engine-client.ts';
+import type { Machine as MachineDocument, Machines } from '../../provisioners/machines.ts';
+import type { AppInfo } from '../contract/app.ts';
+import type { DesktopServices } from '../contract/contract.ts';
+import type { Forward } from '../contract/ports.ts';
+import { systemClock, type Clock } from './clock.ts';
+import { ContainerActions } from './containers/container-actions.ts';
+import { ContainerList } from './containers/container-list.ts';
+import { HelloImages, type HelloImage } from './containers/hello-image.ts';
+import { Engines } from './engines/engines.ts';
+import { desktopError } from './failures.ts';
+import { LiveList } from './lists/live-list.ts';
+import { followLog } from './logs/follow-log.ts';
+import { followFile } from './machines/follow-file.ts';
+import { MachineList, noSuchMachine } from './machines/machine-list.ts';
+import { MachineOperations } from './machines/machine-operations.ts';
+import { forwardsOf } from './ports/forwards.ts';
+import { Tasks } from './tasks.ts';
+
+export interface CoreOptions {
+  readonly info: AppInfo;
+  readonly machines: Machines;
+  /** A client of the engine in that machine. The core disposes it. */
+  readonly dial: (machine: MachineDocument) => EngineClient;
+  readonly helloImage: HelloImage;
+  readonly clock?: Clock;
+  /** Told of faults that no caller hears of; for the log. */
+  readonly report: (fault: Error) => void;
+}
+
+/** The core, opened. Disposing it ends its lines and operations; machines and containers go on running. */
+export interface Core extends AsyncDisposable {
+  readonly services: DesktopServices;
+  readonly lists: CoreLists;
+  readonly operations: MachineOperations;
+}
+
+/** What shells draw without a page: the tray. */
+export interface CoreLists {
+  readonly machines: MachineList;
+  readonly connections: Engines['connections'];
+  readonly containers: ContainerList['list'];
+  readonly tasks: Tasks['list'];
+}
+
+export function openCore(options: CoreOptions): Core {
+  const { info, machines, dial, helloImage, clock = systemClock, report } = options;
+  const tasks = new Tasks(clock);
+  const list = new MachineList({ machines, clock, report });
+  const operations = new MachineOperations({ machines, list, tasks, clock });
+  const forwardsIn = (machine: string) => list.document(machine)?.agent?.forwards ?? [];
+  // Engines and containers need each other: events go one way, looks the other.
+  const containers: ContainerList = new ContainerList({
+    client: (machine) => engines.client(machine),
+    forwards: forwardsIn,
+    report,
+  });
+  const engines: Engines = new Engines({
+    machines: list,
+    dial,
+    clock,
+    listener: {
+      list: (machine, summaries) => containers.reset(machine, summaries),
+      event: (machine, event) => containers.event(machine, event),
+      off: (machine) => containers.forget(machine),
+    },
+  });
+  const client = (machine: string): EngineClient => engines.client(machine);
+  const hello = new HelloImages(helloImage, tasks);
+  const actions = new ContainerActions({ client, containers, hello });
+  const forwards = new LiveList<Forward, string>({ keyOf: ({ id }) => id, keyText: (id) => id });
+  const follow = followForwards({ list, containers, forwards });
+  const initial = list.read();
+  // Whoever watches the machines is told; without anybody it is nobody's error.
+  initial.catch(() => undefined);
+
+  const followed: Followed = { list, initial, containers, engines, clock, client };
+  return {
+    services: {
+      app: { info: async () => info, tasks: (_, signal) => tasks.list.watch(signal) },
+      machines: machineServices({ machines, operations, ...followed }),
+      engine: {
+        watch: (_, signal) => engines.connections.watch(signal),
+        reconnect: async ({ machine }) => {
+          engines.retry(machine);
+          return {};
+        },
+      },
+      containers: containerServices(containers, actions),
+      logs: {
+        open: (input, signal) => followLog({ ...followed, ready: (...at) => engines.ready(...at) }, input, signal),
+      },
+      ports: { watch: (_, signal) => forwards.watch(signal) },
+    },
+    lists: { machines: list, connections: engines.connections, containers: containers.list, tasks: tasks.list },
+    operations,
+    [Symbol.asyncDispose]: async () => {
+      await operations[Symbol.asyncDispose]();
+      follow[Symbol.dispose]();
+      list[Symbol.dispose]();
+      await engines[Symbol.asyncDispose]();
+    },
+  };
+}
+
+interface Followed {
+  readonly list: MachineList;
+  /** The first reading of the machines. */
+  readonly initial: Promise<void>;
+  readonly containers: ContainerList;
+  readonly engines: Engines;
+  readonly clock: Clock;
+  readonly client: (machine: string) => EngineClient;
+}
+
+/** Keeps the forwards, and what containers say of theirs, as the machines' host agents have them. */
+function followForwards(lists: {
+  readonly list: MachineList;
+  readonly containers: ContainerList;
+  readonly forwards: LiveList<Forward, string>;
+}): Disposable {
+  const { list, containers, forwards } = lists;
+  const renew = (): void => {
+    const nameOf = (machine: string, id: string): string | null => containers.list.get({ machine, id })?.name ?? null;
+    forwards.replace(forwardsOf(list.documents(), nameOf));
+  };
+  const stack = new DisposableStack();
+  stack.use(
+    list.onChange(() => {
+      for (const { name } of list.documents()) containers.reach(name);
+      renew();
+    }),
+  );
+  stack.use(containers.list.onChange(renew));
+  return stack;
+}
+
+function machineServices(
+  parts: Followed & { readonly machines: Machines; readonly operations: MachineOperations },
+): DesktopServices['machines'] {
+  const { machines, operations, list, initial } = parts;
+  const done = (work: Promise<void>): Promise<Record<string, never>> => work.then(() => ({}));
+  return {
+    drivers: async () => {
+      try {
+        return { drivers: [...(await machines.drivers())] };
+      } catch (error) {
+        throw desktopError(error);
+      }
+    },
+    watch: async function* (_, signal) {
+      // A list that could not be read is an error, not an empty one: trying once more is what opening it anew is for.
+      await initial.catch(() => list.read()).catch((error: unknown) => Promise.reject(desktopError(error)));
+      yield* list.watch(signal);
+    },
+    create: (request) => done(operations.create(requestOf(request))),
+    ensureRunning: (request) => done(operations.ensureRunning(requestOf(request))),
+    start: ({ name }) => done(operations.start(name)),
+    stop: ({ name }) => done(operations.stop(name)),
+    kill: ({ name }) => done(operations.kill(name)),
+    remove: ({ name }) => done(operations.remove(name)),
+    cancel: async ({ name }) => {
+      operations.cancel(name);
+      return {};
+    },
+    serialLog: (input, signal) => serialLog(list, input, signal),
+  };
+}
+
+/** Absent settings stay absent: a key that is there and undefined is another thing to a document. */
+function requestOf(request: Parameters<DesktopServices['machines']['create']>[0]): Parameters<Machines['create']>[0] {
+  const { name, driver, settings } = request;
+  const { cpus, memoryBytes, diskBytes } = settings;
+  return {
+    name,
+    ...(driver !== undefined && { driver }),
+    settings: {
+      ...(cpus !== undefined && { cpus }),
+      ...(memoryBytes !== undefined && { memoryBytes }),
+      ...(diskBytes !== undefined && { diskBytes }),
+    },
+  };
+}
+
+async function* serialLog(
+  list: MachineList,
+  { name, tailBytes, follow }: { readonly name: string; readonly tailBytes: number; readonly follow: boolean },
+  signal: AbortSignal,
+): AsyncGenerator<{ text: string }> {
+  if (!list.has(name)) throw noSuchMachine(name);
+  const gone = new AbortController();
+  using _change = list.onChange(() => {
+    if (!list.has(name)) gone.abort();
+  });
+  const until = AbortSignal.any([signal, gone.signal]);
+  const document = follow ? await untilWritten(list, name, until) : list.document(name);
+  if (!document?.serialLogFile) return;
+  const pieces = followFile({ path: document.serialLogFile, tailBytes, follow, signal: until });
+  for await (const text of pieces) yield { text };
+}
+
+/** The machine's document, also when it is only being made; null when that comes to nothing. */
+async function untilWritten(list: MachineList, name: string, signal: AbortSignal): Promise<MachineDocument | null> {
+  return list
+    .until(() => list.document(name) ?? undefined, signal)
+    .catch((error: unknown) => {
+      if (signal.aborted) return null;
+      throw error;
+    });
+}
+
+function containerServices(containers: ContainerList, actions: ContainerActions): DesktopServices['containers'] {
+  const done = (work: Promise<void>): Promise<Record<string, never>> => work.then(() => ({}));
+  return {
+    watch: (_, signal) => containers.list.watch(signal),
+    inspect: (one) => actions.inspect(one),
+    start: (one) => done(actions.start(one)),
+    stop: (one) => done(actions.stop(one)),
+    restart: (one) => done(actions.restart(one)),
+    kill: (one) => done(actions.kill(one)),
+    remove: (one) => done(actions.remove(one)),
+    run: (request) => actions.run(request),
+    runHello: (request) => actions.runHello(request),
+  };
+}

@@ -1,0 +1,201 @@
+/**
+ * Machines in memory, for tests of those who use them: typed by the contract, driven by the test. What an operation does
+ * besides changing the state is the test's `script`; the engine behind every machine is whatever listens at `engineSocket`.
+ *
+ *     const machines = new FakeMachines({ engineSocket: engine.path });
+ *     machines.script = async (_, operation) => runStep({ step: 'boot', title: 'Starting', operation }, () => booted.promise);
+ */
+import {
+  MachineError,
+  type CreateMachine,
+  type DriverInfo,
+  type Machine,
+  type Machines,
+  type MachineState,
+} from '../../provisioners/machines.ts';
+import type { Operation } from '../../provisioners/progress.ts';
+
+export type FakeVerb = 'create' | 'start' | 'ensureRunning' | 'stop' | 'kill' | 'remove';
+
+export interface FakeMachinesOptions {
+  readonly engineSocket: string;
+  readonly serialLogFile?: string;
+}
+
+export class FakeMachines implements Machines {
+  /** Runs in each operation, after its first state is shown and before its last one. Throwing makes it fail. */
+  script: (verb: FakeVerb, operation: Operation, name: string) => Promise<void> = async () => undefined;
+  /** Set to make `list` fail. */
+  listError: Error | null = null;
+  readonly #options: FakeMachinesOptions;
+  readonly #machines = new Map<string, Machine>();
+  readonly #listeners = new Set<() => void>();
+
+  constructor(options: FakeMachinesOptions) {
+    this.#options = options;
+  }
+
+  /** Of those who watch and have not disposed it. */
+  get watchers(): number {
+    return this.#listeners.size;
+  }
+
+  /** A machine that is there already; by default it runs. */
+  add(name: string, change: Partial<Machine> = {}): void {
+    this.#put({
+      name,
+      driver: 'fake',
+      state: 'running',
+      error: null,
+      settings: { cpus: 2, memoryBytes: 2 ** 31, diskBytes: 2 ** 35 },
+      createdAt: new Date().toISOString(),
+      dockerHost: `unix://${this.#options.engineSocket}`,
+      dockerSocket: this.#options.engineSocket,
+      dockerContext: `skiff-${name}`,
+      ssh: null,
+      engineVersion: '0.1.0',
+      facts: { accelerator: 'none' },
+      serialLogFile: this.#options.serialLogFile ?? null,
+      agent: { connection: 'ready', error: null, forwards: [] },
+      ...change,
+    });
+  }
+
+  /** As another process may: watchers are told. */
+  change(name: string, change: Partial<Machine>): void {
+    this.#put({ ...this.#get(name), ...change });
+  }
+
+  drop(name: string): void {
+    this.#machines.delete(name);
+    this.#tell();
+  }
+
+  async drivers(): Promise<readonly DriverInfo[]> {
+    return [
+      { name: 'fake', title: 'Fake', unavailable: null },
+      { name: 'absent', title: 'Absent', unavailable: 'It is not there: install it.' },
+    ];
+  }
+
+  async list(): Promise<readonly Machine[]> {
+    if (this.listError) throw this.listError;
+    return [...this.#machines.values()].toSorted((a, b) => a.name.localeCompare(b.name));
+  }
+
+  async inspect(name: string): Promise<Machine> {
+    return this.#get(name);
+  }
+
+  async create(request: CreateMachine, operation: Operation): Promise<Machine> {
+    const before = this.#machines.get(request.name);
+    if (before && before.state !== 'create-failed') {
+      throw new MachineError('name-taken', `There is a machine named ${request.name} already.`);
+    }
+    return this.#make('create', request, operation);
+  }
+
+  async start(name: string, operation: Operation): Promise<Machine> {
+    if (this.#get(name).state === 'running') throw new MachineError('already-running', `${name} is running.`);
+    return this.#through({ verb: 'start', name, during: 'starting', after: 'running', operation });
+  }
+
+  async ensureRunning(request: CreateMachine, operation: Operation): Promise<Machine> {
+    const before = this.#machines.get(request.name);
+    if (before?.state === 'running') return before;
+    if (!before || before.state === 'create-failed') return this.#make('ensureRunning', request, operation);
+    return this.#through({
+      verb: 'ensureRunning',
+      name: request.name,
+      during: 'starting',
+      after: 'running',
+      operation,
+    });
+  }
+
+  async stop(name: string, operation: Operation): Promise<Machine> {
+    if (this.#get(name).state === 'stopped') throw new MachineError('already-stopped', `${name} is stopped.`);
+    return this.#through({ verb: 'stop', name, during: 'stopping', after: 'stopped', operation });
+  }
+
+  async kill(name: string, operation: Operation): Promise<Machine> {
+    return this.#through({ verb: 'kill', name, during: 'stopping', after: 'stopped', operation });
+  }
+
+  async remove(name: string, operation: Operation): Promise<void> {
+    await this.#through({ verb: 'remove', name, during: 'removing', after: 'removing', operation });
+    this.drop(name);
+  }
+
+  async ip(name: string): Promise<string> {
+    this.#get(name);
+    return '127.0.0.1';
+  }
+
+  watch(listener: () => void): Disposable {
+    this.#listeners.add(listener);
+    return { [Symbol.dispose]: () => void this.#listeners.delete(listener) };
+  }
+
+  async run(): Promise<{ readonly exitCode: number; readonly signal: string | null }> {
+    throw new MachineError('internal', 'The fake machines run no commands.');
+  }
+
+  async #make(verb: FakeVerb, { name, driver, settings }: CreateMachine, operation: Operation): Promise<Machine> {
+    if (driver !== undefined && driver !== 'fake') {
+      throw new MachineError('no-such-driver', `There is no driver named ${driver}.`);
+    }
+    const defaults = { cpus: 2, memoryBytes: 2 ** 31, diskBytes: 2 ** 35 };
+    this.add(name, { state: 'creating', engineVersion: null, agent: null, settings: { ...defaults, ...settings } });
+    try {
+      await this.script(verb, operation, name);
+      operation.signal.throwIfAborted();
+    } catch (error) {
+      this.change(name, { state: 'create-failed', error: error instanceof Error ? error.message : String(error) });
+      throw error;
+    }
+    this.change(name, {
+      state: 'running',
+      engineVersion: '0.1.0',
+      agent: { connection: 'ready', error: null, forwards: [] },
+    });
+    return this.#get(name);
+  }
+
+  async #through(change: {
+    readonly verb: FakeVerb;
+    readonly name: string;
+    readonly during: MachineState;
+    readonly after: MachineState;
+    readonly operation: Operation;
+  }): Promise<Machine> {
+    const { verb, name, during, after, operation } = change;
+    const before = this.#get(name);
+    this.change(name, { state: during });
+    try {
+      await this.script(verb, operation, name);
+      operation.signal.throwIfAborted();
+    } catch (error) {
+      this.change(name, { state: before.state });
+      throw error;
+    }
+    const agent = after === 'running' ? ({ connection: 'ready', error: null, forwards: [] } as const) : null;
+    this.change(name, { state: after, agent });
+    return this.#get(name);
+  }
+
+  #get(name: string): Machine {
+    const machine = this.#machines.get(name);
+    if (!machine) throw new MachineError('no-such-machine', `There is no machine named ${name}.`);
+    return machine;
+  }
+
+  #put(machine: Machine): void {
+    this.#machines.set(machine.name, machine);
+    this.#tell();
+  }
+
+  #tell(): void {
+    for (const listener of this.#listeners) listener();
+  }
+}
