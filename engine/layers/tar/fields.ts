@@ -72,7 +72,6 @@ function textField(block: Buffer, at: number, length: number): Buffer {
 function numberField(block: Buffer, at: number, length: number, what: string): number {
   const first = block[at] ?? 0;
   if ((first & 0x80) !== 0) return base256(block.subarray(at, at + length), what);
-  // eslint-disable-next-line no-control-regex -- fields are padded with NUL or space, in front and behind
   const text = block.toString('latin1', at, at + length).replace(/^[\0 ]+|[\0 ][^]*$/g, '');
   if (text === '') return 0;
   if (!/^[0-7]+$/.test(text)) throw new TarError(`${what} is not a number: ${JSON.stringify(text)}`);

@@ -3,7 +3,7 @@
  * The map stands in the header block and blocks after it (old GNU), in PAX records (0.0 and 0.1) or in front of the
  * content (PAX 1.0). Source: the GNU tar manual, "Storing Sparse Files".
  */
-import { blockSize, TarError } from './entry.ts';
+import { TarError } from './entry.ts';
 import { sizeField } from './fields.ts';
 
 export interface SparseSegment {
