@@ -1,0 +1,52 @@
+import type { Image } from '../images/image.ts';
+import { newContainerId } from '../model/ids.ts';
+import { formatInstant } from '../model/time.ts';
+import { Container } from './container.ts';
+import { publishContainerEvent } from './container-events.ts';
+import type { CreateRequest } from './create-request.ts';
+import { madeUpName } from './made-up-name.ts';
+import { type ImageDefaults, mergeImage } from './merge-image.ts';
+import type { Parts } from './parts.ts';
+
+/**
+ * Makes a container: its row, its folders. Throws `not-found` for an unknown image ("No such image: x", which makes the
+ * docker CLI pull), `conflict` for a name that is taken, `invalid`. Nothing is left when it throws.
+ */
+export async function createContainer(parts: Parts, request: CreateRequest): Promise<Container> {
+  const { directory, images, roots, rows, log } = parts;
+  const image = images.resolve(request.imageName);
+  const id = newContainerId();
+  const name = request.name ?? madeUpName((candidate) => directory.isNameFree(candidate), parts.random);
+  using reserved = directory.reserve(name, id);
+  const createdAt = formatInstant(parts.now());
+  const spec = mergeImage({ id, createdAt, request, image: defaultsOf(image), engine: parts.defaults });
+  const container = new Container({ id, name: reserved.name, spec, state: { status: 'created', lastError: null } });
+  rows.insert(container);
+  try {
+    await roots.prepare({ id, topLayer: image.topLayer });
+    rows.settle(id, container.state);
+  } catch (error) {
+    log.warn('container could not be created', { container: id, error });
+    await roots.remove(id);
+    rows.delete(id);
+    throw error;
+  }
+  directory.add(container);
+  publishContainerEvent(parts, container, 'create');
+  return container;
+}
+
+function defaultsOf(image: Image): ImageDefaults {
+  const { run } = image.config;
+  return {
+    id: image.id,
+    env: run.env,
+    entrypoint: run.entrypoint ?? [],
+    command: run.command ?? [],
+    workingDir: run.workingDir,
+    user: run.user,
+    labels: run.labels,
+    exposedPorts: run.exposedPorts,
+    stopSignal: run.stopSignal,
+  };
+}

@@ -1,0 +1,32 @@
+import type { Log } from '../diagnostics/log.ts';
+import type { Events } from '../events/events.ts';
+import type { Images } from '../images/images.ts';
+import type { Instant } from '../model/time.ts';
+import type { Monitor, RuntimeProgram } from '../monitor/monitor.ts';
+import type { Networks } from '../networks/networks.ts';
+import type { Roots } from '../rootfs/rootfs.ts';
+import type { HostFacts } from '../runtime/container-settings.ts';
+import type { Directory } from './directory.ts';
+import type { EngineDefaults } from './merge-image.ts';
+import type { ContainerRows } from './rows.ts';
+
+/** The rooms that a container's life passes through; wired together once, in `engine/serve.ts`. */
+export interface Parts {
+  readonly rows: ContainerRows;
+  readonly directory: Directory;
+  readonly images: Images;
+  readonly roots: Roots;
+  readonly networks: Networks;
+  readonly monitor: Monitor;
+  readonly events: Events;
+  readonly log: Log;
+  readonly now: () => Instant;
+  readonly random: () => number;
+  readonly host: HostFacts;
+  readonly runtime: RuntimeProgram;
+  readonly defaults: EngineDefaults;
+  /** Names this engine's cgroups: `/skiff-<engine>/<container>`. */
+  readonly engineName: string;
+  /** `<exec root>/containers`: OCI bundles. */
+  readonly bundleFolder: string;
+}

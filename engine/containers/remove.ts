@@ -1,0 +1,68 @@
+import { conflict } from '../model/errors.ts';
+import type { Container } from './container.ts';
+import { publishContainerEvent } from './container-events.ts';
+import type { Parts } from './parts.ts';
+import { lastExit } from './state.ts';
+import { endNow } from './stop.ts';
+
+/**
+ * Removes a container with everything that belongs to it. Throws `conflict` for a running one unless forced (then it is
+ * killed first), and while another removal is under way.
+ */
+export async function removeContainer(
+  parts: Parts,
+  container: Container,
+  options: { readonly isForced: boolean },
+): Promise<void> {
+  const { status } = container.state;
+  if (status === 'removing') throw inProgress(container);
+  if (status === 'running') {
+    if (!options.isForced) {
+      throw conflict(
+        `cannot remove container "/${container.name}": container is running: stop the container before removing or force remove`,
+      );
+    }
+    await endNow(parts, container);
+  }
+  await container.queue.run(() => remove(parts, container));
+}
+
+/** Where nobody waits for the answer: with `--rm`, and at boot. What goes wrong stands in the log and in the state. */
+export async function removeQuietly(parts: Parts, container: Container): Promise<void> {
+  try {
+    await container.queue.run(() => remove(parts, container));
+  } catch (error) {
+    parts.log.error('container could not be removed', { container: container.id, error });
+  }
+}
+
+async function remove(parts: Parts, container: Container): Promise<void> {
+  const { rows, roots, directory } = parts;
+  const { id, state } = container;
+  // --rm may have been faster than a client's rm: what was asked for has happened.
+  if (directory.byId(id) === undefined) return;
+  if (state.status === 'removing') throw inProgress(container);
+  if (state.status === 'running')
+    throw conflict(`cannot remove container "/${container.name}": it was started again meanwhile`);
+  const removing = { status: 'removing', before: lastExit(state) } as const;
+  rows.settleInto(id, removing, { verb: 'remove' });
+  container.moveTo(removing);
+  try {
+    await roots.remove(id);
+    rows.delete(id);
+  } catch (error) {
+    const reason = error instanceof Error ? error.message : String(error);
+    const dead = { status: 'dead', before: removing.before, reason } as const;
+    rows.settle(id, dead);
+    container.moveTo(dead);
+    container.wakeRemoved(reason);
+    throw error;
+  }
+  directory.remove(container);
+  container.wakeRemoved(null);
+  publishContainerEvent(parts, container, 'destroy');
+}
+
+function inProgress(container: Container): Error {
+  return conflict(`removal of container ${container.id} is already in progress`);
+}

@@ -1,0 +1,148 @@
+/**
+ * A start, step by step; what each step leaves behind is named by the intent row that stands before the first of them, so
+ * a crash in between is undone at boot (`recover.ts`).
+ */
+import { mkdirSync, rmSync, writeFileSync } from 'node:fs';
+import path from 'node:path';
+import { conflict, notModified } from '../model/errors.ts';
+import { formatInstant } from '../model/time.ts';
+import type { StdioPlan } from '../monitor/monitor.ts';
+import { StartError } from '../monitor/start-error.ts';
+import type { EndpointPlan } from '../networks/networks.ts';
+import { readInside } from '../rootfs/rootfs.ts';
+import { cgroupPath } from '../runtime/container-settings.ts';
+import { buildSpec } from '../runtime/spec.ts';
+import { resolveUser } from '../runtime/user.ts';
+import type { Container } from './container.ts';
+import { publishContainerEvent, publishNetworkEvent } from './container-events.ts';
+import { logPlan } from './log-file.ts';
+import { writeNetworkFiles } from './network-files.ts';
+import { makeBindSources, ociSettings } from './oci-settings.ts';
+import type { Parts } from './parts.ts';
+import { removeQuietly } from './remove.ts';
+import type { RunningState, StartFailure } from './state.ts';
+
+/** Throws `not-modified` when it runs already, `StartError` when the program cannot be run, and whatever a step throws. */
+export async function startContainer(parts: Parts, container: Container): Promise<void> {
+  await container.queue.run(async () => {
+    assertStartable(container);
+    try {
+      await start(parts, container);
+    } catch (error) {
+      const failure = failureOf(error);
+      parts.log.warn('container could not be started', { container: container.id, error });
+      settleFailure(parts, container, failure);
+      throw error;
+    }
+  });
+}
+
+function assertStartable(container: Container): void {
+  switch (container.state.status) {
+    case 'running':
+      throw notModified(`container ${container.name} is already running`);
+    case 'removing':
+    case 'dead':
+      throw conflict('container is marked for removal and cannot be started');
+    case 'created':
+    case 'exited':
+  }
+}
+
+async function start(parts: Parts, container: Container): Promise<void> {
+  const { networks, rows } = parts;
+  const { id, spec } = container;
+  const plan = await networks.plan({ containerId: id, mode: spec.network.mode, ports: wantedPorts(container) });
+  rows.begin(id, { verb: 'start', endpoint: plan });
+  try {
+    networks.realise(plan);
+    const started = await launch(parts, container, plan);
+    const state: RunningState = {
+      status: 'running',
+      pid: started.pid,
+      startedAt: formatInstant(started.startedAt),
+      endpoint: plan,
+    };
+    rows.settle(id, state);
+    container.moveTo(state);
+  } catch (error) {
+    await undoStart(parts, container, plan);
+    throw error;
+  }
+  publishNetworkEvent(parts, container, 'connect', plan.endpoints);
+  publishContainerEvent(parts, container, 'start');
+}
+
+async function launch(parts: Parts, container: Container, plan: EndpointPlan): ReturnType<Parts['monitor']['start']> {
+  const { roots, monitor, runtime, host, engineName } = parts;
+  const { id, spec } = container;
+  makeBindSources(spec);
+  const root = roots.mount(id);
+  const files = writeNetworkFiles(root.folder, spec, plan);
+  const user = resolveUser(spec.process.user, (file) => readInside(root.merged, file, { maxBytes: 1 << 20 }));
+  const bundle = bundleFolder(parts, container);
+  mkdirSync(bundle, { recursive: true, mode: 0o700 });
+  const settings = ociSettings({ container, root, plan, files, user, engineName });
+  writeFileSync(path.join(bundle, 'config.json'), JSON.stringify(buildSpec(settings, host)));
+  return monitor.start({
+    id,
+    bundle,
+    runtime,
+    stdio: stdioPlan(container),
+    log: logPlan(container, root.folder),
+    cgroup: cgroupPath(engineName, id),
+  });
+}
+
+function stdioPlan(container: Container): StdioPlan {
+  const { hasTerminal, isStdinOpen, isStdinOnce, consoleSize } = container.spec.process;
+  if (hasTerminal) return { kind: 'terminal', stdin: isStdinOpen ? 'open' : 'none', size: consoleSize };
+  return { kind: 'pipes', stdin: !isStdinOpen ? 'none' : isStdinOnce ? 'once' : 'open' };
+}
+
+function wantedPorts(container: Container): Parameters<Parts['networks']['plan']>[0]['ports'] {
+  const { published, exposed, publishesAll } = container.spec.network;
+  if (!publishesAll) return published;
+  const given = new Set(published.map(({ port, protocol }) => `${port}/${protocol}`));
+  const others = exposed.filter(({ port, protocol }) => !given.has(`${port}/${protocol}`));
+  return [...published, ...others.map((port) => ({ ...port, hostAddress: null, hostPorts: null }))];
+}
+
+export function bundleFolder(parts: Pick<Parts, 'bundleFolder'>, container: Container): string {
+  return path.join(parts.bundleFolder, container.id);
+}
+
+/** Everything that a start or a run leaves on the host. Idempotent; never throws, since it runs where something has failed already. */
+export async function undoStart(parts: Parts, container: Container, plan: EndpointPlan | null): Promise<void> {
+  const { networks, roots, log } = parts;
+  const attempt = async (what: string, work: () => unknown): Promise<void> => {
+    try {
+      await work();
+    } catch (error) {
+      log.error(`could not ${what}`, { container: container.id, error });
+    }
+  };
+  await attempt('give the network back', () => (plan === null ? undefined : networks.release(plan)));
+  await attempt('unmount the root', () => roots.unmount(container.id));
+  await attempt('remove the bundle', () => rmSync(bundleFolder(parts, container), { recursive: true, force: true }));
+}
+
+/** A failed start leaves the container as it was before, with the reason; one that has never run stays `created`. */
+function settleFailure(parts: Parts, container: Container, failure: StartFailure): void {
+  const { state, id } = container;
+  const next =
+    state.status === 'exited'
+      ? { ...state, exitCode: failure.exitCode, error: failure.message }
+      : ({ status: 'created', lastError: failure } as const);
+  parts.rows.settle(id, next);
+  container.moveTo(next);
+  if (container.spec.isAutoRemoved) {
+    container.wakeExited(failure.exitCode);
+    void removeQuietly(parts, container);
+  }
+}
+
+function failureOf(error: unknown): StartFailure {
+  const message = error instanceof Error ? error.message : String(error);
+  return { exitCode: error instanceof StartError ? error.exitCode : 128, message };
+}

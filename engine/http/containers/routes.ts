@@ -1,0 +1,151 @@
+import { type Container, type WaitCondition } from '../../containers/container.ts';
+import { createContainer } from '../../containers/create.ts';
+import type { Parts } from '../../containers/parts.ts';
+import { removeContainer } from '../../containers/remove.ts';
+import { startContainer } from '../../containers/start.ts';
+import { killContainer, stopContainer, type StopOptions } from '../../containers/stop.ts';
+import { publishContainerEvent } from '../../containers/container-events.ts';
+import { conflict, EngineError, invalid } from '../../model/errors.ts';
+import { parseFilters } from '../../model/filters.ts';
+import type { Exchange } from '../exchange.ts';
+import type { Route } from '../router.ts';
+import { attachRoute } from './attach.ts';
+import { readCreateBody } from './create-body.ts';
+import { inspectContainer } from './inspect.ts';
+import { containerFilterKeys, listContainers } from './list.ts';
+import { logsRoute } from './logs.ts';
+import { containerSummary } from './summary.ts';
+
+export function containerRoutes(parts: Parts): readonly Route[] {
+  const find = (exchange: Exchange): Container => parts.directory.find(exchange.param('id'));
+  return [
+    { method: 'GET', path: '/containers/json', handle: (exchange) => list(parts, exchange) },
+    { method: 'POST', path: '/containers/create', handle: (exchange) => create(parts, exchange) },
+    {
+      method: 'GET',
+      path: '/containers/:id/json',
+      handle: (exchange) => inspect(parts, exchange, find(exchange)),
+    },
+    {
+      method: 'POST',
+      path: '/containers/:id/start',
+      async handle(exchange) {
+        await startContainer(parts, find(exchange));
+        exchange.empty(204);
+      },
+    },
+    {
+      method: 'POST',
+      path: '/containers/:id/stop',
+      async handle(exchange) {
+        await stopContainer(parts, find(exchange), stopOptions(exchange));
+        exchange.empty(204);
+      },
+    },
+    { method: 'POST', path: '/containers/:id/restart', handle: (exchange) => restart(parts, exchange, find(exchange)) },
+    {
+      method: 'POST',
+      path: '/containers/:id/kill',
+      async handle(exchange) {
+        await killContainer(parts, find(exchange), exchange.query.get('signal') ?? '');
+        exchange.empty(204);
+      },
+    },
+    { method: 'POST', path: '/containers/:id/wait', handle: (exchange) => wait(exchange, find(exchange)) },
+    { method: 'POST', path: '/containers/:id/resize', handle: (exchange) => resize(parts, exchange, find(exchange)) },
+    attachRoute(parts),
+    logsRoute(parts),
+    {
+      method: 'DELETE',
+      path: '/containers/:id',
+      async handle(exchange) {
+        if (exchange.flag('link'))
+          throw new EngineError('not-implemented', 'links are not there yet in this version of the Skiff engine');
+        await removeContainer(parts, find(exchange), { isForced: exchange.flag('force') });
+        exchange.empty(204);
+      },
+    },
+  ];
+}
+
+async function list(parts: Parts, exchange: Exchange): Promise<void> {
+  const filters = parseFilters(exchange.query.get('filters'), containerFilterKeys);
+  const found = listContainers(parts, { isAll: exchange.flag('all'), limit: exchange.integer('limit'), filters });
+  const now = parts.now();
+  const summaries = found.map((container) => containerSummary(container, now));
+  if (!exchange.flag('size')) return exchange.json(200, summaries);
+  const withSizes = summaries.map(async (summary, index) => {
+    const container = found[index];
+    if (container === undefined) return summary;
+    const { writtenBytes, totalBytes } = await parts.roots.sizes(container.id);
+    return { ...summary, SizeRw: writtenBytes, SizeRootFs: totalBytes };
+  });
+  exchange.json(200, await Promise.all(withSizes));
+}
+
+async function create(parts: Parts, exchange: Exchange): Promise<void> {
+  const name = exchange.query.get('name');
+  const request = readCreateBody(await exchange.body(), name === '' ? null : name);
+  const container = await createContainer(parts, request);
+  const isPublishing =
+    request.network.mode !== 'bridge' && (request.network.exposed.length > 0 || request.network.publishesAll);
+  const warnings = isPublishing ? ['Published ports are discarded when using host network mode'] : [];
+  exchange.json(201, { Id: container.id, Warnings: request.network.mode === 'host' ? warnings : [] });
+}
+
+async function inspect(parts: Parts, exchange: Exchange, container: Container): Promise<void> {
+  const shown = inspectContainer(container, parts.roots.get(container.id));
+  if (!exchange.flag('size')) return exchange.json(200, shown);
+  const { writtenBytes, totalBytes } = await parts.roots.sizes(container.id);
+  exchange.json(200, { ...shown, SizeRw: writtenBytes, SizeRootFs: totalBytes });
+}
+
+function stopOptions(exchange: Exchange): StopOptions {
+  return { timeoutSeconds: exchange.integer('t'), signal: exchange.query.get('signal') || null };
+}
+
+async function restart(parts: Parts, exchange: Exchange, container: Container): Promise<void> {
+  if (container.state.status === 'running') {
+    if (container.spec.isAutoRemoved) {
+      throw conflict(
+        `container ${container.name} is removed when it stops (--rm): it cannot be restarted yet in this version of the Skiff engine`,
+      );
+    }
+    await stopContainer(parts, container, stopOptions(exchange));
+  }
+  await startContainer(parts, container);
+  publishContainerEvent(parts, container, 'restart');
+  exchange.empty(204);
+}
+
+async function wait(exchange: Exchange, container: Container): Promise<void> {
+  const condition = exchange.query.get('condition') || 'not-running';
+  if (!isWaitCondition(condition)) throw invalid(`invalid condition: "${condition}"`);
+  const ended = container.wait(condition, exchange.signal);
+  // The docker CLI starts the container only when it has seen that the wait is there.
+  const response = exchange.startStream('application/json');
+  try {
+    const { exitCode, error } = await ended;
+    response.end(
+      `${JSON.stringify({ StatusCode: exitCode, ...(error === null ? {} : { Error: { Message: error } }) })}\n`,
+    );
+  } catch (error) {
+    if (!exchange.signal.aborted) throw error;
+  }
+}
+
+function isWaitCondition(text: string): text is WaitCondition {
+  return text === 'not-running' || text === 'next-exit' || text === 'removed';
+}
+
+async function resize(parts: Parts, exchange: Exchange, container: Container): Promise<void> {
+  const rows = exchange.integer('h');
+  const columns = exchange.integer('w');
+  if (rows === null || columns === null || rows < 0 || columns < 0 || rows > 65_535 || columns > 65_535) {
+    throw invalid('invalid resize: h and w must be numbers of rows and columns');
+  }
+  if (container.state.status !== 'running') throw conflict(`cannot resize a stopped container: ${container.id}`);
+  await parts.monitor.resize(container.id, { rows, columns });
+  publishContainerEvent(parts, container, 'resize', { height: String(rows), width: String(columns) });
+  exchange.empty(200);
+}

@@ -1,0 +1,112 @@
+/** A container as `GET /containers/json` lists it. */
+import type { ContainerSummary, EndpointSettings, MountPoint, PortSummary } from '../../../api/containers.ts';
+import type { Container } from '../../containers/container.ts';
+import type { MountSpec } from '../../containers/spec.ts';
+import type { ContainerState } from '../../containers/state.ts';
+import { type Instant, parseInstant } from '../../model/time.ts';
+import type { Endpoint, EndpointPlan } from '../../networks/networks.ts';
+import { humanDuration } from '../human-time.ts';
+
+export function containerSummary(container: Container, now: Instant): ContainerSummary {
+  const { id, name, spec, state } = container;
+  const plan = state.status === 'running' ? state.endpoint : null;
+  return {
+    Id: id,
+    Names: [`/${name}`],
+    Image: spec.imageName,
+    ImageID: spec.imageId,
+    Command: commandText([...spec.process.entrypoint, ...spec.process.command]),
+    Created: Number((parseInstant(spec.createdAt) ?? 0n) / 1_000_000_000n),
+    Ports: ports(container, plan),
+    Labels: spec.labels,
+    State: state.status,
+    Status: statusText(state, now),
+    HostConfig: { NetworkMode: spec.network.mode },
+    NetworkSettings: { Networks: endpointSettings(container, plan) },
+    Mounts: spec.mounts.flatMap(mountPoint),
+  };
+}
+
+/** As a shell would need it; only words with something special are quoted. */
+function commandText(words: readonly string[]): string {
+  return words
+    .map((word) => (/[\s'"\\$]/.test(word) || word === '' ? `'${word.replaceAll("'", `'\\''`)}'` : word))
+    .join(' ');
+}
+
+export function statusText(state: ContainerState, now: Instant): string {
+  const since = (time: string): string =>
+    humanDuration(Number((now - (parseInstant(time) ?? now)) / 1_000_000n) / 1000);
+  switch (state.status) {
+    case 'created':
+      return 'Created';
+    case 'running':
+      return `Up ${since(state.startedAt)}`;
+    case 'exited':
+      return `Exited (${state.exitCode}) ${since(state.finishedAt)} ago`;
+    case 'removing':
+      return 'Removal In Progress';
+    case 'dead':
+      return 'Dead';
+  }
+}
+
+function ports({ spec }: Container, plan: EndpointPlan | null): readonly PortSummary[] {
+  if (plan === null || plan.mode !== 'bridge') return [];
+  const published = plan.ports.map((port) => ({
+    IP: port.hostAddress,
+    PrivatePort: port.port,
+    PublicPort: port.hostPort,
+    Type: port.protocol,
+  }));
+  const isPublished = new Set(plan.ports.map(({ port, protocol }) => `${port}/${protocol}`));
+  const exposed = spec.network.exposed.filter(({ port, protocol }) => !isPublished.has(`${port}/${protocol}`));
+  return [...published, ...exposed.map(({ port, protocol }) => ({ PrivatePort: port, Type: protocol }))];
+}
+
+/** By network name. A container that does not run keeps its network, without addresses. */
+export function endpointSettings(
+  { spec }: Container,
+  plan: EndpointPlan | null,
+): Readonly<Record<string, EndpointSettings>> {
+  if (plan === null || plan.endpoints.length === 0) return { [spec.network.mode]: noEndpoint };
+  return Object.fromEntries(plan.endpoints.map((endpoint) => [endpoint.networkName, presentEndpoint(endpoint)]));
+}
+
+const noEndpoint: EndpointSettings = {
+  NetworkID: '',
+  EndpointID: '',
+  Gateway: '',
+  IPAddress: '',
+  IPPrefixLen: 0,
+  MacAddress: '',
+  Aliases: null,
+  DNSNames: null,
+};
+
+function presentEndpoint(endpoint: Endpoint): EndpointSettings {
+  return {
+    ...noEndpoint,
+    NetworkID: endpoint.networkId,
+    EndpointID: endpoint.id,
+    Gateway: endpoint.gateway,
+    IPAddress: endpoint.address,
+    IPPrefixLen: endpoint.prefixLength,
+    MacAddress: endpoint.macAddress,
+  };
+}
+
+/** A tmpfs that was asked for with `--tmpfs` is not listed by docker either. */
+export function mountPoint(mount: MountSpec): readonly MountPoint[] {
+  if (mount.kind !== 'bind') return [];
+  return [
+    {
+      Type: 'bind',
+      Source: mount.source,
+      Destination: mount.target,
+      Mode: mount.mode,
+      RW: !mount.isReadOnly,
+      Propagation: mount.propagation,
+    },
+  ];
+}

@@ -1,0 +1,76 @@
+import { notImplemented, EngineError } from '../model/errors.ts';
+import type { Route } from './router.ts';
+
+/** Endpoints of the Engine API that this engine does not have yet: they say so, instead of looking like a misspelt path. */
+const missing: readonly (readonly [method: Route['method'], path: string, what: string])[] = [
+  ['GET', '/containers/:id/top', 'top'],
+  ['GET', '/containers/:id/stats', 'stats'],
+  ['GET', '/containers/:id/changes', 'diff'],
+  ['GET', '/containers/:id/export', 'export'],
+  ['GET', '/containers/:id/attach/ws', 'attach by websocket'],
+  ['HEAD', '/containers/:id/archive', 'cp'],
+  ['GET', '/containers/:id/archive', 'cp'],
+  ['PUT', '/containers/:id/archive', 'cp'],
+  ['POST', '/containers/:id/pause', 'pause'],
+  ['POST', '/containers/:id/unpause', 'unpause'],
+  ['POST', '/containers/:id/rename', 'rename'],
+  ['POST', '/containers/:id/update', 'update'],
+  ['POST', '/containers/:id/exec', 'exec'],
+  ['POST', '/containers/prune', 'container prune'],
+  ['POST', '/exec/:id/start', 'exec'],
+  ['POST', '/exec/:id/resize', 'exec'],
+  ['GET', '/exec/:id/json', 'exec'],
+  ['POST', '/commit', 'commit'],
+  ['GET', '/images/*name/history', 'history'],
+  ['GET', '/images/*name/get', 'save'],
+  ['GET', '/images/get', 'save'],
+  ['POST', '/images/*name/push', 'push'],
+  ['POST', '/images/prune', 'image prune'],
+  ['GET', '/images/search', 'search'],
+  ['GET', '/distribution/*name/json', 'reading a registry'],
+  ['POST', '/auth', 'login'],
+  ['POST', '/build', 'build'],
+  ['POST', '/build/prune', 'build prune'],
+  ['POST', '/session', 'BuildKit'],
+  ['POST', '/grpc', 'BuildKit'],
+  ['GET', '/system/df', 'system df'],
+  ['GET', '/volumes', 'volumes'],
+  ['POST', '/volumes/create', 'volumes'],
+  ['POST', '/volumes/prune', 'volumes'],
+  ['GET', '/volumes/:name', 'volumes'],
+  ['DELETE', '/volumes/:name', 'volumes'],
+  ['GET', '/networks', 'networks'],
+  ['POST', '/networks/create', 'networks'],
+  ['POST', '/networks/prune', 'networks'],
+  ['GET', '/networks/:id', 'networks'],
+  ['DELETE', '/networks/:id', 'networks'],
+  ['POST', '/networks/:id/connect', 'networks'],
+  ['POST', '/networks/:id/disconnect', 'networks'],
+];
+
+const swarm: readonly (readonly [method: Route['method'], path: string])[] = [
+  ['GET', '/swarm'],
+  ['GET', '/nodes'],
+  ['GET', '/services'],
+  ['GET', '/tasks'],
+  ['GET', '/secrets'],
+  ['GET', '/configs'],
+];
+
+export const notThereYetRoutes: readonly Route[] = [
+  ...missing.map(([method, path, what]): Route => ({
+    method,
+    path,
+    handle() {
+      throw notImplemented(`${what} is not there yet in this version of the Skiff engine`);
+    },
+  })),
+  ...swarm.map(([method, path]): Route => ({
+    method,
+    path,
+    handle() {
+      throw new EngineError('unavailable', 'This node is not a swarm manager. Skiff has no swarm.');
+    },
+  })),
+  { method: 'GET', path: '/plugins', handle: (exchange) => exchange.json(200, []) },
+];

@@ -1,0 +1,70 @@
+import type { Parts } from '../../containers/parts.ts';
+import { eventFilterKeys, eventPasses, type PublishedEvent } from '../../events/events.ts';
+import { invalid } from '../../model/errors.ts';
+import { parseFilters } from '../../model/filters.ts';
+import { type Instant, parseInstant, parseUnixTime } from '../../model/time.ts';
+import type { Exchange } from '../exchange.ts';
+import type { Route } from '../router.ts';
+
+/** More than this unsent means that the client has stopped reading: it is cut off, and can ask again with `since`. */
+const maxUnsentBytes = 8 * 1024 * 1024;
+
+export function eventsRoute(parts: Parts): Route {
+  return { method: 'GET', path: '/events', handle: (exchange) => streamEvents(parts, exchange) };
+}
+
+/** Past events since `since`, then those that come, until `until` or until the client goes. The status line is sent at once. */
+async function streamEvents(parts: Parts, exchange: Exchange): Promise<void> {
+  const filters = parseFilters(exchange.query.get('filters'), eventFilterKeys);
+  const since = timeOf(exchange, 'since');
+  const until = timeOf(exchange, 'until');
+  const response = exchange.startStream('application/json');
+  const send = (event: PublishedEvent): void => {
+    if (!eventPasses(event, filters)) return;
+    response.write(eventText(event, exchange));
+    if (response.writableLength > maxUnsentBytes) response.destroy();
+  };
+  for (const event of parts.events.replay({ since, until })) send(event);
+  const remainingMs = until === null ? null : Number((until - parts.now()) / 1_000_000n);
+  if (remainingMs === null || remainingMs > 0) {
+    using _subscription = parts.events.subscribe(send);
+    await untilEnd(exchange.signal, remainingMs);
+  }
+  response.end();
+}
+
+function untilEnd(signal: AbortSignal, remainingMs: number | null): Promise<void> {
+  return new Promise((resolve) => {
+    const timer = remainingMs === null ? null : setTimeout(resolve, Math.min(remainingMs, 2 ** 31 - 1));
+    signal.addEventListener('abort', () => {
+      if (timer !== null) clearTimeout(timer);
+      resolve();
+    });
+  });
+}
+
+/** `timeNano` has more digits than a double holds, so it is put into the text as it is. Clients before 1.52 get the old names too. */
+function eventText(event: PublishedEvent, exchange: Exchange): string {
+  const { type, action, actorId, attributes, at } = event;
+  const isContainer = type === 'container';
+  const old = exchange.isSince('1.52')
+    ? {}
+    : { status: action, id: actorId, ...(isContainer ? { from: attributes['image'] ?? '' } : {}) };
+  const text = JSON.stringify({
+    ...old,
+    Type: type,
+    Action: action,
+    Actor: { ID: actorId, Attributes: attributes },
+    scope: 'local',
+    time: Number(at / 1_000_000_000n),
+  });
+  return `${text.slice(0, -1)},"timeNano":${at}}\n`;
+}
+
+function timeOf(exchange: Exchange, name: string): Instant | null {
+  const text = exchange.query.get(name);
+  if (text === null || text === '') return null;
+  const time = parseUnixTime(text) ?? parseInstant(text);
+  if (time === null) throw invalid(`invalid value for "${name}": "${text}"`);
+  return time;
+}
