@@ -59,6 +59,17 @@ const algorithms: ConnectConfig['algorithms'] = {
   compress: ['none'],
 };
 
+type ChannelRequest = readonly [
+  what: string,
+  signal: AbortSignal | undefined,
+  open: (done: (error: Error | undefined, channel: ClientChannel) => void) => void,
+];
+
+interface OpenChannel {
+  readonly channel: ClientChannel;
+  readonly status: () => Promise<ExitStatus>;
+}
+
 /** Tries until the machine lets us in or the deadline passes; a wrong host key or a refused login ends it at once. */
 export async function connectSsh(target: SshTarget, options: ConnectOptions): Promise<SshConnection> {
   const { signal, deadlineMs, attemptTimeoutMs = 15_000 } = options;
@@ -151,26 +162,24 @@ export class SshConnection implements AsyncDisposable {
    * socket down for writing, and the stream ends when the other side does.
    */
   dialUnix(path: string, signal?: AbortSignal): Promise<Duplex> {
-    return this.#channel(`the socket ${path}`, signal, (done) =>
-      this.#client.openssh_forwardOutStreamLocal(path, done),
-    );
+    const what = `the socket ${path}`;
+    return this.#stream(what, signal, (done) => this.#client.openssh_forwardOutStreamLocal(path, done));
   }
 
   /** A stream to a TCP port as the machine sees it (`direct-tcpip`). */
   dialTcp(address: { readonly host: string; readonly port: number }, signal?: AbortSignal): Promise<Duplex> {
     const { host, port } = address;
-    return this.#channel(`port ${port}`, signal, (done) => this.#client.forwardOut('127.0.0.1', 0, host, port, done));
+    return this.#stream(`port ${port}`, signal, (done) => this.#client.forwardOut('127.0.0.1', 0, host, port, done));
   }
 
   /** Runs a command with streams of the caller; resolves when it has ended and all its output is written. */
   async exec(request: ExecRequest): Promise<ExitStatus> {
     const { command, terminal, signal } = request;
     const pty = terminal === null ? false : { cols: terminal.columns, rows: terminal.rows, term: terminal.type };
-    const channel = await this.#channel('a command', signal, (done) => {
+    const { channel, status } = await this.#channel('a command', signal, (done) => {
       if (command === null) this.#client.shell(pty, done);
       else this.#client.exec(command, { pty }, done);
     });
-    const status = exitStatus(channel);
     const onAbort = (): void => {
       channel.signal('KILL');
       channel.destroy();
@@ -184,7 +193,7 @@ export class SshConnection implements AsyncDisposable {
         pipeline(channel, request.stdout, { end: false, signal }),
         pipeline(channel.stderr, request.stderr, { end: false, signal }),
       ]);
-      const result = await status;
+      const result = await status();
       if (request.stdin === null) await feeding;
       return result;
     } finally {
@@ -201,8 +210,7 @@ export class SshConnection implements AsyncDisposable {
     const timeout = AbortSignal.timeout(timeoutMs);
     const signal = AbortSignal.any([options.signal, timeout]);
     try {
-      const channel = await this.#channel('a command', signal, (done) => this.#client.exec(command, done));
-      const status = exitStatus(channel);
+      const { channel, status } = await this.#channel('a command', signal, (done) => this.#client.exec(command, done));
       const stop = (): void => {
         channel.destroy();
       };
@@ -210,7 +218,7 @@ export class SshConnection implements AsyncDisposable {
       channel.end(input);
       const [stdout, stderr] = await Promise.all([collect(channel, signal), collect(channel.stderr, signal)]);
       signal.removeEventListener('abort', stop);
-      return { ...(await status), stdout, stderr };
+      return { ...(await status()), stdout, stderr };
     } catch (error) {
       if (!timeout.aborted) throw error;
       throw new MachineError(
@@ -237,22 +245,16 @@ export class SshConnection implements AsyncDisposable {
     );
   }
 
-  /** Streams `source` into a new file of the machine, with back-pressure. The file is complete or the promise rejects. */
-  async upload(
+  /**
+   * Streams `source` into a command of the machine, with back-pressure; resolves with the bytes sent when the command has
+   * succeeded. A connection that breaks looks to the command like the end of its input, so commands check what they got.
+   */
+  async pipeInto(
     source: AsyncIterable<Uint8Array>,
-    options: {
-      readonly path: string;
-      readonly sizeBytes: number;
-      readonly signal: AbortSignal;
-      readonly onSent?: (sentBytes: number) => void;
-    },
-  ): Promise<void> {
-    const { path, sizeBytes, signal, onSent } = options;
-    const quoted = shellQuote(path);
-    // The size is checked there: a connection that breaks ends `cat` as if the file were complete.
-    const command = `cat > ${quoted} && [ "$(wc -c < ${quoted})" -eq ${sizeBytes} ]`;
-    const channel = await this.#channel('an upload', signal, (done) => this.#client.exec(command, done));
-    const status = exitStatus(channel);
+    options: { readonly command: string; readonly signal: AbortSignal; readonly onSent?: (sentBytes: number) => void },
+  ): Promise<number> {
+    const { command, signal, onSent } = options;
+    const { channel, status } = await this.#channel('a command', signal, (done) => this.#client.exec(command, done));
     const complaint = collect(channel.stderr, signal);
     channel.resume();
     let sentBytes = 0;
@@ -263,16 +265,20 @@ export class SshConnection implements AsyncDisposable {
         onSent?.(sentBytes);
       }
     };
-    await pipeline(counted(), channel, { signal });
-    const { exitCode } = await status;
-    if (exitCode !== 0) {
-      const said = (await complaint).trim();
+    // A command that fails stops reading; what it says then is the better error.
+    const [feeding, ending] = await Promise.allSettled([pipeline(counted(), channel, { signal }), status()]);
+    signal.throwIfAborted();
+    if (ending.status === 'rejected') throw ending.reason;
+    if (ending.value.exitCode !== 0) {
+      const said = (await complaint).trim().slice(-2_000);
       const isFull = said.includes('No space left');
       throw new MachineError(
         isFull ? 'no-space' : 'ssh-failed',
-        `Could not write ${path} in the machine: ${said || `exit code ${exitCode}`}`,
+        `\`${firstLine(command)}\` failed in the machine: ${said || `exit code ${ending.value.exitCode}`}`,
       );
     }
+    if (feeding.status === 'rejected') throw feeding.reason;
+    return sentBytes;
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
@@ -282,13 +288,13 @@ export class SshConnection implements AsyncDisposable {
     if (!inTime) this.#client.destroy();
   }
 
-  async #channel(
-    what: string,
-    signal: AbortSignal | undefined,
-    open: (done: (error: Error | undefined, channel: ClientChannel) => void) => void,
-  ): Promise<ClientChannel> {
+  async #stream(...request: ChannelRequest): Promise<Duplex> {
+    return (await this.#channel(...request)).channel;
+  }
+
+  async #channel(...[what, signal, open]: ChannelRequest): Promise<OpenChannel> {
     signal?.throwIfAborted();
-    const { promise, resolve, reject } = Promise.withResolvers<ClientChannel>();
+    const { promise, resolve, reject } = Promise.withResolvers<OpenChannel>();
     let isAbandoned = false;
     const abandon = (reason: unknown): void => {
       isAbandoned = true;
@@ -308,7 +314,7 @@ export class SshConnection implements AsyncDisposable {
             new MachineError('ssh-failed', `The machine would not open ${what}: ${error.message}`, { cause: error }),
           );
         } else if (isAbandoned) channel.destroy();
-        else resolve(channel);
+        else resolve({ channel, status: watchExit(channel) });
       });
       return await promise;
     } finally {
@@ -323,18 +329,22 @@ export function shellQuote(text: string): string {
   return /^[A-Za-z0-9_./:=@%+-]+$/.test(text) ? text : `'${text.replaceAll("'", "'\\''")}'`;
 }
 
-function exitStatus(channel: ClientChannel): Promise<ExitStatus> {
-  return new Promise((resolve, reject) => {
-    let status: ExitStatus | null = null;
-    channel.once('exit', (code: number | null, signal?: string) => {
-      status = { exitCode: code ?? 255, signal: signal ?? null };
-    });
-    channel.once('close', () => {
-      if (status !== null) resolve(status);
-      else reject(new MachineError('ssh-failed', 'The connection to the machine broke while a command was running'));
-    });
-    channel.once('error', reject);
+/**
+ * Called in the very turn in which the channel opens: a short command's exit status may be in the same packet as the news
+ * that it was started. The returned function waits for the end and may be called at any time, or never.
+ */
+function watchExit(channel: ClientChannel): () => Promise<ExitStatus> {
+  let status: ExitStatus | null = null;
+  channel.once('exit', (code: number | null, signal?: string) => {
+    status = { exitCode: code ?? 255, signal: signal ?? null };
   });
+  const closed = new Promise<undefined>((resolve) => channel.once('close', () => resolve(undefined)));
+  return async () => {
+    await closed;
+    if (status === null)
+      throw new MachineError('ssh-failed', 'The connection to the machine broke while a command was running');
+    return status;
+  };
 }
 
 async function collect(stream: Readable, signal: AbortSignal): Promise<string> {

@@ -1,6 +1,13 @@
 import { MachineError } from '../machines.ts';
 import { keyFingerprint } from './keys.ts';
 
+/** No retry cures it: the machine does not prove its identity, or does not let this computer in. */
+export class SshRefusal extends MachineError {
+  constructor(message: string, options?: ErrorOptions) {
+    super('ssh-failed', message, options);
+  }
+}
+
 /** Refusals that no retry cures are told apart from a machine that is not up yet. */
 export interface ConnectFailure {
   readonly error: MachineError;
@@ -13,7 +20,7 @@ export function connectFailure(cause: unknown, where: string): ConnectFailure {
   const text = cause instanceof Error ? cause.message : String(cause);
   if (level === 'client-authentication') {
     const message = `The machine at ${where} refused this computer's SSH key: its authorized_keys do not hold the key of this machine's folder`;
-    return { error: new MachineError('ssh-failed', message, { cause }), isFinal: true };
+    return { error: new SshRefusal(message, { cause }), isFinal: true };
   }
   return { error: new MachineError('ssh-failed', `SSH to ${where} failed: ${text}`, { cause }), isFinal: false };
 }
@@ -24,8 +31,7 @@ export function hostKeyMismatch(options: {
   readonly offered: Uint8Array;
 }): MachineError {
   const { where, expected, offered } = options;
-  return new MachineError(
-    'ssh-failed',
+  return new SshRefusal(
     `The host key at ${where} is not the one this machine was made with (expected ${keyFingerprint(expected)}, got ${keyFingerprint(offered)}). ` +
       'Something else answers at that address; nothing was sent to it. If you replaced the machine yourself, remove it with `skiff machine rm` and create it again.',
   );

@@ -67,8 +67,10 @@ async function readLinuxProcess(pid: number): Promise<RunningProcess | null> {
     ]);
     // proc_pid_stat(5): field 2 is the name in parentheses and may hold anything, so fields are counted after the last one.
     const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
-    const [state, startTicks] = [fields[0], fields[19]];
-    if (state === 'Z' || state === 'X' || startTicks === undefined) return null;
+    const [state, threadCount, startTicks] = [fields[0], Number(fields[17]), fields[19]];
+    if (startTicks === undefined || state === 'X') return null;
+    // The first thread of a killed process is a zombie before the others have let go of files and locks.
+    if (state === 'Z' && threadCount <= 1) return null;
     return { pid, startedAt: `${boot.trim()}:${startTicks}`, commandLine: commandLine.replaceAll('\0', ' ').trim() };
   } catch (error) {
     if (isErrno(error, 'ENOENT') || isErrno(error, 'ESRCH')) return null;

@@ -10,7 +10,7 @@ import type { Computer } from './qemu-program.ts';
  */
 export interface Accelerator {
   readonly name: 'kvm' | 'hvf' | 'whpx' | 'tcg';
-  /** As in `-cpu`. */
+  /** As in `-cpu`; under emulation the boot profile of the image names the model. */
   readonly cpu: string;
 }
 
@@ -21,7 +21,7 @@ export interface AcceleratorMemory {
 }
 
 export function acceleratorCandidates(computer: Pick<Computer, 'platform' | 'arch'>): readonly Accelerator[] {
-  const tcg: Accelerator = { name: 'tcg', cpu: 'max' };
+  const tcg: Accelerator = { name: 'tcg', cpu: 'emulated' };
   const isX86 = computer.arch === 'x64';
   switch (computer.platform) {
     case 'linux': {
@@ -40,7 +40,7 @@ export function acceleratorCandidates(computer: Pick<Computer, 'platform' | 'arc
 }
 
 export function describeAccelerator(accelerator: Accelerator): string {
-  return `${accelerator.name}, cpu ${accelerator.cpu}`;
+  return accelerator.name === 'tcg' ? 'tcg (emulation: slow)' : `${accelerator.name}, cpu ${accelerator.cpu}`;
 }
 
 /** One line for all that decides which accelerator works; a new QEMU, kernel or processor asks the question again. */

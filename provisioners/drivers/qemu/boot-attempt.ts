@@ -134,6 +134,8 @@ async function watchCondition(socket: string | null, signal: AbortSignal): Promi
   const never = new Promise<Sign>((_resolve, reject) => {
     signal.addEventListener('abort', () => reject(signal.reason), { once: true });
   });
+  // It may be rejected while the connection below is still awaited; that is no error of its own.
+  never.catch(() => undefined);
   if (socket === null) return never;
   const connection = await connectWhenThere(socket, signal);
   if (connection === null) return never;

@@ -1,9 +1,11 @@
+import type { BootProfile } from '../../machine-image/boot-profile.ts';
 import type { BootImage } from '../driver.ts';
 import type { Accelerator } from './accelerators.ts';
 
 /** All that decides how QEMU is called; a pure function makes the arguments of it, so that a table can test them. */
 export interface QemuBoot {
-  readonly arch: string;
+  /** What was measured to boot the image fastest and never to hang. */
+  readonly profile: BootProfile;
   readonly name: string;
   readonly accelerator: Accelerator;
   readonly cpus: number;
@@ -25,25 +27,23 @@ export const guestNetwork = {
   nameserver: '10.0.2.3',
 } as const;
 
-/** MiB of translated code that TCG keeps; below this a Node start in the guest evicts its own code. */
-const translationCacheMiB = 256;
-
 export function qemuArguments(boot: QemuBoot): string[] {
-  const { accelerator, image } = boot;
+  const { accelerator, image, profile } = boot;
+  const isEmulated = accelerator.name === 'tcg';
   return [
     ['-name', `skiff-${boot.name}`],
     ['-nodefaults', '-no-user-config'],
     ['-display', 'none'],
     // A guest that panics reboots at once (panic=-1); with this QEMU ends instead, and the driver sees it.
     ['-no-reboot'],
-    ['-machine', machineType(boot)],
-    ['-accel', accelerator.name === 'tcg' ? `tcg,thread=multi,tb-size=${translationCacheMiB}` : accelerator.name],
-    ['-cpu', accelerator.cpu],
+    ['-machine', profile.machine],
+    ['-accel', isEmulated ? `tcg,${profile.emulation}` : accelerator.name],
+    ['-cpu', isEmulated ? profile.emulatedCpu : accelerator.cpu],
     ['-smp', `${boot.cpus},sockets=1,cores=${boot.cpus},threads=1`],
     ['-m', `${Math.floor(boot.memoryBytes / 1024 ** 2)}M`],
     ['-kernel', image.kernel],
     ['-initrd', image.initrd],
-    ['-append', kernelCommandLine(boot)],
+    ['-append', isEmulated ? `${image.commandLine} ${profile.emulatedCommandLine}` : image.commandLine],
     disk({ id: 'system', path: image.systemDisk, format: 'raw', access: 'read-only' }),
     disk({ id: 'data', path: boot.dataDisk.path, format: boot.dataDisk.format, access: 'read-write' }),
     disk({ id: 'seed', path: boot.seed, format: 'raw', access: 'read-only' }),
@@ -64,16 +64,6 @@ export function qemuArguments(boot: QemuBoot): string[] {
         ],
     ['-pidfile', boot.pidFile],
   ].flat();
-}
-
-function machineType(boot: QemuBoot): string {
-  return boot.arch === 'arm64' ? 'virt,gic-version=max' : 'q35,vmport=off,smbus=off,sata=off,usb=off,graphics=off';
-}
-
-function kernelCommandLine(boot: QemuBoot): string {
-  const console =
-    boot.arch === 'arm64' ? boot.image.commandLine.replaceAll('ttyS0', 'ttyAMA0') : boot.image.commandLine;
-  return console;
 }
 
 /**

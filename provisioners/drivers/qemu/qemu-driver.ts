@@ -2,6 +2,7 @@ import { access, constants, rename, statfs, writeFile } from 'node:fs/promises';
 import { availableParallelism, cpus, release, totalmem } from 'node:os';
 import { dirname } from 'node:path';
 import { z } from 'zod';
+import { bootProfiles } from '../../machine-image/boot-profile.ts';
 import { writeSeed } from '../../machine-image/seed.ts';
 import type { MachineSettings } from '../../machines.ts';
 import { MachineError } from '../../machines.ts';
@@ -212,7 +213,7 @@ export class QemuDriver implements Driver {
   ): string[] {
     const { paths, settings } = machine;
     return qemuArguments({
-      arch: this.#computer.arch,
+      profile: bootProfiles[this.#computer.arch === 'arm64' ? 'arm64' : 'amd64'],
       name: machine.name,
       ...boot,
       cpus: settings.cpus,

@@ -1,0 +1,256 @@
+import { createHash } from 'node:crypto';
+import { createReadStream } from 'node:fs';
+import { readFile, stat } from 'node:fs/promises';
+import { join } from 'node:path';
+import { Readable } from 'node:stream';
+import { setTimeout as delay } from 'node:timers/promises';
+import { createGzip, gzipSync } from 'node:zlib';
+import { z } from 'zod';
+import { EngineClient } from '../../client/engine-client.ts';
+import { tarMember } from '../machine-image/seed.ts';
+import { MachineError } from '../machines.ts';
+import type { SshConnection } from '../ssh/ssh-connection.ts';
+import { shellQuote } from '../ssh/ssh-connection.ts';
+import type { EngineRelease } from './engine-release.ts';
+import type { MachineLayout } from './machine-layout.ts';
+import {
+  assembleScript,
+  inspectScript,
+  logTailScript,
+  pruneScript,
+  runningReleaseScript,
+  storeObjectsScript,
+  switchScript,
+} from './remote-script.ts';
+import { runScript } from './run-script.ts';
+
+/**
+ * Brings a release of the engine into a machine over SSH and makes it the one that runs:
+ *
+ *     ask what is there -> send what is missing -> put the release together beside the others -> switch `current` -> restart
+ *     -> wait until the new engine answers -> else switch back -> remove what nobody needs
+ *
+ * Each step can be cut off at any moment: what is half made has a name that nothing looks at, and the next deployment
+ * begins anew. Containers go on: only skiffd restarts, their monitor does not.
+ */
+export interface Deployment {
+  readonly ssh: SshConnection;
+  readonly layout: MachineLayout;
+  readonly release: EngineRelease;
+  /** Null: whatever runtime the machine's system has. */
+  readonly node: WantedNode | null;
+  readonly signal: AbortSignal;
+  readonly tell: (progress: { readonly fraction?: number; readonly detail?: string }) => void;
+  /** How long the new engine may take until it answers. */
+  readonly answerTimeoutMs?: number;
+}
+
+/** The Node runtime that the engine is to run on: the binary of npm's package, and its digest. */
+export interface WantedNode {
+  readonly version: string;
+  readonly sha256: string;
+  /** Asked for only when the machine does not have it. */
+  readonly file: () => Promise<string>;
+}
+
+export interface Deployed {
+  /** Name of the release in the machine. */
+  readonly release: string;
+  readonly engineVersion: string;
+  /** False when that release ran already. */
+  readonly isNew: boolean;
+  readonly sentBytes: number;
+}
+
+export async function deployEngine(deployment: Deployment): Promise<Deployed> {
+  const { ssh, layout, release, signal, tell } = deployment;
+  const { manifest } = release;
+  tell({ detail: 'looking at what is there' });
+  const found = await inspect(deployment);
+  const machineArch = { x86_64: 'x64', aarch64: 'arm64' }[found.machine] ?? found.machine;
+  if (machineArch !== manifest.arch) {
+    throw new MachineError(
+      'deploy-failed',
+      `The machine's processor is ${found.machine}, this engine is made for ${manifest.arch}`,
+    );
+  }
+  const node = await provideNode(deployment, found);
+  const script = runScript({ layout, node: node.path });
+  const name = createHash('sha256').update(`${release.digest}\n${script}`).digest('hex').slice(0, 32);
+  if (found.current === name && (await isAnswering(deployment, { name, version: manifest.engineVersion }))) {
+    return { release: name, engineVersion: manifest.engineVersion, isNew: false, sentBytes: node.sentBytes };
+  }
+  const sentBytes = node.sentBytes + (await sendObjects(deployment, found.objects));
+  await ssh.check(assembleScript({ layout, release: name, files: manifest.files, runScript: script }), {
+    signal,
+    timeoutMs: 60_000,
+  });
+  tell({ detail: 'starting the engine' });
+  await switchTo(deployment, { name, previous: found.current });
+  const keep = found.current === null ? [name] : [name, found.current];
+  await ssh.check(pruneScript(layout, keep), { signal, timeoutMs: 60_000 });
+  return { release: name, engineVersion: manifest.engineVersion, isNew: true, sentBytes };
+}
+
+interface Found {
+  readonly machine: string;
+  /** Release that `current` leads to. */
+  readonly current: string | null;
+  readonly objects: ReadonlySet<string>;
+  /** Digest of the runtime that came with the system. */
+  readonly systemNode: string | null;
+  readonly nodes: readonly string[];
+}
+
+const runtimeSchema = z.object({ sourceSha256: z.string() });
+
+async function inspect({ ssh, layout, release, signal }: Deployment): Promise<Found> {
+  const digests = release.manifest.files.map(({ sha256 }) => sha256);
+  const answer = await ssh.check(inspectScript(layout, digests), { signal });
+  const values = (key: string): string[] =>
+    answer.split('\n').flatMap((line) => (line.startsWith(`${key} `) ? [line.slice(key.length + 1).trim()] : []));
+  const runtime = values('runtime')[0];
+  return {
+    machine: values('arch')[0] ?? 'unknown',
+    current: values('current')[0] ?? null,
+    objects: new Set(values('object')),
+    systemNode: runtime === undefined ? null : runtimeSchema.parse(JSON.parse(runtime)).sourceSha256,
+    nodes: values('node'),
+  };
+}
+
+/** Path of the runtime in the machine; it is sent when neither the system's nor an earlier one is the wanted one. */
+async function provideNode(
+  deployment: Deployment,
+  found: Found,
+): Promise<{ readonly path: string; readonly sentBytes: number }> {
+  const { ssh, layout, node, signal, tell } = deployment;
+  if (node === null || node.sha256 === found.systemNode) {
+    if (found.systemNode === null)
+      throw new MachineError('deploy-failed', 'The machine has no Node runtime and none was given');
+    return { path: `${layout.systemRuntime}/bin/node`, sentBytes: 0 };
+  }
+  const relative = `node/${node.sha256}/bin/node`;
+  const path = `${layout.deployFolder}/${relative}`;
+  if (found.nodes.includes(relative)) return { path, sentBytes: 0 };
+  const file = await node.file();
+  const { size } = await stat(file);
+  const incoming = `${layout.deployFolder}/node/incoming.gz`;
+  await ssh.check(`mkdir -p ${shellQuote(`${layout.deployFolder}/node`)}`, { signal });
+  // A hundred megabytes: sent compressed, and unpacked as it comes in.
+  let readBytes = 0;
+  const source = createReadStream(file, { highWaterMark: 256 * 1024 });
+  source.on('data', (chunk) => {
+    readBytes += chunk.length;
+    tell({ fraction: readBytes / size, detail: `Node ${node.version}: ${mega(readBytes)} of ${mega(size)} MB` });
+  });
+  const sentBytes = await ssh.pipeInto(source.pipe(createGzip({ level: 1 })), {
+    command: `gunzip -c > ${shellQuote(incoming)}`,
+    signal,
+  });
+  await ssh.check(
+    [
+      `cd ${shellQuote(`${layout.deployFolder}/node`)} || exit 1`,
+      `echo "${node.sha256}  incoming.gz" | sha256sum -c - >&2 || { echo "the Node runtime arrived damaged" >&2; exit 1; }`,
+      `mkdir -p ${node.sha256}/bin && chmod 0755 incoming.gz && mv incoming.gz ${node.sha256}/bin/node && sync`,
+    ].join('\n'),
+    { signal, timeoutMs: 120_000 },
+  );
+  return { path, sentBytes };
+}
+
+async function sendObjects(deployment: Deployment, present: ReadonlySet<string>): Promise<number> {
+  const { ssh, layout, release, signal, tell } = deployment;
+  const missing = new Map(
+    release.manifest.files.filter(({ sha256 }) => !present.has(sha256)).map((file) => [file.sha256, file]),
+  );
+  if (missing.size === 0) return 0;
+  const members = await Promise.all(
+    [...missing].map(async ([sha256, { path }]) =>
+      tarMember({ name: sha256, mode: 0o644, data: await readFile(join(release.filesFolder, path)) }),
+    ),
+  );
+  const archive = gzipSync(Buffer.concat([...members.flat(), Buffer.alloc(1024)]), { level: 6 });
+  const command = storeObjectsScript(layout, [...missing.keys()]);
+  return await ssh.pipeInto(Readable.from(slices(archive)), {
+    command,
+    signal,
+    onSent: (sent) => tell({ fraction: sent / archive.length, detail: `${mega(sent)} of ${mega(archive.length)} MB` }),
+  });
+}
+
+function* slices(bytes: Buffer): Generator<Buffer> {
+  for (let offset = 0; offset < bytes.length; offset += 64 * 1024) yield bytes.subarray(offset, offset + 64 * 1024);
+}
+
+async function switchTo(
+  deployment: Deployment,
+  target: { readonly name: string; readonly previous: string | null },
+): Promise<void> {
+  const { ssh, layout, signal } = deployment;
+  const { name, previous } = target;
+  await ssh.check(switchScript(layout, name), { signal });
+  const trouble = await waitForAnswer(deployment, { name, version: deployment.release.manifest.engineVersion });
+  if (trouble === null) return;
+  const log = (await ssh.check(logTailScript(layout), { signal })).trim();
+  let back = 'There was no earlier release to go back to.';
+  if (previous !== null && previous !== name) {
+    await ssh.check(switchScript(layout, previous), { signal });
+    const stillTrouble = await waitForAnswer(deployment, { name: previous, version: null });
+    back =
+      stillTrouble === null
+        ? 'The earlier release runs again.'
+        : `The earlier release does not answer either: ${stillTrouble}.`;
+  }
+  throw new MachineError(
+    'deploy-failed',
+    `The new engine did not come up: ${trouble}. ${back}${log === '' ? '' : `\nIts log ended with:\n${log}`}`,
+  );
+}
+
+interface ExpectedRelease {
+  readonly name: string;
+  readonly version: string | null;
+}
+
+/** Null when the release answers; else what was wrong last. */
+async function waitForAnswer(deployment: Deployment, expected: ExpectedRelease): Promise<string | null> {
+  const { signal, answerTimeoutMs = 30_000 } = deployment;
+  const deadline = performance.now() + answerTimeoutMs;
+  for (;;) {
+    const trouble = await lookForAnswer(deployment, expected);
+    if (trouble === null || performance.now() >= deadline) return trouble;
+    await delay(100, undefined, { signal });
+  }
+}
+
+async function isAnswering(deployment: Deployment, expected: ExpectedRelease): Promise<boolean> {
+  return (await lookForAnswer(deployment, expected)) === null;
+}
+
+/** `expectedVersion` is null for an earlier release, whose version nobody here knows. */
+async function lookForAnswer(deployment: Deployment, expected: ExpectedRelease): Promise<string | null> {
+  const { ssh, layout, signal } = deployment;
+  const { name, version: expectedVersion } = expected;
+  try {
+    using engine = new EngineClient((dialSignal) => ssh.dialUnix(layout.engineSocket, dialSignal), {
+      timeoutMs: 10_000,
+    });
+    await engine.ping({ signal });
+    const { Version } = await engine.version({ signal });
+    // The old engine may answer until it has ended; the command line tells which release a process is of.
+    const running = await ssh.check(runningReleaseScript(layout), { signal });
+    if (!running.includes(`/releases/${name}/`))
+      return `another release still answers (${running.trim() || 'its process is not known'})`;
+    const wanted = expectedVersion ?? Version;
+    return Version === wanted ? null : `it says that it is version ${Version}, not ${wanted}`;
+  } catch (error) {
+    signal.throwIfAborted();
+    if (!ssh.isOpen) throw error;
+    return error instanceof Error ? error.message : String(error);
+  }
+}
+
+function mega(bytes: number): string {
+  return (bytes / 1e6).toFixed(1);
+}

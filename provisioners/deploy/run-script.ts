@@ -1,0 +1,30 @@
+import { shellQuote } from '../ssh/ssh-connection.ts';
+import type { MachineLayout } from './machine-layout.ts';
+import { engineProgram } from './engine-release.ts';
+
+/**
+ * The program `run` of a release: what the machine's service starts. It runs the engine by the release's own path, not by
+ * `current`, so that the process table tells which release a process is of.
+ */
+export function runScript(options: { readonly layout: MachineLayout; readonly node: string }): string {
+  const { layout, node } = options;
+  const flags = [
+    // node:sqlite still announces itself as experimental on each start.
+    '--disable-warning=ExperimentalWarning',
+    // The engine is idle most of its life; its young generation need not grow to V8's default.
+    '--max-semi-space-size=8',
+  ];
+  const args = [
+    ['-H', `unix://${layout.engineSocket}`],
+    ['--data-root', layout.dataRoot],
+    ['--exec-root', layout.execRoot],
+    ['--pidfile', layout.enginePidFile],
+  ].flat();
+  return [
+    '#!/bin/sh',
+    'here=$(readlink -f "$0") || exit 1',
+    `export NODE_COMPILE_CACHE=${shellQuote(layout.compileCache)}`,
+    `exec ${shellQuote(node)} ${flags.join(' ')} "\${here%/*}/${engineProgram}" ${args.map(shellQuote).join(' ')}`,
+    '',
+  ].join('\n');
+}

@@ -1,0 +1,82 @@
+import { rm } from 'node:fs/promises';
+import type { Duplex } from 'node:stream';
+import type { HostAgentState, PortForward } from '../machines.ts';
+import type { SshTarget } from '../ssh/ssh-connection.ts';
+import type { MachinePaths } from '../store/home.ts';
+import { ownIdentity } from '../store/process-identity.ts';
+import { writeAgentState } from './agent-state.ts';
+import { followPublishedPorts } from './container-ports.ts';
+import type { LinkState } from './machine-link.ts';
+import { MachineLink } from './machine-link.ts';
+import { PortForwarder } from './port-forwarder.ts';
+import { serveStreams } from './stream-server.ts';
+
+export interface HostAgentOptions {
+  readonly paths: Pick<MachinePaths, 'agentState' | 'dockerSocket'>;
+  /** Where the engine listens in the machine. */
+  readonly engineSocket: string;
+  /** See MachineLinkOptions. */
+  readonly target: () => Promise<SshTarget | null>;
+  readonly log: (line: string) => void;
+  readonly signal: AbortSignal;
+}
+
+/** A client that comes while the connection is being made again waits this long before it is sent away. */
+const waitForLinkMs = 20_000;
+
+/** Runs one machine's host agent until the machine has stopped or the signal is aborted; leaves no file behind. */
+export async function runHostAgent(options: HostAgentOptions): Promise<void> {
+  const { paths, engineSocket, log, signal } = options;
+  const identity = await ownIdentity();
+  const ending = new AbortController();
+  const whole = AbortSignal.any([signal, ending.signal]);
+  let state: HostAgentState = { connection: 'connecting', error: null, forwards: [] };
+  let writing: Promise<void> = Promise.resolve();
+  const publish = (change: Partial<HostAgentState>): void => {
+    state = { ...state, ...change };
+    const current = state;
+    writing = writing
+      .then(() => writeAgentState(paths.agentState, { identity, state: current }))
+      .catch((error: unknown) => log(`the state could not be written: ${String(error)}`));
+  };
+  const link = new MachineLink({
+    target: options.target,
+    signal: whole,
+    onChange: (now) => {
+      log(describeLink(now));
+      publish({ connection: now.kind, error: now.kind === 'lost' ? now.error.message : null });
+    },
+  });
+  const dialEngine = (dialSignal?: AbortSignal): Promise<Duplex> =>
+    link.dialUnix(
+      engineSocket,
+      dialSignal === undefined ? { waitMs: waitForLinkMs } : { waitMs: waitForLinkMs, signal: dialSignal },
+    );
+  const onFailure = (error: Error): void => log(error.message);
+  publish({});
+  // Whoever holds the agent's lock owns the path; a socket there is what a killed agent left. Pipes of Windows go with their process.
+  if (!paths.dockerSocket.startsWith('\\\\')) await rm(paths.dockerSocket, { force: true });
+  {
+    await using _server = await serveStreams({ listen: { path: paths.dockerSocket }, dial: dialEngine, onFailure });
+    await using forwarder = new PortForwarder({
+      dial: (address) => link.dialTcp(address, { waitMs: waitForLinkMs }),
+      onChange: (forwards: readonly PortForward[]) => publish({ forwards }),
+      onFailure,
+    });
+    const following = followPublishedPorts({
+      dial: dialEngine,
+      signal: whole,
+      onPorts: (ports) => void forwarder.update(ports),
+      onFailure: (error) => log(`events of the engine: ${error.message}`),
+    });
+    await link.run();
+    ending.abort();
+    await following;
+  }
+  await writing;
+  await rm(paths.agentState, { force: true });
+}
+
+function describeLink(state: LinkState): string {
+  return state.kind === 'lost' ? `the connection is lost: ${state.error.message}` : `the connection is ${state.kind}`;
+}

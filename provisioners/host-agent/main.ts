@@ -1,0 +1,55 @@
+/**
+ * The program of a host agent: `main.ts --home HOME --machine NAME`. Started detached, one for each running machine; a
+ * second one for the same machine ends at once. It ends by itself when the machine has stopped.
+ */
+import { parseArgs } from 'node:util';
+import { openDrivers } from '../drivers/drivers.ts';
+import { imageLayout } from '../deploy/machine-layout.ts';
+import { readKeys, sshTarget } from '../machines/machine-keys.ts';
+import { tryLockFile } from '../store/machine-lock.ts';
+import { parseMachineName } from '../store/machine-name.ts';
+import { MachineStore } from '../store/machine-store.ts';
+import { boundedLog } from './bounded-log.ts';
+import { runHostAgent } from './host-agent.ts';
+
+async function main(): Promise<void> {
+  const { values } = parseArgs({ options: { home: { type: 'string' }, machine: { type: 'string' } } });
+  if (values.home === undefined || values.machine === undefined)
+    throw new Error('usage: main.ts --home HOME --machine NAME');
+  // Its socket and files are for this user alone.
+  process.umask(0o077);
+  const name = parseMachineName(values.machine);
+  const store = new MachineStore(values.home);
+  const paths = store.machine(name);
+  const log = boundedLog(paths.agentLog, { limitBytes: 512 * 1024, now: () => new Date() });
+  const lock = await tryLockFile(paths.agentLock);
+  if (lock === null) return;
+  await using _lock = lock;
+  const ending = new AbortController();
+  for (const signal of ['SIGTERM', 'SIGINT', 'SIGHUP'] as const) process.on(signal, () => ending.abort());
+  const drivers = openDrivers(store.paths);
+  log(`agent ${process.pid} begins`);
+  try {
+    await runHostAgent({
+      paths,
+      engineSocket: imageLayout.engineSocket,
+      log,
+      signal: ending.signal,
+      target: async () => {
+        const document = await store.read(name);
+        const driver = document === null ? undefined : drivers.get(document.driver);
+        if (document === null || driver === undefined) return null;
+        const address = await driver.address({ name, paths, memory: document.driverMemory });
+        return address === null ? null : sshTarget(address, await readKeys(paths));
+      },
+    });
+    log('agent ends');
+  } catch (error) {
+    log(`agent ends with an error: ${error instanceof Error ? (error.stack ?? error.message) : String(error)}`);
+    process.exitCode = 1;
+  }
+}
+
+await main();
+// Nothing that still hangs, a name being looked up say, may keep a process for a machine that is gone.
+process.exit();

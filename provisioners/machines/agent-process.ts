@@ -1,0 +1,104 @@
+import { spawn } from 'node:child_process';
+import { open, readFile, rm } from 'node:fs/promises';
+import { setTimeout as delay } from 'node:timers/promises';
+import { fileURLToPath } from 'node:url';
+import type { RunningAgent } from '../host-agent/agent-state.ts';
+import { readAgent } from '../host-agent/agent-state.ts';
+import { MachineError } from '../machines.ts';
+import type { MachinePaths } from '../store/home.ts';
+import { isAlive, waitForEnd } from '../store/process-identity.ts';
+
+/** How the host agent's program is started on this computer. */
+export interface AgentProgram {
+  readonly command: string;
+  readonly arguments: readonly string[];
+  readonly environment: Readonly<Record<string, string>>;
+}
+
+/** The program from its sources (or beside this file in a bundle), run by whatever runs this. */
+export function ownAgentProgram(): AgentProgram {
+  return {
+    command: process.execPath,
+    arguments: [fileURLToPath(new URL('../host-agent/main.ts', import.meta.url))],
+    // Electron's binary is a Node when it is told so.
+    environment: process.versions['electron'] === undefined ? {} : { ELECTRON_RUN_AS_NODE: '1' },
+  };
+}
+
+export interface AgentOf {
+  readonly program: AgentProgram;
+  readonly home: string;
+  readonly name: string;
+  readonly paths: MachinePaths;
+}
+
+/** Has the machine's agent running and connected; starts one when there is none. */
+export async function ensureAgent(
+  agent: AgentOf,
+  options: { readonly signal: AbortSignal; readonly timeoutMs: number },
+): Promise<void> {
+  const { signal, timeoutMs } = options;
+  const deadline = performance.now() + timeoutMs;
+  let child = (await readAgent(agent.paths)) === null ? await spawnAgent(agent) : null;
+  for (;;) {
+    signal.throwIfAborted();
+    const running = await readAgent(agent.paths);
+    if (running?.state.connection === 'ready') return;
+    if (running === null && child?.hasEnded() !== false) {
+      if (performance.now() >= deadline) throw await agentFailed(agent, 'it ended');
+      // It gave way to one that was just ending, or was killed: another try belongs to this one.
+      await delay(100, undefined, { signal });
+      child = await spawnAgent(agent);
+    }
+    if (performance.now() >= deadline) {
+      throw await agentFailed(agent, running?.state.error ?? `it was not connected within ${timeoutMs / 1000} s`);
+    }
+    await delay(20, undefined, { signal });
+  }
+}
+
+/** Ends the machine's agent, if one runs, and removes what it leaves when it is killed. */
+export async function endAgent(paths: MachinePaths): Promise<void> {
+  const running = await readAgent(paths);
+  if (running !== null) await endProcess(running);
+  await rm(paths.agentState, { force: true });
+  if (!paths.dockerSocket.startsWith('\\\\')) await rm(paths.dockerSocket, { force: true });
+}
+
+async function endProcess({ identity }: RunningAgent): Promise<void> {
+  for (const signal of ['SIGTERM', 'SIGKILL'] as const) {
+    try {
+      process.kill(identity.pid, signal);
+    } catch (error) {
+      if (await isAlive(identity)) throw error;
+    }
+    if (await waitForEnd(identity, { timeoutMs: 5_000 })) return;
+  }
+  throw new MachineError('timeout', `The host agent (process ${identity.pid}) does not end although it was killed`);
+}
+
+async function spawnAgent(agent: AgentOf): Promise<{ readonly hasEnded: () => boolean }> {
+  const { program, home, name, paths } = agent;
+  await using log = await open(paths.agentLog, 'a', 0o600);
+  const child = spawn(program.command, [...program.arguments, '--home', home, '--machine', name], {
+    cwd: paths.folder,
+    detached: true,
+    stdio: ['ignore', 'ignore', log.fd],
+    env: { ...process.env, ...program.environment },
+    windowsHide: true,
+  });
+  let hasEnded = false;
+  child.once('exit', () => (hasEnded = true));
+  child.once('error', () => (hasEnded = true));
+  child.unref();
+  return { hasEnded: () => hasEnded };
+}
+
+async function agentFailed(agent: AgentOf, why: string): Promise<MachineError> {
+  const log = await readFile(agent.paths.agentLog, 'utf8').catch(() => '');
+  const tail = log.trim().split('\n').slice(-5).join('\n');
+  return new MachineError(
+    'ssh-failed',
+    `The host agent of machine "${agent.name}" did not come up: ${why}${tail === '' ? '' : `\nIts log ended with:\n${tail}`}`,
+  );
+}

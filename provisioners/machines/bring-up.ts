@@ -1,0 +1,104 @@
+import { writeFile } from 'node:fs/promises';
+import { deployEngine } from '../deploy/deploy-engine.ts';
+import type { EngineRelease } from '../deploy/engine-release.ts';
+import type { MachineLayout } from '../deploy/machine-layout.ts';
+import type { BootImage, DriverMachine } from '../drivers/driver.ts';
+import { MachineError } from '../machines.ts';
+import type { Operation } from '../progress.ts';
+import { runStep } from '../progress.ts';
+import { knownHostsLine } from '../ssh/keys.ts';
+import { SshRefusal } from '../ssh/ssh-error.ts';
+import type { SshConnection } from '../ssh/ssh-connection.ts';
+import { connectSsh } from '../ssh/ssh-connection.ts';
+import type { CreateStep } from '../store/machine-document.ts';
+import type { AgentProgram } from './agent-process.ts';
+import { ensureAgent } from './agent-process.ts';
+import type { MachineKeys } from './machine-keys.ts';
+import { sshTarget } from './machine-keys.ts';
+import type { MachineSession } from './machine-session.ts';
+
+/** From a machine that is made to one whose engine answers on this computer. Every part does nothing where nothing is to do. */
+export interface BringUp {
+  readonly session: MachineSession;
+  readonly keys: MachineKeys;
+  readonly image: BootImage | null;
+  /** Begun by the caller before the boot, so that both go on side by side. */
+  readonly release: Promise<EngineRelease>;
+  readonly layout: MachineLayout;
+  readonly home: string;
+  readonly agent: AgentProgram;
+  readonly operation: Operation;
+  readonly onDone: (step: CreateStep) => Promise<void>;
+}
+
+/** How long sshd may take to let us in once the console says that it listens; emulated key exchanges on a busy computer are slow. */
+const loginTimeoutMs = 60_000;
+/** Boots that end without a login are repeated like those that hang. */
+const boots = 2;
+
+export async function bringUp(up: BringUp): Promise<void> {
+  const { operation, session } = up;
+  const ssh = await runStep({ step: 'boot', title: 'Starting the machine', operation }, (tell) =>
+    bootAndLogIn(up, tell),
+  );
+  {
+    await using connection = ssh;
+    await up.onDone('boot');
+    await runStep({ step: 'deploy-engine', title: 'Deploying the engine', operation }, async (tell) => {
+      const release = await up.release;
+      const deployed = await deployEngine({
+        ssh: connection,
+        layout: up.layout,
+        release,
+        node: null,
+        signal: operation.signal,
+        tell,
+      });
+      await session.change({ engine: { version: deployed.engineVersion, digest: release.digest } });
+      if (!deployed.isNew) tell({ detail: 'it is there already' });
+    });
+    await up.onDone('deploy');
+  }
+  await runStep({ step: 'host-agent', title: 'Connecting this computer to the engine', operation }, () =>
+    connectComputer(up),
+  );
+  await up.onDone('agent');
+}
+
+export async function connectComputer(up: Pick<BringUp, 'agent' | 'home' | 'session' | 'operation'>): Promise<void> {
+  const { session, home, agent, operation } = up;
+  const { name, paths } = session;
+  await ensureAgent({ program: agent, home, name, paths }, { signal: operation.signal, timeoutMs: 60_000 });
+}
+
+async function bootAndLogIn(
+  up: BringUp,
+  tell: (progress: { fraction?: number; detail?: string }) => void,
+): Promise<SshConnection> {
+  const { session, operation, keys, image } = up;
+  const { driver } = session;
+  const machine = session.driverMachine({ keys, image });
+  const run = { tell, signal: operation.signal };
+  for (let boot = 1; ; boot++) {
+    await driver.start(machine, run);
+    try {
+      return await logIn(machine, up);
+    } catch (error) {
+      operation.signal.throwIfAborted();
+      // A wrong host key or a refused key would be the same after any number of boots.
+      if (error instanceof SshRefusal || boot >= boots) throw error;
+      tell({ detail: 'nobody can log in; starting it again' });
+      await driver.kill(machine, run);
+    }
+  }
+}
+
+async function logIn(machine: DriverMachine, up: BringUp): Promise<SshConnection> {
+  const { session, keys, operation } = up;
+  const address = await session.driver.address(machine);
+  if (address === null)
+    throw new MachineError('boot-failed', `Machine "${machine.name}" stopped right after its start`);
+  const line = knownHostsLine({ ...address, alias: `skiff-${machine.name}`, publicKey: keys.host.publicKey });
+  await writeFile(machine.paths.knownHosts, line, { mode: 0o600 });
+  return await connectSsh(sshTarget(address, keys), { signal: operation.signal, deadlineMs: loginTimeoutMs });
+}

@@ -1,0 +1,35 @@
+import { existsSync } from 'node:fs';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { freshEngineRelease } from '../deploy/build-release.ts';
+import type { EngineRelease, ReleaseArchitecture } from '../deploy/engine-release.ts';
+import { readEngineRelease } from '../deploy/engine-release.ts';
+import { MachineError } from '../machines.ts';
+
+/** Where the engine comes from that machines get. */
+export type EngineSource =
+  /** Bundled from a checkout when its sources have changed. */
+  | { readonly kind: 'checkout'; readonly root: string }
+  /** Finished releases, `<folder>/<arch>/manifest.json`, as a packaged app carries them. */
+  | { readonly kind: 'releases'; readonly folder: string };
+
+/** The checkout that this file lies in. */
+export function ownCheckout(): EngineSource | null {
+  const root = fileURLToPath(new URL('../../', import.meta.url)).replace(/[\\/]$/, '');
+  return existsSync(join(root, 'engine')) ? { kind: 'checkout', root } : null;
+}
+
+export async function openRelease(
+  source: EngineSource | null,
+  options: { readonly cacheDir: string; readonly arch: ReleaseArchitecture },
+): Promise<EngineRelease> {
+  const { cacheDir, arch } = options;
+  if (source === null)
+    throw new MachineError('deploy-failed', 'This Skiff carries no engine to deploy; install it again');
+  switch (source.kind) {
+    case 'checkout':
+      return freshEngineRelease({ checkout: source.root, arch, folder: join(cacheDir, 'engine-releases', arch) });
+    case 'releases':
+      return readEngineRelease(join(source.folder, arch));
+  }
+}

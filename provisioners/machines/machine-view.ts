@@ -1,0 +1,132 @@
+import { stat } from 'node:fs/promises';
+import type { Driver, DriverState } from '../drivers/driver.ts';
+import { readAgent } from '../host-agent/agent-state.ts';
+import type { Machine, MachineState } from '../machines.ts';
+import { MachineError } from '../machines.ts';
+import { dockerHost } from '../store/home.ts';
+import type { MachineDocument } from '../store/machine-document.ts';
+import type { LockVerb } from '../store/machine-lock.ts';
+import type { MachineName } from '../store/machine-name.ts';
+import type { MachineStore } from '../store/machine-store.ts';
+import { machineUser } from './machine-keys.ts';
+
+/** What others see of a machine: put together from its document, its driver's answer, its lock's holder and its agent. */
+export async function viewMachine(options: {
+  readonly store: MachineStore;
+  readonly drivers: ReadonlyMap<string, Driver>;
+  readonly name: MachineName;
+}): Promise<Machine | null> {
+  const { store, drivers, name } = options;
+  let document: MachineDocument | null;
+  try {
+    document = await store.read(name);
+  } catch (error) {
+    return unreadable(store, name, error);
+  }
+  if (document === null) return null;
+  const paths = store.machine(name);
+  const driver = drivers.get(document.driver);
+  const query = { name, paths, memory: document.driverMemory };
+  const [holder, agent, asked] = await Promise.all([
+    store.lockHolder(name),
+    readAgent(paths),
+    askDriver(driver, document.driver, query),
+  ]);
+  const { state, error } = machineState({ document, verb: holder?.verb ?? null, asked });
+  return {
+    name,
+    driver: document.driver,
+    state,
+    error,
+    settings: document.settings,
+    createdAt: document.createdAt,
+    dockerHost: dockerHost(paths.dockerSocket),
+    dockerSocket: paths.dockerSocket,
+    dockerContext: document.dockerContext,
+    ssh:
+      asked.address === null
+        ? null
+        : { ...asked.address, user: machineUser, identityFile: paths.identity, knownHostsFile: paths.knownHosts },
+    engineVersion: document.engine?.version ?? null,
+    facts: document.facts,
+    serialLogFile: driver?.capabilities.console === 'serial-log' ? paths.serialLog : null,
+    agent: agent?.state ?? null,
+  };
+}
+
+interface Asked {
+  readonly state: DriverState | null;
+  readonly address: { readonly host: string; readonly port: number } | null;
+  /** Why the driver could not tell. */
+  readonly trouble: string | null;
+}
+
+async function askDriver(
+  driver: Driver | undefined,
+  name: string,
+  query: Parameters<Driver['state']>[0],
+): Promise<Asked> {
+  if (driver === undefined) return { state: null, address: null, trouble: `This Skiff has no driver "${name}"` };
+  try {
+    const [state, address] = await Promise.all([driver.state(query), driver.address(query)]);
+    return { state, address, trouble: null };
+  } catch (error) {
+    return { state: null, address: null, trouble: error instanceof Error ? error.message : String(error) };
+  }
+}
+
+const underWay: Readonly<Record<LockVerb, MachineState>> = {
+  create: 'creating',
+  start: 'starting',
+  stop: 'stopping',
+  kill: 'stopping',
+  remove: 'removing',
+};
+
+/** The state as a pure function of what is known. */
+export function machineState(known: {
+  readonly document: Pick<MachineDocument, 'lifecycle'>;
+  /** What somebody is doing with it right now. */
+  readonly verb: LockVerb | null;
+  readonly asked: Pick<Asked, 'state' | 'trouble'>;
+}): { readonly state: MachineState; readonly error: string | null } {
+  const { document, verb, asked } = known;
+  const { lifecycle } = document;
+  if (verb !== null) return { state: underWay[verb], error: null };
+  switch (lifecycle.phase) {
+    case 'creating':
+      return {
+        state: 'create-failed',
+        error: lifecycle.error ?? 'Its creation was interrupted; create it again to go on, or remove it',
+      };
+    case 'removing':
+      return { state: 'remove-failed', error: lifecycle.error ?? 'Its removal was interrupted; remove it again' };
+    case 'ready':
+      if (asked.state === null) return { state: 'unknown', error: asked.trouble };
+      if (asked.state === 'absent')
+        return { state: 'unknown', error: 'What the driver made for it is gone; remove the machine' };
+      return { state: asked.state, error: null };
+  }
+}
+
+async function unreadable(store: MachineStore, name: MachineName, error: unknown): Promise<Machine> {
+  const paths = store.machine(name);
+  const made = await stat(paths.folder);
+  const why = error instanceof MachineError ? error.message : String(error);
+  return {
+    name,
+    driver: 'unknown',
+    state: 'unknown',
+    error: why,
+    settings: { cpus: 0, memoryBytes: 0, diskBytes: 0 },
+    createdAt: made.birthtime.toISOString(),
+    dockerHost: dockerHost(paths.dockerSocket),
+    dockerSocket: paths.dockerSocket,
+    dockerContext: null,
+    ssh: null,
+    engineVersion: null,
+    facts: {},
+    serialLogFile: null,
+    agent: null,
+  };
+}

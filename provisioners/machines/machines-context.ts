@@ -1,0 +1,20 @@
+import type { EngineRelease } from '../deploy/engine-release.ts';
+import type { MachineLayout } from '../deploy/machine-layout.ts';
+import type { Driver } from '../drivers/driver.ts';
+import type { MachineImage } from '../machine-image/machine-image.ts';
+import type { Operation } from '../progress.ts';
+import type { MachineStore } from '../store/machine-store.ts';
+import type { AgentProgram } from './agent-process.ts';
+import type { DockerContexts } from './docker-context.ts';
+
+/** All that the operations on machines share. */
+export interface MachinesContext {
+  readonly home: string;
+  readonly store: MachineStore;
+  readonly drivers: ReadonlyMap<string, Driver>;
+  readonly contexts: DockerContexts;
+  readonly agent: AgentProgram;
+  readonly layout: MachineLayout;
+  readonly openImage: (operation: Operation) => Promise<MachineImage>;
+  readonly openRelease: () => Promise<EngineRelease>;
+}

@@ -1,0 +1,279 @@
+import { resolve } from 'node:path';
+import { EngineClient } from '../../client/engine-client.ts';
+import { unixSocketDialer } from '../../client/dial.ts';
+import { imageLayout } from '../deploy/machine-layout.ts';
+import { openDrivers } from '../drivers/drivers.ts';
+import { readAgent } from '../host-agent/agent-state.ts';
+import { cacheFolder } from '../machine-image/cache.ts';
+import type { ImageSource, MachineImage } from '../machine-image/machine-image.ts';
+import { ensureMachineImage } from '../machine-image/machine-image.ts';
+import type { CreateMachine, DriverInfo, Machine, Machines, RemoteCommand } from '../machines.ts';
+import { MachineError } from '../machines.ts';
+import type { Operation } from '../progress.ts';
+import { runStep } from '../progress.ts';
+import { connectSsh } from '../ssh/ssh-connection.ts';
+import { skiffHome } from '../store/home.ts';
+import type { MachineName } from '../store/machine-name.ts';
+import { parseMachineName } from '../store/machine-name.ts';
+import { MachineStore } from '../store/machine-store.ts';
+import type { AgentProgram } from './agent-process.ts';
+import { endAgent, ownAgentProgram } from './agent-process.ts';
+import { bringUp, connectComputer } from './bring-up.ts';
+import { createMachine } from './create-machine.ts';
+import { dockerContexts } from './docker-context.ts';
+import type { EngineSource } from './engine-source.ts';
+import { openRelease, ownCheckout } from './engine-source.ts';
+import { readKeys, sshTarget } from './machine-keys.ts';
+import { MachineSession } from './machine-session.ts';
+import { viewMachine } from './machine-view.ts';
+import type { MachinesContext } from './machines-context.ts';
+import { removeMachine } from './remove-machine.ts';
+import { stopMachine } from './stop-machine.ts';
+import { watchStore } from './watch-store.ts';
+
+export interface OpenMachines {
+  /** Default: `$SKIFF_HOME`, else `~/.skiff`. */
+  readonly home?: string;
+  /** Default: `$SKIFF_CACHE`, else the user's cache folder. */
+  readonly cacheDir?: string;
+  /** Default: process.env. `SKIFF_HOME`, `SKIFF_CACHE` and `DOCKER_CONFIG` are read from it. */
+  readonly environment?: Readonly<Record<string, string | undefined>>;
+  /** Default: built from the checkout. */
+  readonly image?: ImageSource;
+  /** Default: the checkout that this code lies in. */
+  readonly engine?: EngineSource;
+  /** Default: `host-agent/main.ts` beside this code, run by this process's own program. */
+  readonly hostAgent?: AgentProgram;
+}
+
+/** Opens the machines of this computer's user; see machines.ts for what they do. Nothing is made until it is needed. */
+export function openMachines(options: OpenMachines = {}): Machines {
+  return new LocalMachines(options);
+}
+
+class LocalMachines implements Machines {
+  readonly #context: MachinesContext;
+
+  constructor(options: OpenMachines) {
+    const environment = options.environment ?? process.env;
+    const home = resolve(options.home ?? skiffHome({ environment }));
+    const cacheDir = resolve(options.cacheDir ?? cacheFolder({ environment }));
+    const store = new MachineStore(home);
+    const isArm = process.arch === 'arm64';
+    const engine = options.engine ?? ownCheckout();
+    const source = options.image ?? { kind: 'build' };
+    this.#context = {
+      home,
+      store,
+      drivers: openDrivers(store.paths),
+      contexts: dockerContexts(environment),
+      agent: options.hostAgent ?? ownAgentProgram(),
+      layout: imageLayout,
+      openImage: (operation) => ensureMachineImage({ arch: isArm ? 'arm64' : 'amd64', cacheDir, source }, operation),
+      openRelease: () => openRelease(engine, { cacheDir, arch: isArm ? 'arm64' : 'x64' }),
+    };
+  }
+
+  async drivers(): Promise<readonly DriverInfo[]> {
+    const drivers = [...this.#context.drivers.values()];
+    return Promise.all(
+      drivers.map(async (driver) => ({
+        name: driver.name,
+        title: driver.title,
+        unavailable: await driver.availability(),
+      })),
+    );
+  }
+
+  async list(): Promise<readonly Machine[]> {
+    const names = await this.#context.store.names();
+    const views = await Promise.all(names.map((name) => viewMachine({ ...this.#context, name })));
+    return views.filter((view) => view !== null);
+  }
+
+  async inspect(name: string): Promise<Machine> {
+    return this.#view(parseMachineName(name));
+  }
+
+  async create(request: CreateMachine, operation: Operation): Promise<Machine> {
+    const name = parseMachineName(request.name);
+    {
+      await using _lock = await this.#context.store.lock(name, 'create');
+      await createMachine(this.#context, { ...request, name }, operation);
+    }
+    return this.#view(name);
+  }
+
+  async start(text: string, operation: Operation): Promise<Machine> {
+    const name = parseMachineName(text);
+    {
+      await using _lock = await this.#context.store.lock(name, 'start');
+      const session = await this.#session(name);
+      if ((await this.#stateOf(session)) === 'running' && (await readAgent(session.paths)) !== null) {
+        throw new MachineError('already-running', `Machine "${name}" is already running`);
+      }
+      await this.#start(session, operation);
+    }
+    return this.#view(name);
+  }
+
+  async ensureRunning(request: CreateMachine, operation: Operation): Promise<Machine> {
+    const name = parseMachineName(request.name);
+    const document = await this.#context.store.read(name);
+    if (document === null || document.lifecycle.phase === 'creating') return this.create(request, operation);
+    if (await this.#isComplete(name, operation)) return this.#view(name);
+    {
+      await using _lock = await this.#context.store.lock(name, 'start');
+      const session = await this.#session(name);
+      // Often only the agent was killed; then neither image nor login is needed.
+      if (await this.#isCurrent(session)) {
+        await runStep({ step: 'host-agent', title: 'Connecting this computer to the engine', operation }, () =>
+          connectComputer({ ...this.#context, session, operation }),
+        );
+      }
+      if (!(await this.#isComplete(name, operation))) await this.#start(session, operation);
+    }
+    return this.#view(name);
+  }
+
+  async stop(text: string, operation: Operation, options: { readonly graceMs?: number } = {}): Promise<Machine> {
+    return this.#end(text, { verb: 'stop', graceMs: options.graceMs ?? 30_000, operation });
+  }
+
+  async kill(text: string, operation: Operation): Promise<Machine> {
+    return this.#end(text, { verb: 'kill', graceMs: 0, operation });
+  }
+
+  async remove(text: string, operation: Operation): Promise<void> {
+    const name = parseMachineName(text);
+    if (!(await this.#context.store.names()).includes(name)) throw noSuchMachine(name);
+    await using _lock = await this.#context.store.lock(name, 'remove');
+    await runStep({ step: 'remove', title: 'Removing the machine', operation }, () =>
+      removeMachine(this.#context, { name, operation }),
+    );
+  }
+
+  async ip(name: string): Promise<string> {
+    const { ssh } = await this.inspect(name);
+    if (ssh === null) throw notRunning(name);
+    return ssh.host;
+  }
+
+  watch(listener: () => void): Disposable {
+    return watchStore(this.#context.store.paths, listener);
+  }
+
+  async run(
+    text: string,
+    command: RemoteCommand,
+  ): Promise<{ readonly exitCode: number; readonly signal: string | null }> {
+    const name = parseMachineName(text);
+    const session = await this.#session(name);
+    const address = await session.driver.address({ name, paths: session.paths, memory: session.document.driverMemory });
+    if (address === null) throw notRunning(name);
+    const target = sshTarget(address, await readKeys(session.paths));
+    await using ssh = await connectSsh(target, { signal: command.signal, deadlineMs: 30_000 });
+    return await ssh.exec(command);
+  }
+
+  async #end(
+    text: string,
+    how: { readonly verb: 'stop' | 'kill'; readonly graceMs: number; readonly operation: Operation },
+  ): Promise<Machine> {
+    const name = parseMachineName(text);
+    const { verb, graceMs, operation } = how;
+    {
+      await using _lock = await this.#context.store.lock(name, verb);
+      const session = await this.#session(name);
+      if ((await this.#stateOf(session)) !== 'running') {
+        await endAgent(session.paths);
+        throw new MachineError('already-stopped', `Machine "${name}" is already stopped`);
+      }
+      const title = verb === 'stop' ? 'Stopping the machine' : 'Ending the machine';
+      await runStep({ step: verb, title, operation }, (tell) =>
+        stopMachine(session, { verb, graceMs, run: { tell, signal: operation.signal } }),
+      );
+    }
+    return this.#view(name);
+  }
+
+  async #start(session: MachineSession, operation: Operation): Promise<void> {
+    const { lifecycle } = session.document;
+    if (lifecycle.phase !== 'ready') {
+      const hint = lifecycle.phase === 'creating' ? 'create it again to go on' : 'remove it again';
+      throw new MachineError('internal', `Machine "${session.name}" is not complete; ${hint}`);
+    }
+    const release = this.#context.openRelease();
+    // It is awaited only after the boot; should it fail before that, the failure is told there.
+    release.catch(() => undefined);
+    const image = await this.#image(session, operation);
+    const keys = await readKeys(session.paths);
+    await bringUp({ ...this.#context, session, keys, image, release, operation, onDone: () => Promise.resolve() });
+  }
+
+  async #image(session: MachineSession, operation: Operation): Promise<MachineImage | null> {
+    return session.driver.capabilities.system === 'skiff-image' ? this.#context.openImage(operation) : null;
+  }
+
+  /** Runs, with its agent, and the engine that this computer has answers: nothing is left to do. */
+  async #isComplete(name: MachineName, operation: Operation): Promise<boolean> {
+    const { store } = this.#context;
+    const paths = store.machine(name);
+    const agent = await readAgent(paths);
+    if (agent?.state.connection !== 'ready' || (await store.lockHolder(name)) !== null) return false;
+    if (!(await this.#isCurrent(await this.#session(name)))) return false;
+    using engine = new EngineClient(unixSocketDialer(paths.dockerSocket), { timeoutMs: 5_000 });
+    try {
+      await engine.ping({ signal: operation.signal });
+      return true;
+    } catch {
+      operation.signal.throwIfAborted();
+      return false;
+    }
+  }
+
+  /** The machine runs with the engine that this computer would deploy. */
+  async #isCurrent(session: MachineSession): Promise<boolean> {
+    if ((await this.#stateOf(session)) !== 'running') return false;
+    const { digest } = await this.#context.openRelease();
+    return session.document.engine?.digest === digest;
+  }
+
+  async #stateOf(session: MachineSession): Promise<'absent' | 'stopped' | 'running'> {
+    const { name, paths, document } = session;
+    return session.driver.state({ name, paths, memory: document.driverMemory });
+  }
+
+  async #session(name: MachineName): Promise<MachineSession> {
+    const { store, drivers } = this.#context;
+    const document = await store.read(name);
+    if (document === null) throw noSuchMachine(name);
+    const driver = drivers.get(document.driver);
+    if (driver === undefined)
+      throw new MachineError(
+        'no-such-driver',
+        `Machine "${name}" needs the driver "${document.driver}", which this Skiff does not have`,
+      );
+    return new MachineSession({ store, driver, name, document });
+  }
+
+  async #view(name: MachineName): Promise<Machine> {
+    const view = await viewMachine({ ...this.#context, name });
+    if (view === null) throw noSuchMachine(name);
+    return view;
+  }
+}
+
+function noSuchMachine(name: string): MachineError {
+  return new MachineError(
+    'no-such-machine',
+    `There is no machine "${name}"; \`skiff machine ls\` lists those that there are`,
+  );
+}
+
+function notRunning(name: string): MachineError {
+  return new MachineError(
+    'not-running',
+    `Machine "${name}" is not running; start it with \`skiff machine start ${name}\``,
+  );
+}

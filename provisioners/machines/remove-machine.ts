@@ -1,0 +1,69 @@
+import type { Operation } from '../progress.ts';
+import { dockerHost } from '../store/home.ts';
+import type { MachineDocument } from '../store/machine-document.ts';
+import { documentVersion } from '../store/machine-document.ts';
+import type { MachineName } from '../store/machine-name.ts';
+import { endAgent } from './agent-process.ts';
+import { MachineSession, quietRun, withoutKeys } from './machine-session.ts';
+import type { MachinesContext } from './machines-context.ts';
+
+/**
+ * Removes all that was made for a machine, in whatever state it is: what its driver made, its agent, its docker context, and
+ * last its folder, so that a removal that is cut off can be repeated. The caller holds the lock.
+ */
+export async function removeMachine(
+  context: MachinesContext,
+  options: { readonly name: MachineName; readonly operation: Operation },
+): Promise<void> {
+  const { store, drivers } = context;
+  const { name, operation } = options;
+  const paths = store.machine(name);
+  const document = await readable(context, name);
+  const driver = document === null ? undefined : drivers.get(document.driver);
+  if (document !== null && driver !== undefined) {
+    const session = new MachineSession({ store, driver, name, document });
+    await session.change({ lifecycle: { phase: 'removing', error: null } });
+    try {
+      await driver.remove(session.driverMachine(withoutKeys), quietRun(operation));
+    } catch (error) {
+      await session.change({
+        lifecycle: { phase: 'removing', error: error instanceof Error ? error.message : String(error) },
+      });
+      throw error;
+    }
+  } else {
+    // Nobody knows whose it was; drivers that run on this computer find their processes by the folder alone.
+    for (const local of drivers.values()) {
+      if (local.capabilities.reach !== 'local-port') continue;
+      const session = new MachineSession({ store, driver: local, name, document: emptyDocument(name, local.name) });
+      await local.remove(session.driverMachine(withoutKeys), quietRun(operation));
+    }
+  }
+  await endAgent(paths);
+  await context.contexts.remove({ name, folder: paths.folder, dockerHost: dockerHost(paths.dockerSocket) });
+  await store.removeFolders(name);
+}
+
+/** Null for a document that is absent or cannot be read: removing must work then too. */
+async function readable(context: MachinesContext, name: MachineName): Promise<MachineDocument | null> {
+  try {
+    return await context.store.read(name);
+  } catch {
+    return null;
+  }
+}
+
+function emptyDocument(name: MachineName, driver: string): MachineDocument {
+  return {
+    version: documentVersion,
+    name,
+    driver,
+    createdAt: new Date(0).toISOString(),
+    settings: { cpus: 1, memoryBytes: 1, diskBytes: 1 },
+    lifecycle: { phase: 'removing', error: null },
+    driverMemory: {},
+    facts: {},
+    engine: null,
+    dockerContext: null,
+  };
+}
