@@ -1,0 +1,185 @@
+/** skiffd's connection to one monitor process. */
+import { createConnection, type Socket } from 'node:net';
+import type { Duplex } from 'node:stream';
+import { EngineError } from '../model/errors.ts';
+import type { AttachRequest, ExitRecord } from './monitor.ts';
+import {
+  encodeLine,
+  fromWireError,
+  fromWireExit,
+  LineSplitter,
+  oldestProtocolVersion,
+  protocolVersion,
+  type Answer,
+  type Call,
+  type ExitEvent,
+  type Greeting,
+  type Hello,
+} from './wire.ts';
+
+const connectTimeoutMs = 5000;
+
+export interface ConnectionEvents {
+  onExit(record: ExitRecord): void;
+  onClose(): void;
+}
+
+interface Pending {
+  readonly resolve: (value: unknown) => void;
+  readonly reject: (error: Error) => void;
+  readonly timer: NodeJS.Timeout;
+}
+
+export class MonitorConnection implements Disposable {
+  readonly path: string;
+  readonly build: string;
+  readonly pid: number;
+  readonly #socket: Socket;
+  readonly #pending = new Map<number, Pending>();
+  #seq = 0;
+
+  private constructor(path: string, socket: Socket, greeting: { build: string; pid: number }) {
+    this.path = path;
+    this.build = greeting.build;
+    this.pid = greeting.pid;
+    this.#socket = socket;
+  }
+
+  /** Null when nobody listens there (any more). `unavailable` when it speaks another protocol or does not answer. */
+  static async open(path: string, events: ConnectionEvents): Promise<MonitorConnection | null> {
+    const opened = await greet(path, { protocol: protocolVersion, role: 'control' });
+    if (opened === null) return null;
+    const { socket, greeting, lines } = opened;
+    const connection = new MonitorConnection(path, socket, greeting);
+    const take = (): void => {
+      for (;;) {
+        const message = lines.next() as Answer | ExitEvent | undefined;
+        if (message === undefined) return;
+        if ('event' in message) events.onExit(fromWireExit(message.record));
+        else connection.#settle(message);
+      }
+    };
+    socket.on('data', (bytes) => {
+      lines.push(bytes);
+      take();
+    });
+    socket.on('error', () => socket.destroy());
+    socket.on('close', () => {
+      connection.#abandon();
+      events.onClose();
+    });
+    take();
+    socket.resume();
+    return connection;
+  }
+
+  async call(call: Call, timeoutMs: number): Promise<unknown> {
+    if (!this.#socket.writable) throw lost();
+    this.#seq += 1;
+    const seq = this.#seq;
+    const answer = new Promise<unknown>((resolve, reject) => {
+      const timer = setTimeout(() => {
+        this.#pending.delete(seq);
+        reject(new EngineError('unavailable', `the monitor did not answer ${call.op} within ${timeoutMs} ms`));
+      }, timeoutMs);
+      this.#pending.set(seq, { resolve, reject, timer });
+    });
+    this.#socket.write(encodeLine({ ...call, seq }));
+    return await answer;
+  }
+
+  [Symbol.dispose](): void {
+    this.#socket.destroy();
+  }
+
+  #settle(answer: Answer): void {
+    const pending = this.#pending.get(answer.seq);
+    if (pending === undefined) return;
+    this.#pending.delete(answer.seq);
+    clearTimeout(pending.timer);
+    if ('error' in answer) pending.reject(fromWireError(answer.error));
+    else pending.resolve(answer.ok);
+  }
+
+  #abandon(): void {
+    for (const { reject, timer } of this.#pending.values()) {
+      clearTimeout(timer);
+      reject(lost());
+    }
+    this.#pending.clear();
+  }
+}
+
+/** The monitor ended, or cut us off, before it answered. */
+export class MonitorLostError extends EngineError {
+  constructor() {
+    super('unavailable', 'the connection to the monitor was lost');
+  }
+}
+
+function lost(): EngineError {
+  return new MonitorLostError();
+}
+
+/** Opens the connection of one attached client. */
+export async function openAttachment(path: string, request: AttachRequest): Promise<Duplex> {
+  const opened = await greet(path, { protocol: protocolVersion, role: 'attach', attach: request });
+  if (opened === null) throw lost();
+  const rest = opened.lines.rest();
+  if (rest.length > 0) opened.socket.unshift(rest);
+  return opened.socket;
+}
+
+interface Greeted {
+  readonly socket: Socket;
+  readonly greeting: { readonly protocol: number; readonly build: string; readonly pid: number };
+  readonly lines: LineSplitter;
+}
+
+async function greet(path: string, hello: Hello): Promise<Greeted | null> {
+  const socket = createConnection({ path, allowHalfOpen: true });
+  const lines = new LineSplitter();
+  const answered = new Promise<Greeting | null>((resolve, reject) => {
+    const late = (): void => reject(new EngineError('unavailable', `the monitor at ${path} does not answer`));
+    const timer = setTimeout(late, connectTimeoutMs);
+    const settle = (act: () => void): void => {
+      clearTimeout(timer);
+      socket.removeAllListeners();
+      act();
+    };
+    socket.on('data', (bytes) => {
+      lines.push(bytes);
+      try {
+        const greeting = lines.next() as Greeting | undefined;
+        if (greeting === undefined) return;
+        socket.pause();
+        settle(() => resolve(greeting));
+      } catch (error) {
+        settle(() => reject(error as Error));
+      }
+    });
+    socket.on('error', (error: NodeJS.ErrnoException) => {
+      const isGone = error.code === 'ECONNREFUSED' || error.code === 'ENOENT' || error.code === 'ECONNRESET';
+      settle(() => (isGone ? resolve(null) : reject(error)));
+    });
+    socket.on('close', () => settle(() => resolve(null)));
+  });
+  socket.write(encodeLine(hello));
+  try {
+    const greeting = await answered;
+    if (greeting === null) {
+      socket.destroy();
+      return null;
+    }
+    if ('error' in greeting) throw fromWireError(greeting.error);
+    if (greeting.protocol < oldestProtocolVersion || greeting.protocol > protocolVersion)
+      throw new EngineError(
+        'unavailable',
+        `the monitor at ${path} (process ${greeting.pid}) speaks protocol ${greeting.protocol}, this engine ${oldestProtocolVersion} to ${protocolVersion}: run an engine of its build until its containers have ended`,
+      );
+    return { socket, greeting, lines };
+  } catch (error) {
+    socket.destroy();
+    throw error;
+  }
+}

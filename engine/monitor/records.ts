@@ -1,0 +1,112 @@
+/**
+ * The files of the monitors. Below the monitors' folder: `<name>.sock`, `running/<id>.json` for each container that runs;
+ * below the exit folder: `<id>.json` for each exit that is not acknowledged. Whole files appear by rename.
+ */
+import { mkdirSync, readFileSync, readdirSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import { open, rename } from 'node:fs/promises';
+import { join } from 'node:path';
+import { processStartTicks } from '../kernel/pidfd.ts';
+import { parseContainerId, type ContainerId } from '../model/ids.ts';
+import type { ExitRecord, RuntimeProgram } from './monitor.ts';
+import { fromWireExit, toWireExit, type WireExitRecord, type WireStarted } from './wire.ts';
+
+/** Who has a container, and what is needed to take it over. */
+export interface RunningRecord {
+  readonly started: WireStarted;
+  readonly monitor: ProcessIdentity;
+  readonly runtime: RuntimeProgram;
+  readonly cgroup: string | null;
+}
+
+export interface ProcessIdentity {
+  readonly pid: number;
+  readonly startTicks: number;
+}
+
+export function isAlive(identity: ProcessIdentity): boolean {
+  return processStartTicks(identity.pid) === identity.startTicks;
+}
+
+export class MonitorRecords {
+  readonly #running: string;
+  readonly #exits: string;
+
+  constructor(folder: string, exitFolder: string) {
+    this.#running = join(folder, 'running');
+    this.#exits = exitFolder;
+    mkdirSync(this.#running, { recursive: true, mode: 0o700 });
+    mkdirSync(this.#exits, { recursive: true, mode: 0o700 });
+  }
+
+  /** Where crun writes the pid of a container that it starts. */
+  pidPath(id: ContainerId): string {
+    return join(this.#running, `${id}.pid`);
+  }
+
+  writeRunning(id: ContainerId, record: RunningRecord): void {
+    const path = join(this.#running, `${id}.json`);
+    writeFileSync(`${path}.new`, JSON.stringify(record), { mode: 0o600 });
+    renameSync(`${path}.new`, path);
+  }
+
+  readRunning(id: ContainerId): RunningRecord | null {
+    return readJson(join(this.#running, `${id}.json`)) as RunningRecord | null;
+  }
+
+  running(): readonly ContainerId[] {
+    return idsIn(this.#running);
+  }
+
+  removeRunning(id: ContainerId): void {
+    rmSync(join(this.#running, `${id}.json`), { force: true });
+    rmSync(this.pidPath(id), { force: true });
+  }
+
+  /** When it resolves the record is on the disk. */
+  async writeExit(record: ExitRecord): Promise<void> {
+    const path = join(this.#exits, `${record.id}.json`);
+    const file = await open(`${path}.new`, 'w', 0o600);
+    try {
+      await file.writeFile(JSON.stringify(toWireExit(record)));
+      await file.sync();
+    } finally {
+      await file.close();
+    }
+    await rename(`${path}.new`, path);
+    const folder = await open(this.#exits, 'r');
+    try {
+      await folder.sync();
+    } finally {
+      await folder.close();
+    }
+  }
+
+  readExit(id: ContainerId): ExitRecord | null {
+    const record = readJson(join(this.#exits, `${id}.json`)) as WireExitRecord | null;
+    return record === null ? null : fromWireExit(record);
+  }
+
+  exits(): readonly ContainerId[] {
+    return idsIn(this.#exits);
+  }
+
+  removeExit(id: ContainerId): void {
+    rmSync(join(this.#exits, `${id}.json`), { force: true });
+  }
+}
+
+function idsIn(folder: string): readonly ContainerId[] {
+  return readdirSync(folder)
+    .filter((name) => name.endsWith('.json'))
+    .map((name) => parseContainerId(name.slice(0, -'.json'.length)));
+}
+
+/** Null when there is no such file. What is there was written whole, by us. */
+function readJson(path: string): unknown {
+  try {
+    return JSON.parse(readFileSync(path, 'utf8')) as unknown;
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return null;
+    throw error;
+  }
+}

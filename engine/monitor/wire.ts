@@ -1,0 +1,133 @@
+/**
+ * What skiffd and a monitor say to each other over a unix socket (0600, below the exec root). A connection begins with one
+ * line of the client, `Hello`, answered by one line, `Greeting`. With the role `control`, lines of JSON follow both ways:
+ * requests with a number, answers with the same number, events without one. With the role `attach`, bytes follow: the
+ * container's output one way, its stdin the other, each side's end of stream being the end of those.
+ *
+ * The protocol has a version because a skiffd after an upgrade meets the monitor of the build before.
+ */
+import { parseContainerId, type ContainerId } from '../model/ids.ts';
+import { EngineError, type ErrorKind } from '../model/errors.ts';
+import { formatInstant, parseInstant, type Instant } from '../model/time.ts';
+import type { AttachRequest, ExitRecord, StartedContainer, StartRequest, TerminalSize } from './monitor.ts';
+import { StartError } from './start-error.ts';
+
+export const protocolVersion = 1;
+/** The oldest monitor that this client can talk to. */
+export const oldestProtocolVersion = 1;
+/** Longest line: a start request is a kilobyte or two. */
+const maxLineBytes = 1_048_576;
+
+export type Hello =
+  | { readonly protocol: number; readonly role: 'control' }
+  | { readonly protocol: number; readonly role: 'attach'; readonly attach: AttachRequest };
+
+export type Greeting =
+  { readonly protocol: number; readonly build: string; readonly pid: number } | { readonly error: WireError };
+
+export type Call =
+  | { readonly op: 'start'; readonly start: StartRequest }
+  | { readonly op: 'signal'; readonly id: ContainerId; readonly signal: number }
+  | { readonly op: 'resize'; readonly id: ContainerId; readonly size: TerminalSize }
+  | { readonly op: 'containers' }
+  /** Take over a container whose monitor is gone; `recordPath` is its running record. */
+  | { readonly op: 'adopt'; readonly id: ContainerId }
+  /** Remove what a start that nobody saw the end of may have left. */
+  | { readonly op: 'discard'; readonly id: ContainerId; readonly runtime: StartRequest['runtime'] };
+
+export type Request = Call & { readonly seq: number };
+
+export type Answer =
+  { readonly seq: number; readonly ok: unknown } | { readonly seq: number; readonly error: WireError };
+
+export interface ExitEvent {
+  readonly event: 'exit';
+  readonly record: WireExitRecord;
+}
+
+export interface WireError {
+  readonly kind: ErrorKind;
+  readonly message: string;
+  /** With this it is a StartError. */
+  readonly exitCode?: 126 | 127 | 128;
+}
+
+/** Moments as RFC 3339 text: bigints are no JSON, and people read these files. */
+type WithText<Shape, Keys extends keyof Shape> = Omit<Shape, Keys> & { readonly [Key in Keys]: string };
+export type WireExitRecord = WithText<ExitRecord, 'startedAt' | 'finishedAt'>;
+export type WireStarted = WithText<StartedContainer, 'startedAt'>;
+
+export function toWireError(error: unknown): WireError {
+  if (error instanceof StartError) return { kind: error.kind, message: error.message, exitCode: error.exitCode };
+  if (error instanceof EngineError) return { kind: error.kind, message: error.message };
+  return { kind: 'internal', message: error instanceof Error ? error.message : String(error) };
+}
+
+export function fromWireError(error: WireError): EngineError {
+  if (error.exitCode !== undefined) return new StartError(error.exitCode, error.message);
+  return new EngineError(error.kind, error.message);
+}
+
+export function toWireExit(record: ExitRecord): WireExitRecord {
+  return { ...record, startedAt: formatInstant(record.startedAt), finishedAt: formatInstant(record.finishedAt) };
+}
+
+export function fromWireExit(record: WireExitRecord): ExitRecord {
+  return {
+    id: parseContainerId(record.id),
+    pid: record.pid,
+    startedAt: instant(record.startedAt),
+    finishedAt: instant(record.finishedAt),
+    exitCode: record.exitCode,
+    signal: record.signal,
+    isOutOfMemory: record.isOutOfMemory,
+    isExitCodeKnown: record.isExitCodeKnown,
+  };
+}
+
+export function toWireStarted(started: StartedContainer): WireStarted {
+  return { ...started, startedAt: formatInstant(started.startedAt) };
+}
+
+export function fromWireStarted(started: WireStarted): StartedContainer {
+  return { ...started, id: parseContainerId(started.id), startedAt: instant(started.startedAt) };
+}
+
+function instant(text: string): Instant {
+  const parsed = parseInstant(text);
+  if (parsed === null) throw new EngineError('internal', `the monitor gave a time that is none: ${text}`);
+  return parsed;
+}
+
+export function encodeLine(message: Hello | Greeting | Request | Answer | ExitEvent): string {
+  return `${JSON.stringify(message)}\n`;
+}
+
+/** Cuts a byte stream into lines of JSON. */
+export class LineSplitter {
+  #held: Buffer = Buffer.alloc(0);
+
+  push(bytes: Buffer): void {
+    this.#held = this.#held.length === 0 ? bytes : Buffer.concat([this.#held, bytes]);
+  }
+
+  /** The next whole line, parsed, or undefined. Throws when it is no JSON or too long. */
+  next(): unknown {
+    const end = this.#held.indexOf(0x0a);
+    if (end === -1) {
+      if (this.#held.length > maxLineBytes)
+        throw new EngineError('invalid', `a line of more than ${maxLineBytes} bytes: this is no monitor's protocol`);
+      return undefined;
+    }
+    const line = this.#held.toString('utf8', 0, end);
+    this.#held = this.#held.subarray(end + 1);
+    return JSON.parse(line) as unknown;
+  }
+
+  /** What came after the last line that was taken. */
+  rest(): Buffer {
+    const rest = this.#held;
+    this.#held = Buffer.alloc(0);
+    return rest;
+  }
+}
