@@ -1,0 +1,23 @@
+/** Debian packages by what they are for. What the machine image needs to be built stands in provisioners/machine-image/host-packages.ts, and a test compares. */
+const qemu =
+  process.arch === 'arm64'
+    ? ['qemu-system-arm', 'qemu-efi-aarch64', 'ipxe-qemu']
+    : ['qemu-system-x86', 'seabios', 'ipxe-qemu'];
+const image = ['mmdebstrap', 'erofs-utils', 'xz-utils', 'binutils', 'tar', 'debian-archive-keyring'];
+const engine = ['crun', 'nftables', 'libnftables1', 'iproute2', 'busybox-static'];
+const tests = ['chromium', 'openssh-server', 'e2fsprogs'];
+
+/** @param {'start' | 'engine' | 'test' | 'bench'} task */
+export function debianPackages(task) {
+  switch (task) {
+    case 'start':
+      return [...qemu, ...image];
+    case 'engine':
+      return engine;
+    case 'test':
+    case 'bench':
+      return [...qemu, ...image, ...engine, ...tests];
+    default:
+      throw new Error(`no such task: ${task}`);
+  }
+}
