@@ -1,0 +1,51 @@
+import { isAbsolute, resolve } from 'node:path';
+
+export interface Volumes {
+  /** `source:target[:modes]`, as HostConfig.Binds takes them. */
+  readonly binds: readonly string[];
+  /** Targets of anonymous volumes. */
+  readonly anonymous: Readonly<Record<string, object>>;
+  /** Sources among the binds that are paths, not names of volumes. */
+  readonly paths: readonly string[];
+}
+
+/**
+ * Reads `--volume` values: `target`, `name:target[:modes]`, `path:target[:modes]`. A path that begins with a dot or a tilde's
+ * expansion is made absolute from `workingDir`; a drive letter is part of its path. Throws RangeError.
+ */
+export function parseVolumes(specs: readonly string[], workingDir: string): Volumes {
+  const binds: string[] = [];
+  const paths: string[] = [];
+  const anonymous: Record<string, object> = {};
+  for (const spec of specs) {
+    const [, drive = '', rest = ''] = /^([a-zA-Z]:(?=[\\/]))?(.*)$/s.exec(spec) ?? [];
+    const [head = '', target, modes, ...more] = rest.split(':');
+    const source = drive + head;
+    if (more.length > 0 || source === '' || target === '' || modes === '')
+      throw new RangeError(`invalid volume specification: '${spec}'`);
+    if (target === undefined) {
+      checkTarget(source, spec);
+      anonymous[source] = {};
+      continue;
+    }
+    checkTarget(target, spec);
+    const isPath = drive !== '' || isAbsolute(source) || /^\.{1,2}([\\/]|$)/.test(source);
+    if (!isPath && !/^[a-zA-Z0-9][a-zA-Z0-9_.-]+$/.test(source)) {
+      const hint =
+        'only "[a-zA-Z0-9][a-zA-Z0-9_.-]" are allowed. If you intended to pass a host directory, use absolute path';
+      throw new RangeError(`"${source}" includes invalid characters for a local volume name, ${hint}`);
+    }
+    const whole = isPath && drive === '' ? resolve(workingDir, source) : source;
+    if (isPath) paths.push(whole);
+    binds.push([whole, target, ...(modes === undefined ? [] : [modes])].join(':'));
+  }
+  return { binds, anonymous, paths };
+}
+
+function checkTarget(target: string, spec: string): void {
+  if (target === '/') throw new RangeError(`invalid volume specification: '${spec}': destination can't be '/'`);
+  if (!target.startsWith('/'))
+    throw new RangeError(
+      `invalid volume specification: '${spec}': invalid mount path: '${target}' mount path must be absolute`,
+    );
+}
