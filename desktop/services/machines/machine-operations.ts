@@ -3,7 +3,7 @@
  * is closed, every page sees its steps, and only `cancel` or the end of the app stops it.
  */
 import { MachineError, type CreateMachine, type Machines } from '../../../provisioners/machines.ts';
-import type { Operation } from '../../../provisioners/progress.ts';
+import type { Operation, Report } from '../../../provisioners/progress.ts';
 import { DesktopError, type ErrorCode } from '../../contract/errors.ts';
 import type { Clock } from '../clock.ts';
 import { desktopError, errorShapeOf } from '../failures.ts';
@@ -49,11 +49,18 @@ export class MachineOperations implements AsyncDisposable {
     return this.#run('create', request.name, (operation) => this.#options.machines.create(request, operation));
   }
 
-  ensureRunning(request: CreateMachine): Promise<void> {
+  /** `report` is told of the steps too: a terminal that draws them. */
+  ensureRunning(request: CreateMachine, report: Report = () => {}): Promise<void> {
     const running = this.#running.get(request.name);
     if (running?.verb === 'ensure-running') return running.done;
     return this.#run('ensure-running', request.name, (operation) =>
-      this.#options.machines.ensureRunning(request, operation),
+      this.#options.machines.ensureRunning(request, {
+        signal: operation.signal,
+        report: (step) => {
+          operation.report(step);
+          report(step);
+        },
+      }),
     );
   }
 
