@@ -47,4 +47,14 @@ export const migrations: readonly string[] = [
   ) STRICT;
   CREATE INDEX tags_by_image ON tags(image);
   `,
+  `
+  -- The layers that a container's root is made of: they stay while it is there, even when its image goes.
+  CREATE TABLE roots (
+    container TEXT PRIMARY KEY,
+    top_layer TEXT REFERENCES layers(chain_id)
+  ) STRICT;
+  CREATE INDEX roots_by_layer ON roots(top_layer);
+  CREATE INDEX layers_by_parent ON layers(parent);
+  CREATE INDEX images_by_layer ON images(top_layer);
+  `,
 ];

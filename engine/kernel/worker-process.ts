@@ -1,0 +1,72 @@
+/**
+ * A program of ours in a process of its own, for work that would stop the event loop or swell the engine's heap. It talks
+ * in JSON messages over Node's IPC channel and goes when its engine goes (the channel ends then).
+ */
+import { type ChildProcess, fork } from 'node:child_process';
+import { internal } from '../model/errors.ts';
+
+const keptErrorBytes = 4096;
+
+export class WorkerProcess implements AsyncDisposable {
+  readonly #child: ChildProcess;
+  readonly #ended: Promise<string>;
+  #errorText = '';
+  #listener: (message: unknown) => void = () => undefined;
+  #onEnd: (reason: Error) => void = () => undefined;
+
+  /** `program`: absolute path of the worker's entry file. `heapMegabytes` bounds what a hostile input could make it take. */
+  constructor(options: { readonly program: string; readonly heapMegabytes: number }) {
+    const { program, heapMegabytes } = options;
+    this.#child = fork(program, [], {
+      stdio: ['ignore', 'ignore', 'pipe', 'ipc'],
+      // The engine's environment may hold proxies and credentials: none of the worker's business.
+      env: { PATH: process.env['PATH'] ?? '' },
+      execArgv: [`--max-old-space-size=${heapMegabytes}`, '--disable-warning=ExperimentalWarning'],
+    });
+    this.#child.stderr?.setEncoding('utf8').on('data', (text: string) => {
+      this.#errorText = `${this.#errorText}${text}`.slice(-keptErrorBytes);
+    });
+    this.#child.on('message', (message) => this.#listener(message));
+    this.#ended = new Promise((resolve) => {
+      this.#child.once('error', (error) => resolve(`it could not be started: ${error.message}`));
+      this.#child.once('close', (code, signal) => resolve(signal === null ? `exit code ${code}` : `signal ${signal}`));
+    });
+    void this.#ended.then((how) => {
+      const text = this.#errorText.trim();
+      this.#onEnd(internal(`the process of ${program} ended: ${how}${text === '' ? '' : `: ${text}`}`));
+    });
+  }
+
+  get pid(): number | undefined {
+    return this.#child.pid;
+  }
+
+  /** Who hears its messages, and of its end (whoever caused it), from now on. */
+  listen(listener: (message: unknown) => void, onEnd: (reason: Error) => void): void {
+    this.#listener = listener;
+    this.#onEnd = onEnd;
+  }
+
+  /** A message to a process that has ended is lost: its end was told. */
+  send(message: object): void {
+    if (this.#child.connected) this.#child.send(message, () => undefined);
+  }
+
+  /** Keeps (or no longer keeps) this process alive while nothing else does. */
+  hold(isHeld: 'held' | 'idle'): void {
+    if (isHeld === 'held') {
+      this.#child.ref();
+      this.#child.channel?.ref();
+    } else {
+      this.#child.unref();
+      this.#child.channel?.unref();
+    }
+  }
+
+  /** Kills it and waits until it is gone. */
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.#child.ref();
+    this.#child.kill('SIGKILL');
+    await this.#ended;
+  }
+}

@@ -1,0 +1,297 @@
+/**
+ * Layers: folders that overlays are mounted from, known by what is in them and below them (their chain id). A layer is
+ * unpacked into `tmp-…`, written to the disk, renamed, and then gets its row: what has no row is not there. It stays for
+ * as long as an image, a container's root, a layer above it or a *hold* needs it.
+ */
+import { createHash, randomBytes } from 'node:crypto';
+import { closeSync, constants, fsyncSync, mkdirSync, openSync, readdirSync, renameSync } from 'node:fs';
+import path from 'node:path';
+import type { Log } from '../diagnostics/log.ts';
+import { removeTree } from '../kernel/remove-tree.ts';
+import { internal } from '../model/errors.ts';
+import { type ChainId, type DiffId, type Digest, hexOf, parseChainId, parseDigest } from '../model/ids.ts';
+import type { Database } from '../store/database.ts';
+import type { FileSlice } from './unpack-protocol.ts';
+import type { UnpackWorkers } from './unpack-workers.ts';
+
+export interface Layer {
+  readonly chainId: ChainId;
+  readonly diffId: DiffId;
+  /** Null for the bottom layer of a stack. */
+  readonly parent: ChainId | null;
+  /** Absolute. */
+  readonly folder: string;
+  /** Of the files that this layer adds. */
+  readonly sizeBytes: number;
+}
+
+/** A layer that comes in. */
+export interface IncomingLayer {
+  readonly diffId: DiffId;
+  readonly source: FileSlice;
+  /** Of the slice as it is, compressed or not; null when nobody told one. */
+  readonly blobDigest: Digest | null;
+}
+
+export interface AddOptions {
+  readonly signal: AbortSignal;
+  readonly onProgress: (progress: {
+    readonly diffId: DiffId;
+    readonly readBytes: number;
+    readonly totalBytes: number;
+  }) => void;
+}
+
+/** A layer that is being unpacked, for everyone who waits for it: it is given up only when all of them have. */
+interface InFlight {
+  readonly done: Promise<void>;
+  readonly abort: AbortController;
+  readonly listeners: Set<(readBytes: number) => void>;
+}
+
+const temporary = 'tmp-';
+
+export class LayerStore {
+  readonly #database: Database;
+  readonly #workers: UnpackWorkers;
+  readonly #log: Log;
+  readonly #root: string;
+  readonly #directory: number;
+  readonly #inFlight = new Map<ChainId, InFlight>();
+  readonly #holds = new Map<ChainId, number>();
+
+  constructor(parts: {
+    readonly database: Database;
+    readonly dataRoot: string;
+    readonly workers: UnpackWorkers;
+    readonly log: Log;
+  }) {
+    this.#database = parts.database;
+    this.#workers = parts.workers;
+    this.#log = parts.log;
+    this.#root = path.join(parts.dataRoot, 'layers');
+    mkdirSync(this.#root, { recursive: true, mode: 0o700 });
+    this.#directory = openSync(this.#root, constants.O_DIRECTORY);
+  }
+
+  [Symbol.dispose](): void {
+    closeSync(this.#directory);
+  }
+
+  find(chainId: ChainId): Layer | null {
+    const row = this.#database.sql.prepare('SELECT * FROM layers WHERE chain_id = ?').get(chainId);
+    return row === undefined ? null : this.#layerOf(row);
+  }
+
+  /** A layer and all below it, topmost first; empty for null. Throws `internal` for a stack with a hole. */
+  stack(top: ChainId | null): readonly Layer[] {
+    const layers: Layer[] = [];
+    for (let next = top; next !== null;) {
+      const layer = this.find(next);
+      if (layer === null) throw internal(`layer ${next} is missing from the store`);
+      layers.push(layer);
+      next = layer.parent;
+    }
+    return layers;
+  }
+
+  /**
+   * Adds a stack, bottom first; layers that are there already are not read. All are unpacked side by side. When it rejects,
+   * no work of it goes on; layers that were complete stay until `collect`. Hold the chain ids (`hold`) until an image
+   * needs them. Throws `invalid` for a broken layer.
+   */
+  async add(layers: readonly IncomingLayer[], options: AddOptions): Promise<ChainId | null> {
+    const chain = chainIds(layers.map(({ diffId }) => diffId));
+    const waits: Promise<void>[] = [];
+    const leaving: (() => void)[] = [];
+    try {
+      for (const [index, layer] of layers.entries()) {
+        const chainId = chain[index];
+        if (chainId === undefined) break;
+        // One that its last reader has given up must be gone before it can begin anew.
+        while (this.#inFlight.get(chainId)?.abort.signal.aborted === true)
+          await settled(this.#inFlight.get(chainId)?.done);
+        options.signal.throwIfAborted();
+        if (this.find(chainId) !== null) continue;
+        const job = this.#inFlight.get(chainId) ?? this.#begin({ layer, chainId, parent: chain[index - 1] ?? null });
+        leaving.push(this.#join(job, layer, options));
+        waits.push(job.done);
+      }
+      const onAbort = (): void => leaving.forEach((leave) => leave());
+      options.signal.addEventListener('abort', onAbort, { once: true });
+      try {
+        await Promise.all(waits);
+      } finally {
+        options.signal.removeEventListener('abort', onAbort);
+      }
+      options.signal.throwIfAborted();
+      return chain.at(-1) ?? null;
+    } finally {
+      leaving.forEach((leave) => leave());
+      // A job may go on for someone else, and may be reading what our caller is about to delete.
+      await Promise.allSettled(waits);
+    }
+  }
+
+  /** While a hold is there, these layers and all below them are not collected. */
+  hold(chain: readonly ChainId[]): Disposable {
+    for (const chainId of chain) this.#holds.set(chainId, (this.#holds.get(chainId) ?? 0) + 1);
+    let isHeld = true;
+    return {
+      [Symbol.dispose]: () => {
+        if (!isHeld) return;
+        isHeld = false;
+        for (const chainId of chain) {
+          const left = (this.#holds.get(chainId) ?? 1) - 1;
+          if (left === 0) this.#holds.delete(chainId);
+          else this.#holds.set(chainId, left);
+        }
+      },
+    };
+  }
+
+  /** Removes every layer that nothing needs. Returns them, topmost first; their folders are gone when this resolves. */
+  async collect(): Promise<readonly ChainId[]> {
+    const removed: ChainId[] = [];
+    const trash: string[] = [];
+    for (let layer = this.#needless(); layer !== null; layer = this.#needless()) {
+      this.#database.sql.prepare('DELETE FROM layers WHERE chain_id = ?').run(layer.chainId);
+      trash.push(this.#setAside(path.basename(layer.folder)));
+      removed.push(layer.chainId);
+    }
+    for (const name of trash) await removeTree(this.#directory, name);
+    return removed;
+  }
+
+  /** At boot: deletes what an interrupted engine left, folders without a row and layers that nothing needs. */
+  async collectGarbage(): Promise<void> {
+    const known = new Set(
+      this.#database.sql
+        .prepare('SELECT folder FROM layers')
+        .all()
+        .map((row) => String(row['folder'])),
+    );
+    for (const name of readdirSync(this.#root)) {
+      if (known.has(name)) continue;
+      this.#log.info('removing an unfinished layer', { folder: name });
+      await removeTree(this.#directory, name);
+    }
+    const removed = await this.collect();
+    if (removed.length > 0) this.#log.info('removed layers that nothing needs', { layers: removed });
+  }
+
+  #begin(what: { layer: IncomingLayer; chainId: ChainId; parent: ChainId | null }): InFlight {
+    const abort = new AbortController();
+    const listeners = new Set<(readBytes: number) => void>();
+    const done = this.#unpack(what, { abort, listeners }).finally(() => this.#inFlight.delete(what.chainId));
+    // Whoever waits hears of a failure; nobody may be waiting any more.
+    done.catch(() => undefined);
+    const job = { done, abort, listeners };
+    this.#inFlight.set(what.chainId, job);
+    return job;
+  }
+
+  /** Returns how to leave: the last one to leave ends the work. */
+  #join(job: InFlight, layer: IncomingLayer, options: AddOptions): () => void {
+    const totalBytes = layer.source.sizeBytes;
+    const listener = (readBytes: number): void => options.onProgress({ diffId: layer.diffId, readBytes, totalBytes });
+    job.listeners.add(listener);
+    return () => {
+      if (job.listeners.delete(listener) && job.listeners.size === 0) job.abort.abort(internal('given up'));
+    };
+  }
+
+  async #unpack(
+    what: { layer: IncomingLayer; chainId: ChainId; parent: ChainId | null },
+    control: { abort: AbortController; listeners: Set<(readBytes: number) => void> },
+  ): Promise<void> {
+    const { layer, chainId, parent } = what;
+    const name = `${temporary}${randomBytes(8).toString('hex')}`;
+    const below = parent === null ? null : (this.#inFlight.get(parent)?.done ?? null);
+    const tell = (readBytes: number): void => control.listeners.forEach((listener) => listener(readBytes));
+    const { sizeBytes } = await this.#workers.unpack(
+      {
+        ...layer,
+        folder: path.join(this.#root, name),
+        lowers: async () => {
+          await below;
+          return this.stack(parent).map(({ folder }) => folder);
+        },
+        onProgress: tell,
+      },
+      control.abort.signal,
+    );
+    tell(layer.source.sizeBytes);
+    this.#publish({ chainId, diffId: layer.diffId, parent, sizeBytes }, name);
+  }
+
+  /** One rename, then the row: both at once as far as this process is concerned, and a folder without a row to the next. */
+  #publish(layer: Omit<Layer, 'folder'>, unpacked: string): void {
+    const folder = folderName(layer.chainId);
+    renameSync(path.join(this.#root, unpacked), path.join(this.#root, folder));
+    try {
+      fsyncSync(this.#directory);
+      this.#database.sql
+        .prepare('INSERT INTO layers (chain_id, diff_id, parent, folder, size_bytes) VALUES (?, ?, ?, ?, ?)')
+        .run(layer.chainId, layer.diffId, layer.parent, folder, layer.sizeBytes);
+    } catch (error) {
+      this.#setAside(folder); // the next boot deletes it
+      throw error;
+    }
+  }
+
+  /** A folder whose row is gone gets out of the way at once, so that the same layer can come again. */
+  #setAside(name: string): string {
+    const aside = `${temporary}${randomBytes(8).toString('hex')}`;
+    renameSync(path.join(this.#root, name), path.join(this.#root, aside));
+    return aside;
+  }
+
+  #needless(): Layer | null {
+    const rows = this.#database.sql
+      .prepare(
+        `SELECT * FROM layers AS layer
+          WHERE NOT EXISTS (SELECT 1 FROM images WHERE top_layer = layer.chain_id)
+            AND NOT EXISTS (SELECT 1 FROM roots WHERE top_layer = layer.chain_id)
+            AND NOT EXISTS (SELECT 1 FROM layers AS child WHERE child.parent = layer.chain_id)`,
+      )
+      .all();
+    for (const row of rows) {
+      const layer = this.#layerOf(row);
+      if (!this.#holds.has(layer.chainId)) return layer;
+    }
+    return null;
+  }
+
+  #layerOf(row: Readonly<Record<string, unknown>>): Layer {
+    const parent = row['parent'];
+    return {
+      chainId: parseChainId(String(row['chain_id'])),
+      diffId: parseDigest(String(row['diff_id'])),
+      parent: typeof parent === 'string' ? parseChainId(parent) : null,
+      folder: path.join(this.#root, String(row['folder'])),
+      sizeBytes: Number(row['size_bytes']),
+    };
+  }
+}
+
+/** Source: OCI image spec, "Layer ChainID". Bottom first, one for each diff id. */
+export function chainIds(diffIds: readonly DiffId[]): readonly ChainId[] {
+  const chain: ChainId[] = [];
+  for (const diffId of diffIds) {
+    const below = chain.at(-1);
+    const digest =
+      below === undefined ? diffId : `sha256:${createHash('sha256').update(`${below} ${diffId}`).digest('hex')}`;
+    chain.push(parseChainId(digest));
+  }
+  return chain;
+}
+
+/** Short, since older kernels take all folders of an overlay in one page of options. */
+function folderName(chainId: ChainId): string {
+  return hexOf(chainId).slice(0, 16);
+}
+
+async function settled(work: Promise<void> | undefined): Promise<void> {
+  await Promise.allSettled([work]);
+}

@@ -1,0 +1,36 @@
+/** What the engine and its unpack program say to each other. One job at a time: unpack, written, finish, done. */
+import type { Digest, DiffId } from '../model/ids.ts';
+
+/** Bytes of a file: a layer as it stands in a blob or inside an archive. */
+export interface FileSlice {
+  /** Absolute path. */
+  readonly file: string;
+  readonly offset: number;
+  readonly sizeBytes: number;
+}
+
+export type UnpackRequest =
+  | {
+      readonly verb: 'unpack';
+      readonly source: FileSlice;
+      /** Digest of the slice as it is; null when nobody told one. */
+      readonly blobDigest: Digest | null;
+      /** Digest that the uncompressed tar must have. */
+      readonly diffId: DiffId;
+      /** Absolute path; made by the program, and deleted by it when it fails. */
+      readonly folder: string;
+    }
+  /** The layers below are there: absolute folders, topmost first. */
+  | { readonly verb: 'finish'; readonly lowers: readonly string[] };
+
+export type UnpackReport =
+  /** So much of the slice is read. */
+  | { readonly kind: 'progress'; readonly readBytes: number }
+  /** Everything is read and its digests are right; the layers below are needed now. */
+  | { readonly kind: 'written' }
+  /** The folder is complete and on the disk. */
+  | { readonly kind: 'done'; readonly sizeBytes: number }
+  | { readonly kind: 'failed'; readonly reason: FailureReason; readonly message: string };
+
+/** `broken`: the archive is to blame. `no-space`: the disk. `failed`: anything else. */
+export type FailureReason = 'broken' | 'no-space' | 'failed';

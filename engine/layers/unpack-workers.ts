@@ -1,0 +1,180 @@
+import { mkdirSync, openSync, closeSync, constants } from 'node:fs';
+import path from 'node:path';
+import { removeTree } from '../kernel/remove-tree.ts';
+import { WorkerProcess } from '../kernel/worker-process.ts';
+import { EngineError, internal, invalid } from '../model/errors.ts';
+import type { Digest, DiffId } from '../model/ids.ts';
+import type { FileSlice, UnpackReport, UnpackRequest } from './unpack-protocol.ts';
+
+export interface UnpackJob {
+  readonly source: FileSlice;
+  readonly blobDigest: Digest | null;
+  readonly diffId: DiffId;
+  /** Absolute; must not be there yet. */
+  readonly folder: string;
+  /** Resolves with the folders of the layers below, topmost first, when all of them are there. */
+  readonly lowers: () => Promise<readonly string[]>;
+  readonly onProgress: (readBytes: number) => void;
+}
+
+const heapMegabytes = 512;
+
+/**
+ * Processes that unpack layers: started when there is work, at most `most` at a time, ended after `idleMs` without any.
+ * Layers of one image are unpacked side by side; a layer waits for those below it only at its end.
+ */
+export class UnpackWorkers implements AsyncDisposable {
+  readonly #program: string;
+  readonly #most: number;
+  readonly #idleMs: number;
+  readonly #stallMs: number;
+  readonly #idle = new Map<WorkerProcess, NodeJS.Timeout>();
+  readonly #all = new Set<WorkerProcess>();
+  readonly #waiting: (() => void)[] = [];
+  #busy = 0;
+  #isClosed = false;
+
+  /** `program`: absolute path of `unpack.worker.ts`, or of its bundle. `stallMs`: how long one step may take without a sign of life. */
+  constructor(options: {
+    readonly program: string;
+    readonly most: number;
+    readonly idleMs?: number;
+    readonly stallMs?: number;
+  }) {
+    this.#program = options.program;
+    this.#most = options.most;
+    this.#idleMs = options.idleMs ?? 2_000;
+    this.#stallMs = options.stallMs ?? 600_000;
+  }
+
+  /** Running processes, for tests and support. */
+  get pids(): readonly number[] {
+    return [...this.#all].flatMap(({ pid }) => pid ?? []);
+  }
+
+  /**
+   * Unpacks one layer into its folder; it is on the disk when this resolves, and nothing is left of it when it rejects.
+   * Jobs begin in the order of the calls. Throws `invalid` for a broken layer, `internal` when there is no space.
+   */
+  async unpack(job: UnpackJob, signal: AbortSignal): Promise<{ readonly sizeBytes: number }> {
+    await this.#turn();
+    try {
+      signal.throwIfAborted();
+      const worker = this.#take();
+      try {
+        const result = await this.#run(worker, job, signal);
+        this.#keep(worker);
+        return result;
+      } catch (error) {
+        // A process in an unknown state is not used again, and what it began is removed by whoever is left.
+        await this.#end(worker);
+        await removeFolder(job.folder);
+        throw error;
+      }
+    } finally {
+      // The turn is handed on, or given back when nobody waits.
+      const next = this.#waiting.shift();
+      if (next === undefined) this.#busy -= 1;
+      else next();
+    }
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.#isClosed = true;
+    await Promise.all([...this.#all].map((worker) => this.#end(worker)));
+  }
+
+  async #turn(): Promise<void> {
+    if (this.#busy < this.#most) this.#busy += 1;
+    else await new Promise<void>((resolve) => this.#waiting.push(resolve));
+  }
+
+  #take(): WorkerProcess {
+    if (this.#isClosed) throw internal('the engine is stopping: no layer is unpacked any more');
+    const idle = this.#idle.entries().next().value;
+    if (idle !== undefined) {
+      const [worker, timer] = idle;
+      clearTimeout(timer);
+      this.#idle.delete(worker);
+      worker.hold('held');
+      return worker;
+    }
+    const worker = new WorkerProcess({ program: this.#program, heapMegabytes });
+    this.#all.add(worker);
+    return worker;
+  }
+
+  #keep(worker: WorkerProcess): void {
+    worker.hold('idle');
+    worker.listen(
+      () => undefined,
+      () => void this.#end(worker),
+    );
+    this.#idle.set(worker, setTimeout(() => void this.#end(worker), this.#idleMs).unref());
+  }
+
+  async #end(worker: WorkerProcess): Promise<void> {
+    clearTimeout(this.#idle.get(worker));
+    this.#idle.delete(worker);
+    await worker[Symbol.asyncDispose]();
+    this.#all.delete(worker);
+  }
+
+  async #run(worker: WorkerProcess, job: UnpackJob, signal: AbortSignal): Promise<{ readonly sizeBytes: number }> {
+    const { source, blobDigest, diffId, folder } = job;
+    const { promise, resolve, reject } = Promise.withResolvers<{ readonly sizeBytes: number }>();
+    let stall: NodeJS.Timeout | null = null;
+    const expectSign = (): void => {
+      clearTimeout(stall ?? undefined);
+      stall = setTimeout(() => {
+        reject(internal(`unpacking layer ${diffId} gave no sign of life for ${this.#stallMs} ms`));
+      }, this.#stallMs);
+    };
+    const onAbort = (): void => reject(signal.reason);
+    signal.addEventListener('abort', onAbort, { once: true });
+    worker.listen((message) => {
+      expectSign();
+      const report = message as UnpackReport; // from our own program, of the same build
+      switch (report.kind) {
+        case 'progress':
+          expectSign();
+          return job.onProgress(report.readBytes);
+        case 'written':
+          // Waiting for the layers below has their time limits, not this one's.
+          clearTimeout(stall ?? undefined);
+          job.lowers().then((lowers) => {
+            expectSign();
+            worker.send({ verb: 'finish', lowers } satisfies UnpackRequest);
+          }, reject);
+          return;
+        case 'done':
+          return resolve({ sizeBytes: report.sizeBytes });
+        case 'failed':
+          return reject(errorOf(report, diffId));
+      }
+    }, reject);
+    expectSign();
+    worker.send({ verb: 'unpack', source, blobDigest, diffId, folder } satisfies UnpackRequest);
+    try {
+      return await promise;
+    } finally {
+      clearTimeout(stall ?? undefined);
+      signal.removeEventListener('abort', onAbort);
+    }
+  }
+}
+
+function errorOf(report: Extract<UnpackReport, { kind: 'failed' }>, diffId: DiffId): EngineError {
+  const message = `failed to register layer ${diffId}: ${report.message}`;
+  return report.reason === 'broken' ? invalid(message) : internal(message);
+}
+
+async function removeFolder(folder: string): Promise<void> {
+  mkdirSync(path.dirname(folder), { recursive: true });
+  const parent = openSync(path.dirname(folder), constants.O_DIRECTORY);
+  try {
+    await removeTree(parent, path.basename(folder));
+  } finally {
+    closeSync(parent);
+  }
+}

@@ -1,0 +1,116 @@
+/**
+ * The unpack program: reads a layer, checks its digests, writes its folder. It runs in a process of its own, since file
+ * calls are made synchronously here (several times faster than awaiting each), and what a hostile layer may do to the
+ * heap happens to this process alone. Started by `UnpackWorkers`; a release bundles it as an entry of its own.
+ */
+import { createHash } from 'node:crypto';
+import { closeSync, constants, mkdirSync, openSync, readSync } from 'node:fs';
+import path from 'node:path';
+import { openAt, syncFileSystem } from '../kernel/files.ts';
+import { removeTreeSync } from '../kernel/remove-tree.ts';
+import { LayerWriter } from './apply/layer-writer.ts';
+import { decompressed } from './compression.ts';
+import { TarError } from './tar/entry.ts';
+import { TarReader } from './tar/reader.ts';
+import type { FailureReason, FileSlice, UnpackReport, UnpackRequest } from './unpack-protocol.ts';
+
+type UnpackJob = Extract<UnpackRequest, { verb: 'unpack' }>;
+
+const readBytes = 256 * 1024;
+const progressStepBytes = 1024 * 1024;
+
+const report = (message: UnpackReport): void => void process.send?.(message);
+let onLowers: (lowers: readonly string[]) => void = () => undefined;
+
+process.umask(0);
+process.on('disconnect', () => process.exit(0));
+process.on('message', (message) => {
+  const request = message as UnpackRequest; // from our own parent, of the same build
+  if (request.verb === 'finish') onLowers(request.lowers);
+  else void run(request);
+});
+
+async function run(job: UnpackJob): Promise<void> {
+  try {
+    report({ kind: 'done', sizeBytes: await unpack(job) });
+  } catch (error) {
+    report({ kind: 'failed', ...failureOf(error) });
+  }
+}
+
+async function unpack(job: UnpackJob): Promise<number> {
+  const parent = openSync(path.dirname(job.folder), constants.O_DIRECTORY);
+  const name = path.basename(job.folder);
+  try {
+    mkdirSync(job.folder, { mode: 0o755 });
+    const root = openAt(parent, name, constants.O_DIRECTORY);
+    try {
+      using writer = new LayerWriter(root);
+      await write(job, writer);
+      const lowers = new Promise<readonly string[]>((resolve) => (onLowers = resolve));
+      report({ kind: 'written' });
+      writer.finish(await lowers);
+      syncFileSystem(root);
+      return writer.sizeBytes;
+    } finally {
+      closeSync(root);
+    }
+  } catch (error) {
+    removeTreeSync(parent, name);
+    throw error;
+  } finally {
+    closeSync(parent);
+  }
+}
+
+async function write(job: UnpackJob, writer: LayerWriter): Promise<void> {
+  const reader = new TarReader();
+  const blobHash = createHash('sha256');
+  const contentHash = createHash('sha256');
+  for await (const chunk of decompressed(chunksOf(job.source, (bytes) => void blobHash.update(bytes)))) {
+    contentHash.update(chunk);
+    for (const event of reader.push(chunk)) writer.take(event);
+  }
+  for (const event of reader.end()) writer.take(event);
+  // Compression may end before the slice does; the digest is of all of it.
+  const blobDigest = `sha256:${blobHash.digest('hex')}`;
+  const isShort = job.blobDigest !== null && blobDigest !== job.blobDigest;
+  if (isShort) throw new TarError(`the layer's blob has the digest ${blobDigest}, not ${job.blobDigest}`);
+  const diffId = `sha256:${contentHash.digest('hex')}`;
+  if (diffId !== job.diffId) {
+    throw new TarError(`the layer's content has the digest ${diffId}, but its image says ${job.diffId}`);
+  }
+}
+
+async function* chunksOf(source: FileSlice, see: (bytes: Buffer) => void): AsyncGenerator<Buffer, void, void> {
+  const fd = openSync(source.file, constants.O_RDONLY);
+  try {
+    let told = 0;
+    for (let at = 0; at < source.sizeBytes;) {
+      const buffer = Buffer.allocUnsafe(Math.min(readBytes, source.sizeBytes - at));
+      const count = readSync(fd, buffer, 0, buffer.length, source.offset + at);
+      if (count === 0) throw new Error(`${source.file} ends too early`);
+      at += count;
+      if (at - told >= progressStepBytes) {
+        report({ kind: 'progress', readBytes: at });
+        told = at;
+      }
+      const chunk = buffer.subarray(0, count);
+      see(chunk);
+      yield chunk;
+    }
+  } finally {
+    closeSync(fd);
+  }
+}
+
+function failureOf(error: unknown): { reason: FailureReason; message: string } {
+  const chain: Error[] = [];
+  for (let next: unknown = error; next instanceof Error; next = next.cause) chain.push(next);
+  const isFull = chain.some((one) => 'code' in one && ['ENOSPC', 'EDQUOT'].includes(String(one.code)));
+  const isBroken = chain.some((one) => one instanceof TarError);
+  return {
+    reason: isFull ? 'no-space' : isBroken ? 'broken' : 'failed',
+    message: chain[0]?.message ?? String(error),
+  };
+}
