@@ -5,15 +5,26 @@ import type { Session } from '../session/Session.svelte.ts';
 const capacity = 20_000;
 const firstTail = 5_000;
 
-export function containerLog(options: { readonly session: Session; readonly machine: string; readonly id: string }): LogSource {
+export function containerLog(options: {
+  readonly session: Session;
+  readonly machine: string;
+  readonly id: string;
+}): LogSource {
   const { session, machine, id } = options;
   return {
     capacity,
     pause: (ms, signal) => session.pause(ms, signal),
     open: async function* (signal) {
-      const items = session.follow((client, stop) => client.logs.open({ machine, id, tail: firstTail }, { signal: stop }), signal);
+      const items = session.follow(
+        (client, stop) => client.logs.open({ machine, id, tail: firstTail }, { signal: stop }),
+        signal,
+      );
       for await (const { lines } of items) {
-        yield lines.map(({ stream, text, time, isPartial }) => ({ stream, time, text: isPartial ? text : `${text}\n` }));
+        yield lines.map(({ stream, text, time, isPartial }) => ({
+          stream,
+          time,
+          text: isPartial ? text : `${text}\n`,
+        }));
       }
     },
   };

@@ -71,7 +71,13 @@ test.each([
       name: 'web',
       image: 'nginx:1.27',
       ports: [
-        { containerPort: 80, protocol: 'tcp', published: { ip: '0.0.0.0', port: 8080 }, localAddress: null, forwardError: null },
+        {
+          containerPort: 80,
+          protocol: 'tcp',
+          published: { ip: '0.0.0.0', port: 8080 },
+          localAddress: null,
+          forwardError: null,
+        },
       ],
     }),
     container({ name: 'job', state: 'exited' }),

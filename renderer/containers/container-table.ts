@@ -26,7 +26,9 @@ export function containerKeyText(key: { readonly machine: string; readonly id: s
 
 export function visibleContainers(rows: readonly Container[], choice: TableChoice): readonly Container[] {
   const words = choice.search.toLowerCase().split(/\s+/).filter(Boolean);
-  const shown = rows.filter((row) => (!choice.onlyRunning || isRunning(row.state)) && words.every((word) => mentions(row, word)));
+  const shown = rows.filter(
+    (row) => (!choice.onlyRunning || isRunning(row.state)) && words.every((word) => mentions(row, word)),
+  );
   const { column, direction } = choice.sort;
   const sign = direction === 'ascending' ? 1 : -1;
   return shown.sort((a, b) => sign * compare[column](a, b) || byName(a, b) || (a.id < b.id ? -1 : 1));
@@ -34,12 +36,14 @@ export function visibleContainers(rows: readonly Container[], choice: TableChoic
 
 /** The first click on a column sorts it the way that is asked for most; the next ones turn it round. */
 export function nextSort(current: SortChoice, column: SortColumn): SortChoice {
-  if (current.column === column) return { column, direction: current.direction === 'ascending' ? 'descending' : 'ascending' };
+  if (current.column === column)
+    return { column, direction: current.direction === 'ascending' ? 'descending' : 'ascending' };
   return { column, direction: column === 'created' ? 'descending' : 'ascending' };
 }
 
 const names = new Intl.Collator('en', { numeric: true, sensitivity: 'base' });
-const byName = (a: Container, b: Container): number => names.compare(a.name, b.name) || names.compare(a.machine, b.machine);
+const byName = (a: Container, b: Container): number =>
+  names.compare(a.name, b.name) || names.compare(a.machine, b.machine);
 
 /** Live ones first, then those that never ran, then those that ended. */
 const stateRank: Record<ContainerState, number> = {

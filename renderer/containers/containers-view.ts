@@ -36,14 +36,16 @@ export interface ContainersViewFacts {
 
 export function containersView(facts: ContainersViewFacts): ContainersView {
   const { status, engines, rowCount, shownCount } = facts;
-  if (status.kind === 'loading' || (facts.enginesStatus.kind === 'loading' && rowCount === 0)) return { kind: 'loading' };
+  if (status.kind === 'loading' || (facts.enginesStatus.kind === 'loading' && rowCount === 0))
+    return { kind: 'loading' };
   if (status.kind === 'failed') return { kind: 'failed', error: status.error, machine: null };
   const stale = staleNote(facts);
   if (rowCount > 0) return shownCount > 0 ? { kind: 'rows', stale } : { kind: 'no-match' };
   if (status.kind === 'stale') return { kind: 'failed', error: status.error, machine: null };
   if (engines.some((engine) => engine.state === 'ready')) return { kind: 'empty' };
   const broken = engines.find((engine) => engine.state === 'failed' || engine.state === 'stale');
-  if (broken?.state === 'failed' || broken?.state === 'stale') return { kind: 'failed', error: broken.error, machine: broken.machine };
+  if (broken?.state === 'failed' || broken?.state === 'stale')
+    return { kind: 'failed', error: broken.error, machine: broken.machine };
   if (engines.some((engine) => engine.state === 'connecting')) return { kind: 'loading' };
   const machine = facts.machines.find(({ name }) => name === facts.defaultMachine) ?? facts.machines[0] ?? null;
   return { kind: 'off', machine };

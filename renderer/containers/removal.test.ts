@@ -9,8 +9,16 @@ const mounts = [
 ];
 
 test('named volumes and folders stay in every case', () => {
-  expect(removalOf({ mounts, removesVolumes: false })).toEqual({ lost: [], kept: ['data', '/srv/site', '/cache'], hasUnnamed: true });
-  expect(removalOf({ mounts, removesVolumes: true })).toEqual({ lost: ['/cache'], kept: ['data', '/srv/site'], hasUnnamed: true });
+  expect(removalOf({ mounts, removesVolumes: false })).toEqual({
+    lost: [],
+    kept: ['data', '/srv/site', '/cache'],
+    hasUnnamed: true,
+  });
+  expect(removalOf({ mounts, removesVolumes: true })).toEqual({
+    lost: ['/cache'],
+    kept: ['data', '/srv/site'],
+    hasUnnamed: true,
+  });
 });
 
 test('without unnamed volumes there is nothing to ask', () => {

@@ -12,7 +12,10 @@ export interface Removal {
 /** The name that an engine makes up for a volume nobody named: 64 hex digits. */
 const unnamedVolume = /^[0-9a-f]{64}$/;
 
-export function removalOf(facts: { readonly mounts: ContainerDetails['mounts']; readonly removesVolumes: boolean }): Removal {
+export function removalOf(facts: {
+  readonly mounts: ContainerDetails['mounts'];
+  readonly removesVolumes: boolean;
+}): Removal {
   const mounts = facts.mounts.filter(({ type }) => type !== 'tmpfs');
   const unnamed = mounts.filter(({ type, source }) => type === 'volume' && unnamedVolume.test(source));
   const named = mounts.filter((mount) => !unnamed.includes(mount)).map(({ source }) => source);

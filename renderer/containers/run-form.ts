@@ -69,7 +69,8 @@ export function dockerCommand(request: RunRequest): string {
   if (request.removeWhenDone) words.push('--rm');
   if (request.name !== undefined) words.push('--name', request.name);
   for (const { hostPort, containerPort, protocol } of request.ports ?? []) {
-    const target = protocol === undefined || protocol === 'tcp' ? String(containerPort) : `${containerPort}/${protocol}`;
+    const target =
+      protocol === undefined || protocol === 'tcp' ? String(containerPort) : `${containerPort}/${protocol}`;
     words.push('--publish', hostPort === null || hostPort === undefined ? target : `${hostPort}:${target}`);
   }
   for (const { name, value } of request.env ?? []) words.push('--env', `${name}=${value}`);
@@ -92,7 +93,8 @@ export function splitCommand(line: string): Parsed<string[]> {
     const next = line.charAt(at + 1);
     if (quote !== null) {
       if (letter === quote) quote = null;
-      else if (quote === '"' && letter === '\\' && '"\\$`'.includes(next) && next !== '') word = (word ?? '') + line.charAt((at += 1));
+      else if (quote === '"' && letter === '\\' && '"\\$`'.includes(next) && next !== '')
+        word = (word ?? '') + line.charAt((at += 1));
       else word = (word ?? '') + letter;
     } else if (letter === '"' || letter === "'") {
       quote = letter;

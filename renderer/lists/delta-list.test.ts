@@ -8,7 +8,8 @@ interface Row {
   readonly value: number;
 }
 
-const list = (): DeltaList<Row, string> => new DeltaList({ keyOfRow: (row: Row) => row.id, keyText: (key: string) => key });
+const list = (): DeltaList<Row, string> =>
+  new DeltaList({ keyOfRow: (row: Row) => row.id, keyText: (key: string) => key });
 const change = (seq: number, upsert: readonly Row[] = [], remove: readonly string[] = []): ListUpdate<Row, string> => ({
   kind: 'change',
   seq,

@@ -37,11 +37,19 @@ async function play(rounds: readonly Round[]) {
 }
 
 const snapshot = (seq: number, items: readonly string[]): Update => ({ kind: 'snapshot', seq, items: [...items] });
-const change = (seq: number, upsert: readonly string[]): Update => ({ kind: 'change', seq, upsert: [...upsert], remove: [] });
+const change = (seq: number, upsert: readonly string[]): Update => ({
+  kind: 'change',
+  seq,
+  upsert: [...upsert],
+  remove: [],
+});
 const away = new DesktopError('disconnected', 'gone');
 
 test('a list that was live becomes stale and keeps its rows until the next snapshot', async () => {
-  const { seen } = await play([{ updates: [snapshot(0, ['a']), change(1, ['b'])], error: away }, { updates: [snapshot(0, ['c'])] }]);
+  const { seen } = await play([
+    { updates: [snapshot(0, ['a']), change(1, ['b'])], error: away },
+    { updates: [snapshot(0, ['c'])] },
+  ]);
   expect(seen).toEqual(['live a', 'live a,b', 'stale a,b', 'live c', 'stale c']);
 });
 
@@ -51,13 +59,25 @@ test('a list that never came says why', async () => {
 });
 
 test('a gap opens the stream again at once, without alarm', async () => {
-  const { seen, pauses } = await play([{ updates: [snapshot(0, ['a']), change(2, ['c'])] }, { updates: [snapshot(7, ['a', 'b', 'c'])] }]);
+  const { seen, pauses } = await play([
+    { updates: [snapshot(0, ['a']), change(2, ['c'])] },
+    { updates: [snapshot(7, ['a', 'b', 'c'])] },
+  ]);
   expect(seen.slice(0, 2)).toEqual(['live a', 'live a,b,c']);
   expect(pauses).toHaveLength(1);
 });
 
 test('each failed try waits longer, up to five seconds, and a success starts over', async () => {
   const failed: Round = { updates: [], error: away };
-  const { pauses } = await play([failed, failed, failed, failed, failed, failed, failed, { updates: [snapshot(0, [])], error: away }]);
+  const { pauses } = await play([
+    failed,
+    failed,
+    failed,
+    failed,
+    failed,
+    failed,
+    failed,
+    { updates: [snapshot(0, [])], error: away },
+  ]);
   expect(pauses).toEqual([250, 500, 1000, 2000, 4000, 5000, 5000, 250]);
 });

@@ -85,7 +85,9 @@ export class LogFollower {
       } catch (error) {
         if (signal.aborted) return;
         const shape = shapeOf(error);
-        this.#status = finalErrors.includes(shape.code) ? { kind: 'failed', error: shape } : { kind: 'lost', error: shape };
+        this.#status = finalErrors.includes(shape.code)
+          ? { kind: 'failed', error: shape }
+          : { kind: 'lost', error: shape };
         if (this.#status.kind === 'failed') return;
       }
       await this.#source.pause(retryMs, signal);

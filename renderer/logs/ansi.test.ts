@@ -4,7 +4,9 @@ import { randomNumbers } from '../lists/random-numbers.ts';
 
 const esc = '\u001b';
 const drawn = (line: string): readonly string[] =>
-  parseAnsi(line, plainStyle).spans.map(({ text, style }) => `${style.colour ?? 'plain'}${style.isBold ? '+bold' : ''}:${text}`);
+  parseAnsi(line, plainStyle).spans.map(
+    ({ text, style }) => `${style.colour ?? 'plain'}${style.isBold ? '+bold' : ''}:${text}`,
+  );
 
 test.each([
   ['plain words', ['plain:plain words']],

@@ -19,5 +19,6 @@ test('only what this program does itself can be cancelled by it', () => {
 });
 
 test('every state has an answer', () => {
-  for (const state of machineState.options) expect(offeredMachineActions({ state, operation: null })).toBeInstanceOf(Array);
+  for (const state of machineState.options)
+    expect(offeredMachineActions({ state, operation: null })).toBeInstanceOf(Array);
 });

@@ -43,7 +43,11 @@ export const stateOfAction: Record<MachineAction, MachineState | null> = {
 };
 
 /** Does it, keeping track in the session's book; true when it went well. Machines take minutes and tell their progress, so nothing here gives up on them. */
-export function actOnMachine(options: { readonly session: Session; readonly name: string; readonly action: MachineAction }): Promise<boolean> {
+export function actOnMachine(options: {
+  readonly session: Session;
+  readonly name: string;
+  readonly action: MachineAction;
+}): Promise<boolean> {
   const { session, name, action } = options;
   const patient = { timeoutMs: null };
   return session.actions.run({

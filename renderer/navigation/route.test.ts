@@ -13,6 +13,9 @@ test.each(routes)('$page survives the way through the address', (route) => {
   expect(parseRoute(routeHash(route))).toEqual(route);
 });
 
-test.each(['', '#', '#/', '#/nowhere', '#/containers/only-a-machine', '#/%zz'])('%s leads to the containers', (hash) => {
-  expect(parseRoute(hash)).toEqual({ page: 'containers' });
-});
+test.each(['', '#', '#/', '#/nowhere', '#/containers/only-a-machine', '#/%zz'])(
+  '%s leads to the containers',
+  (hash) => {
+    expect(parseRoute(hash)).toEqual({ page: 'containers' });
+  },
+);

@@ -10,9 +10,13 @@ export type Route =
 
 /** Unknown addresses lead to the containers, the page that most people want. */
 export function parseRoute(hash: string): Route {
-  const parts = hash.replace(/^#?\/?/, '').split('/').map(decode);
+  const parts = hash
+    .replace(/^#?\/?/, '')
+    .split('/')
+    .map(decode);
   const [room, first, second] = parts;
-  if (room === 'containers' && first && second && parts.length === 3) return { page: 'container', machine: first, id: second };
+  if (room === 'containers' && first && second && parts.length === 3)
+    return { page: 'container', machine: first, id: second };
   if (room === 'machines' && first && parts.length === 2) return { page: 'machine', name: first };
   if (room === 'machines') return { page: 'machines' };
   return { page: 'containers' };

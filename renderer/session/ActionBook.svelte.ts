@@ -15,7 +15,11 @@ export class ActionBook {
   }
 
   /** Resolves when the work has ended either way; true when it went well. A second action on the same object is not begun. */
-  async run(options: { readonly key: string; readonly action: string; readonly work: () => Promise<unknown> }): Promise<boolean> {
+  async run(options: {
+    readonly key: string;
+    readonly action: string;
+    readonly work: () => Promise<unknown>;
+  }): Promise<boolean> {
     const { key, action, work } = options;
     if (this.#entries.get(key)?.kind === 'pending') return false;
     this.#entries.set(key, { kind: 'pending', action });

@@ -23,7 +23,10 @@ const byId = { keyOfRow: ({ id }: { readonly id: string }) => id, keyText: (key:
 export class Session {
   readonly machines = new LiveList<Machine, string>(byName);
   readonly engines = new LiveList<EngineConnection, string>(byMachine);
-  readonly containers = new LiveList<Container, ContainerKey>({ keyOfRow: containerKeyText, keyText: containerKeyText });
+  readonly containers = new LiveList<Container, ContainerKey>({
+    keyOfRow: containerKeyText,
+    keyText: containerKeyText,
+  });
   readonly tasks = new LiveList<Task, string>(byId);
   readonly forwards = new LiveList<Forward, string>(byId);
   /** What is being done to containers (by their key text) and machines (by `machine:` and name), and what of it failed. */
@@ -59,11 +62,23 @@ export class Session {
       },
     });
     const common = { pause, now, signal };
-    void this.machines.follow({ ...common, open: this.#stream((client, stop) => client.machines.watch({}, { signal: stop })) });
-    void this.engines.follow({ ...common, open: this.#stream((client, stop) => client.engine.watch({}, { signal: stop })) });
-    void this.containers.follow({ ...common, open: this.#stream((client, stop) => client.containers.watch({}, { signal: stop })) });
+    void this.machines.follow({
+      ...common,
+      open: this.#stream((client, stop) => client.machines.watch({}, { signal: stop })),
+    });
+    void this.engines.follow({
+      ...common,
+      open: this.#stream((client, stop) => client.engine.watch({}, { signal: stop })),
+    });
+    void this.containers.follow({
+      ...common,
+      open: this.#stream((client, stop) => client.containers.watch({}, { signal: stop })),
+    });
     void this.tasks.follow({ ...common, open: this.#stream((client, stop) => client.app.tasks({}, { signal: stop })) });
-    void this.forwards.follow({ ...common, open: this.#stream((client, stop) => client.ports.watch({}, { signal: stop })) });
+    void this.forwards.follow({
+      ...common,
+      open: this.#stream((client, stop) => client.ports.watch({}, { signal: stop })),
+    });
   }
 
   get info(): AppInfo | null {
@@ -76,7 +91,8 @@ export class Session {
 
   /** Rejects with `disconnected` while the line is lost: an action that waits for its return would surprise later. */
   get client(): DesktopClient {
-    if (this.#client === null) throw new DesktopError('disconnected', 'The connection to Skiff is lost. Try again when it is back.');
+    if (this.#client === null)
+      throw new DesktopError('disconnected', 'The connection to Skiff is lost. Try again when it is back.');
     return this.#client;
   }
 
@@ -92,7 +108,10 @@ export class Session {
   }
 
   /** A stream that waits for the line first. */
-  follow<T>(open: (client: DesktopClient, signal: AbortSignal) => AsyncIterable<T>, signal: AbortSignal): AsyncIterable<T> {
+  follow<T>(
+    open: (client: DesktopClient, signal: AbortSignal) => AsyncIterable<T>,
+    signal: AbortSignal,
+  ): AsyncIterable<T> {
     return this.#stream(open)(signal);
   }
 
@@ -110,7 +129,9 @@ export class Session {
     this.#stop.abort();
   }
 
-  #stream<T>(open: (client: DesktopClient, signal: AbortSignal) => AsyncIterable<T>): (signal: AbortSignal) => AsyncIterable<T> {
+  #stream<T>(
+    open: (client: DesktopClient, signal: AbortSignal) => AsyncIterable<T>,
+  ): (signal: AbortSignal) => AsyncIterable<T> {
     const client = (): Promise<DesktopClient> => this.#waitingForClient.promise;
     return async function* (signal) {
       const { promise: aborted, resolve } = Promise.withResolvers<null>();

@@ -1,3 +1,4 @@
+import { linkPath, portMessage } from '../../desktop/contract/addresses.ts';
 import { DesktopError } from '../../desktop/contract/errors.ts';
 import type { Link } from '../../desktop/wire/link.ts';
 import { webPortLink } from '../../desktop/wire/message-port-link.ts';
@@ -13,16 +14,14 @@ export interface PageLinks {
   isRefused(signal: AbortSignal): Promise<boolean>;
 }
 
-/** The message with which the preload hands over a port; a new one comes whenever the core was started again. */
-export const portMessage = 'skiff:port';
-export const webSocketPath = '/link';
-
 export function pageLinks(page: Window): PageLinks {
-  return page.location.protocol === 'http:' || page.location.protocol === 'https:' ? socketLinks(page) : portLinks(page);
+  return page.location.protocol === 'http:' || page.location.protocol === 'https:'
+    ? socketLinks(page)
+    : portLinks(page);
 }
 
 function socketLinks(page: Window): PageLinks {
-  const address = new URL(webSocketPath, page.location.href);
+  const address = new URL(linkPath, page.location.href);
   address.protocol = page.location.protocol === 'https:' ? 'wss:' : 'ws:';
   return {
     open: async () => webSocketLink(new WebSocket(address)),
@@ -54,7 +53,9 @@ function portLinks(page: Window): PageLinks {
       if (early) return webPortLink(early);
       const { promise, resolve, reject } = Promise.withResolvers<MessagePort>();
       waiting = resolve;
-      signal.addEventListener('abort', () => reject(new DesktopError('cancelled', 'The page was closed.')), { once: true });
+      signal.addEventListener('abort', () => reject(new DesktopError('cancelled', 'The page was closed.')), {
+        once: true,
+      });
       return webPortLink(await promise);
     },
     isRefused: async () => false,

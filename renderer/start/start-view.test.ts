@@ -55,31 +55,60 @@ test('a machine being made shows its steps, and the connection as the one to com
 
 test('when all steps are done and the engine has not answered yet, connecting is under way', () => {
   const done = operation({ state: 'done', steps: [step({ state: 'done' })] });
-  const shown = view([machine({ state: 'running', operation: done })], [{ machine: 'default', state: 'connecting', since: 400 }]);
-  expect(shown.kind === 'coming-up' && shown.steps.at(-1)).toMatchObject({ step: 'connect', state: 'running', elapsedMs: 600 });
+  const shown = view(
+    [machine({ state: 'running', operation: done })],
+    [{ machine: 'default', state: 'connecting', since: 400 }],
+  );
+  expect(shown.kind === 'coming-up' && shown.steps.at(-1)).toMatchObject({
+    step: 'connect',
+    state: 'running',
+    elapsedMs: 600,
+  });
 });
 
 test('a failure gives its reason, unless it is being tried again', () => {
   const error = { code: 'boot-failed', message: 'no sign of life' } as const;
   const failed = machine({ state: 'create-failed', operation: operation({ state: 'failed', error }) });
   expect(view([failed])).toMatchObject({ kind: 'failed', verb: 'create', reason: 'no sign of life' });
-  expect(view([machine({ state: 'create-failed', error: 'left by a crash' })])).toMatchObject({ kind: 'failed', reason: 'left by a crash' });
+  expect(view([machine({ state: 'create-failed', error: 'left by a crash' })])).toMatchObject({
+    kind: 'failed',
+    reason: 'left by a crash',
+  });
   expect(view([{ ...failed, state: 'creating', operation: operation({}) }])).toMatchObject({ kind: 'coming-up' });
 });
 
 test('a machine that works, or that was stopped on purpose, needs no first screen', () => {
   expect(view([machine({ state: 'running' })], [ready])).toEqual({ kind: 'ready' });
-  expect(view([machine({ state: 'stopped', operation: operation({ verb: 'stop', state: 'done' }) })])).toEqual({ kind: 'ready' });
-  expect(view([machine({ state: 'running' })], [{ machine: 'default', state: 'stale', since: 0, retryAt: 1, error: { code: 'internal', message: '' } }])).toEqual({ kind: 'ready' });
+  expect(view([machine({ state: 'stopped', operation: operation({ verb: 'stop', state: 'done' }) })])).toEqual({
+    kind: 'ready',
+  });
+  expect(
+    view(
+      [machine({ state: 'running' })],
+      [{ machine: 'default', state: 'stale', since: 0, retryAt: 1, error: { code: 'internal', message: '' } }],
+    ),
+  ).toEqual({ kind: 'ready' });
 });
 
 test('a second machine that works keeps the page free while the first one starts', () => {
-  expect(view([machine({ state: 'starting' }), machine({ name: 'other', state: 'running' })], [{ ...ready, machine: 'other' }])).toEqual({
+  expect(
+    view(
+      [machine({ state: 'starting' }), machine({ name: 'other', state: 'running' })],
+      [{ ...ready, machine: 'other' }],
+    ),
+  ).toEqual({
     kind: 'ready',
   });
 });
 
 test('progress over all steps grows with each', () => {
   expect(totalFraction([])).toBeNull();
-  expect(totalFraction([step({ state: 'done' }), step({ state: 'skipped' }), step({ fraction: 0.5 }), step({ state: 'waiting' })])).toBe(0.625);
+  expect(
+    totalFraction([
+      step({ state: 'done' }),
+      step({ state: 'skipped' }),
+      step({ fraction: 0.5 }),
+      step({ state: 'waiting' }),
+    ]),
+  ).toBe(0.625);
 });

@@ -9,8 +9,18 @@ export type StartView =
   /** The machine works, or the user has other machines to work with. */
   | { readonly kind: 'ready' }
   | { readonly kind: 'no-machine' }
-  | { readonly kind: 'coming-up'; readonly verb: 'create' | 'start'; readonly operation: Operation | null; readonly steps: readonly Step[] }
-  | { readonly kind: 'failed'; readonly verb: 'create' | 'start'; readonly reason: string; readonly steps: readonly Step[] };
+  | {
+      readonly kind: 'coming-up';
+      readonly verb: 'create' | 'start';
+      readonly operation: Operation | null;
+      readonly steps: readonly Step[];
+    }
+  | {
+      readonly kind: 'failed';
+      readonly verb: 'create' | 'start';
+      readonly reason: string;
+      readonly steps: readonly Step[];
+    };
 
 export interface StartFacts {
   readonly machines: readonly Machine[];
@@ -28,7 +38,10 @@ export function startView(facts: StartFacts): StartView {
   const isWorking = engines.some(({ state }) => state === 'ready' || state === 'stale');
   if (isWorking && machine.state !== 'creating' && machine.state !== 'create-failed') return { kind: 'ready' };
   const { operation } = machine;
-  const verb = machine.state === 'creating' || machine.state === 'create-failed' || operation?.verb === 'create' ? 'create' : 'start';
+  const verb =
+    machine.state === 'creating' || machine.state === 'create-failed' || operation?.verb === 'create'
+      ? 'create'
+      : 'start';
   const steps = operation?.steps ?? [];
   const hasFailed = machine.state === 'create-failed' || (operation?.state === 'failed' && isBringingUp(operation));
   if (hasFailed && operation?.state !== 'running') {
@@ -38,7 +51,8 @@ export function startView(facts: StartFacts): StartView {
     return { kind: 'coming-up', verb, operation, steps: [...steps, connecting(facts, machine, operation)] };
   }
   const engine = engines.find((connection) => connection.machine === machine.name);
-  const isJustUp = machine.state === 'running' && operation !== null && isBringingUp(operation) && engine?.state === 'connecting';
+  const isJustUp =
+    machine.state === 'running' && operation !== null && isBringingUp(operation) && engine?.state === 'connecting';
   if (isJustUp) return { kind: 'coming-up', verb, operation, steps: [...steps, connecting(facts, machine, operation)] };
   // Stopped on purpose, or broken later: the list of containers and the machine's page say it better.
   return { kind: 'ready' };

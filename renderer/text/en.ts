@@ -46,6 +46,7 @@ export const en = {
     unknownReason: 'Skiff was interrupted while it worked on the machine.',
     tryAgain: 'Try again',
     leave: 'Continue in the background',
+    leaveFailed: 'Go on without it',
     stop: 'Stop',
     connectStep: 'Connecting to the engine',
     steps: 'Steps',
@@ -59,7 +60,9 @@ export const en = {
     title: 'Containers',
     count: (shown: number, all: number) => (shown === all ? `${all}` : `${shown} of ${all}`),
     countLabel: (shown: number, all: number) =>
-      shown === all ? plural(all, 'container', 'containers') : `${shown} of ${plural(all, 'container', 'containers')} shown`,
+      shown === all
+        ? plural(all, 'container', 'containers')
+        : `${shown} of ${plural(all, 'container', 'containers')} shown`,
     search: 'Search containers',
     searchHint: 'Search',
     searchKey: '/',
@@ -73,6 +76,7 @@ export const en = {
     open: (name: string) => `Open ${name}`,
     onMachine: (machine: string) => `on ${machine}`,
     openPort: (address: string) => `Open http://${address} in the browser`,
+    runningFor: (span: string) => `for ${span}`,
     morePorts: (count: number) => `+${count}`,
     loading: 'Loading containers',
     emptyTitle: 'No containers yet',
@@ -124,7 +128,14 @@ export const en = {
     goneBody: 'It was removed, here or by another program.',
     toList: 'All containers',
     facts: 'About this container',
-    sections: { state: 'State', ports: 'Ports', origin: 'Origin', network: 'Network', mounts: 'Mounts', env: 'Environment' },
+    sections: {
+      state: 'State',
+      ports: 'Ports',
+      origin: 'Origin',
+      network: 'Network',
+      mounts: 'Mounts',
+      env: 'Environment',
+    },
     labels: {
       image: 'Image',
       command: 'Command',
@@ -245,7 +256,14 @@ export const en = {
     back: 'Back to all machines',
     goneTitle: 'There is no such machine',
     goneBody: 'It was removed, here or by another program.',
-    actions: { start: 'Start', stop: 'Stop', kill: 'Power off at once', remove: 'Remove …', resume: 'Try again', cancel: 'Cancel' },
+    actions: {
+      start: 'Start',
+      stop: 'Stop',
+      kill: 'Power off at once',
+      remove: 'Remove …',
+      resume: 'Try again',
+      cancel: 'Cancel',
+    },
     failed: {
       start: 'It could not be started',
       stop: 'It could not be stopped',
@@ -306,15 +324,22 @@ export const en = {
   },
   stopMachine: {
     title: (name: string) => `Stop the machine ${name}?`,
-    body: (count: number) => `${plural(count, 'running container', 'running containers')} will be stopped with it. They are kept.`,
+    body: (count: number) =>
+      `${plural(count, 'running container', 'running containers')} will be stopped with it. They are kept.`,
     confirm: 'Stop the machine',
   },
   status: {
     label: 'Status',
     noMachine: 'No machine',
     engineReady: (version: string) => `Engine ${version}`,
-    engine: { off: 'Engine off', connecting: 'Engine connecting', stale: 'Engine reconnecting', failed: 'Engine not answering' },
-    forwards: (count: number) => plural(count, 'port on localhost', 'ports on localhost'),
+    engine: {
+      off: 'Engine off',
+      connecting: 'Engine connecting',
+      stale: 'Engine reconnecting',
+      failed: 'Engine not answering',
+    },
+    forwards: (count: number) =>
+      count === 0 ? 'No published ports' : plural(count, 'port on localhost', 'ports on localhost'),
     forwardsFailed: (count: number) => plural(count, 'port not open', 'ports not open'),
     forwardsTitle: 'Ports on this computer',
     noForwards: 'No published ports',

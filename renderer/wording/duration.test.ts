@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { ago, elapsed, elapsedWhole } from './duration.ts';
+import { ago, elapsed, elapsedWhole, span } from './duration.ts';
 
 test.each([
   [-5, '0.0 s'],
@@ -19,6 +19,17 @@ test.each([
 test('a running span shows no tenths, which would flicker', () => {
   expect(elapsedWhole(7_940)).toBe('7 s');
   expect(elapsedWhole(61_000)).toBe('1:01 min');
+});
+
+test.each([
+  [-1, '0 s'],
+  [59_999, '59 s'],
+  [3 * 60_000, '3 min'],
+  [119 * 60_000, '1 h'],
+  [30 * 3_600_000, '1 day'],
+  [72 * 3_600_000, '3 days'],
+])('in a list, %i ms are %s', (ms, words) => {
+  expect(span(ms)).toBe(words);
 });
 
 const now = Date.parse('2026-11-21T12:00:00Z');

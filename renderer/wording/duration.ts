@@ -23,6 +23,16 @@ export function elapsedWhole(spanMs: number): string {
   return span < minute ? `${Math.floor(span / second)} s` : elapsed(span);
 }
 
+/** A span in its largest unit, for lists: `40 s`, `3 min`, `2 h`, `5 days`. */
+export function span(spanMs: number): string {
+  const ms = Math.max(0, spanMs);
+  if (ms < minute) return `${Math.floor(ms / second)} s`;
+  if (ms < hour) return `${Math.floor(ms / minute)} min`;
+  if (ms < day) return `${Math.floor(ms / hour)} h`;
+  const days = Math.floor(ms / day);
+  return days === 1 ? '1 day' : `${days} days`;
+}
+
 /** How long ago something happened: `just now`, `5 min ago`, `3 h ago`, `2 days ago`; an ISO date past a month. */
 export function ago(thenMs: number, nowMs: number): string {
   if (!Number.isFinite(thenMs)) return '–';

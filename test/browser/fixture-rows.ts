@@ -1,0 +1,156 @@
+import type { Container } from '../../desktop/contract/containers.ts';
+import type { Machine, Operation, Step } from '../../desktop/contract/machines.ts';
+
+/** Rows to fill a page with. Times are relative to `now`, so that ages on screenshots stay the same. */
+const minute = 60_000;
+const hour = 60 * minute;
+const giga = 1024 ** 3;
+
+export function machineRow(fields: Partial<Machine> = {}): Machine {
+  return {
+    name: 'default',
+    driver: 'qemu',
+    state: 'running',
+    error: null,
+    settings: { cpus: 4, memoryBytes: 4 * giga, diskBytes: 64 * giga },
+    createdAt: new Date(Date.now() - 52 * hour).toISOString(),
+    dockerHost: 'unix:///Users/mara/Library/Application Support/Skiff/machines/default/docker.sock',
+    dockerContext: 'skiff-default',
+    engineVersion: '0.1.0',
+    facts: { accelerator: 'hvf', cpuModel: 'Apple M4' },
+    operation: null,
+    ...fields,
+  };
+}
+
+export function operationRow(fields: Partial<Operation> = {}): Operation {
+  return {
+    id: 'operation-1',
+    verb: 'ensure-running',
+    state: 'running',
+    startedAt: Date.now(),
+    elapsedMs: 0,
+    steps: [],
+    error: null,
+    ...fields,
+  };
+}
+
+export function stepRow(fields: Partial<Step> & Pick<Step, 'step' | 'title'>): Step {
+  return { state: 'waiting', fraction: null, detail: null, elapsedMs: 0, ...fields };
+}
+
+/** The steps of a first run, as far as `done` of them are finished. */
+export function firstRunSteps(done: number): Step[] {
+  const steps: readonly (Pick<Step, 'step' | 'title'> & {
+    readonly fraction: number | null;
+    readonly detail: string;
+    readonly ms: number;
+  })[] = [
+    { step: 'image', title: 'Preparing the machine image', fraction: 0.62, detail: '78 of 126 MB', ms: 21_400 },
+    { step: 'disk', title: 'Making the disk', fraction: null, detail: '64 GB, grows as it is used', ms: 340 },
+    { step: 'boot', title: 'Starting the machine', fraction: null, detail: 'Linux is up, waiting for SSH', ms: 5_200 },
+    { step: 'deploy-engine', title: 'Installing the engine', fraction: 0.4, detail: '14 of 35 MB', ms: 2_900 },
+    { step: 'agent', title: 'Opening the connection', fraction: null, detail: '', ms: 210 },
+  ];
+  return steps.map(({ step, title, fraction, detail, ms }, index) =>
+    index < done
+      ? stepRow({ step, title, state: 'done', elapsedMs: ms })
+      : index === done
+        ? stepRow({ step, title, state: 'running', fraction, detail, elapsedMs: Math.round(ms * 0.6) })
+        : stepRow({ step, title }),
+  );
+}
+
+let made = 0;
+
+export function containerRow(fields: Partial<Container> = {}): Container {
+  made += 1;
+  const id = fields.id ?? (made * 2_654_435_761).toString(16).padStart(12, '0').repeat(6).slice(0, 64);
+  const state = fields.state ?? 'running';
+  const createdAt = fields.createdAt ?? Date.now() - made * 7 * minute;
+  return {
+    machine: 'default',
+    id,
+    name: `box-${made}`,
+    image: 'busybox:1.37',
+    imageId: `sha256:${'0'.repeat(64)}`,
+    command: 'sh',
+    state,
+    createdAt,
+    startedAt: state === 'created' ? null : createdAt + 800,
+    finishedAt: state === 'exited' || state === 'dead' ? createdAt + 95_000 : null,
+    exitCode: state === 'exited' ? 0 : null,
+    error: null,
+    ports: [],
+    labels: {},
+    ...fields,
+  };
+}
+
+function published(containerPort: number, hostPort: number): Container['ports'][number] {
+  return {
+    containerPort,
+    protocol: 'tcp',
+    published: { ip: '0.0.0.0', port: hostPort },
+    localAddress: `localhost:${hostPort}`,
+    forwardError: null,
+  };
+}
+
+/** A working day's list: different states, ports, a long name, a failure. */
+export function dailyContainers(): Container[] {
+  const now = Date.now();
+  const at = (createdAgo: number, fields: Partial<Container>): Container =>
+    containerRow({ createdAt: now - createdAgo, startedAt: now - createdAgo + 900, ...fields });
+  return [
+    at(3 * minute, {
+      name: 'web',
+      image: 'nginx:1.29-alpine',
+      command: "nginx -g 'daemon off;'",
+      ports: [published(80, 8080), published(443, 8443)],
+    }),
+    at(3 * minute + 2_000, {
+      name: 'api',
+      image: 'registry.example.org/shop/api:2026.11.3',
+      command: 'node server.js',
+      ports: [published(3000, 3000)],
+    }),
+    at(3 * minute + 4_000, {
+      name: 'postgres',
+      image: 'postgres:18',
+      command: 'postgres',
+      ports: [published(5432, 5432)],
+    }),
+    at(2 * hour, {
+      name: 'cache',
+      image: 'valkey/valkey:9',
+      command: 'valkey-server',
+      ports: [{ ...published(6379, 6379), localAddress: null, forwardError: 'Port 6379 is in use on this computer.' }],
+    }),
+    at(5 * hour, {
+      name: 'nightly-report',
+      image: 'shop/report:latest',
+      state: 'exited',
+      exitCode: 0,
+      finishedAt: now - 5 * hour + 74_000,
+      command: 'report --since yesterday',
+    }),
+    at(26 * hour, {
+      name: 'migrate',
+      image: 'registry.example.org/shop/migrations:2026.11.2',
+      state: 'exited',
+      exitCode: 137,
+      finishedAt: now - 26 * hour + 12_000,
+      command: 'migrate up',
+    }),
+    at(27 * hour, { name: 'try-it', image: 'debian:13-slim', state: 'created', startedAt: null, command: 'bash' }),
+    at(75 * hour, {
+      name: 'a-really-long-name-that-somebody-generated-from-a-branch-feature-checkout-rewrite-7f3c',
+      image: 'registry.example.org/team-with-a-long-name/service-with-a-long-name:feature-checkout-rewrite-7f3c2a9',
+      state: 'paused',
+      command: 'worker --queue checkout',
+      ports: [published(9000, 9000), published(9001, 9001), published(9002, 9002)],
+    }),
+  ];
+}
