@@ -15,8 +15,9 @@ export function debianPackages(task) {
     case 'engine':
       return engine;
     case 'test':
-    case 'bench':
       return [...qemu, ...image, ...engine, ...tests];
+    case 'bench':
+      return [...qemu, ...image, ...engine, 'iptables', 'runc'];
     default:
       throw new Error(`no such task: ${task}`);
   }
