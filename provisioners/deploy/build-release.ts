@@ -25,13 +25,17 @@ export interface BuildRelease {
   readonly folder: string;
 }
 
-const inputsSchema = z.record(z.string(), z.string());
+/** Counts changes of this file that change what comes out of the same sources. */
+const builderVersion = 2;
+
+const inputsSchema = z.object({ builder: z.literal(builderVersion), files: z.record(z.string(), z.string()) });
+type Inputs = z.infer<typeof inputsSchema>;
 
 /** As `buildEngineRelease`, but takes what lies there when nothing that it was made of has changed. A few milliseconds then. */
 export async function freshEngineRelease(request: BuildRelease): Promise<EngineRelease> {
   try {
     const inputs = inputsSchema.parse(JSON.parse(await readFile(join(request.folder, 'inputs.json'), 'utf8')));
-    const now = await fingerprints(request.checkout, Object.keys(inputs));
+    const now = await fingerprints(request.checkout, Object.keys(inputs.files));
     if (JSON.stringify(now) === JSON.stringify(inputs)) return await readEngineRelease(request.folder);
   } catch {
     // Absent, damaged or of another form: it is made anew below.
@@ -145,11 +149,12 @@ async function copyKoffi(options: {
   readonly folder: string;
 }): Promise<void> {
   const { checkout, arch, folder } = options;
-  const koffi = dirname(createRequire(join(checkout, 'package.json')).resolve('koffi/package.json'));
+  const koffi = dirname(createRequire(join(checkout, 'package.json')).resolve('koffi'));
   const packages = dirname(koffi);
   const native = join('@koromix', `koffi-linux-${arch}`);
   const target = join(folder, 'node_modules');
-  for (const part of ['package.json', 'index.js', join('src', 'koffi', 'index.js'), 'LICENSE.txt']) {
+  const code = (await readdir(join(koffi, 'src'), { recursive: true })).filter((path) => path.endsWith('.js'));
+  for (const part of ['package.json', 'index.js', 'LICENSE.txt', ...code.map((path) => join('src', path))]) {
     await copyFile(join(koffi, part), join(target, 'koffi', part));
   }
   for (const part of ['package.json', 'index.js', join(`linux_${arch}`, 'koffi.node')]) {
@@ -184,14 +189,14 @@ async function listFiles(folder: string): Promise<ReleaseFile[]> {
   );
 }
 
-async function fingerprints(checkout: string, inputs: readonly string[]): Promise<Record<string, string>> {
+async function fingerprints(checkout: string, inputs: readonly string[]): Promise<Inputs> {
   const found = await Promise.all(
     inputs.map(async (input) => {
       const { size, mtimeMs } = await stat(join(checkout, input));
       return [input, `${size} ${mtimeMs}`] as const;
     }),
   );
-  return Object.fromEntries(found);
+  return { builder: builderVersion, files: Object.fromEntries(found) };
 }
 
 /** Two renames: a reader in between finds nothing and builds its own, which ends the same. */

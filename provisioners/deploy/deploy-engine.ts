@@ -16,7 +16,7 @@ import type { MachineLayout } from './machine-layout.ts';
 import {
   assembleScript,
   inspectScript,
-  logTailScript,
+  logSinceSwitchScript,
   pruneScript,
   runningReleaseScript,
   storeObjectsScript,
@@ -192,7 +192,11 @@ async function switchTo(
   await ssh.check(switchScript(layout, name), { signal });
   const trouble = await waitForAnswer(deployment, { name, version: deployment.release.manifest.engineVersion });
   if (trouble === null) return;
-  const log = (await ssh.check(logTailScript(layout), { signal })).trim();
+  const log = (await ssh.check(logSinceSwitchScript(layout, name), { signal }))
+    .trim()
+    .split('\n')
+    .slice(-20)
+    .join('\n');
   let back = 'There was no earlier release to go back to.';
   if (previous !== null && previous !== name) {
     await ssh.check(switchScript(layout, previous), { signal });
@@ -220,8 +224,19 @@ async function waitForAnswer(deployment: Deployment, expected: ExpectedRelease):
   for (;;) {
     const trouble = await lookForAnswer(deployment, expected);
     if (trouble === null || performance.now() >= deadline) return trouble;
+    if ((await countFailedStarts(deployment, expected.name)) >= hopelessStarts)
+      return `it ended ${hopelessStarts} times at once`;
     await delay(100, undefined, { signal });
   }
+}
+
+/** An engine that ends this often right after its start will not come up; waiting longer only delays the way back. */
+const hopelessStarts = 3;
+
+async function countFailedStarts({ ssh, layout, signal }: Deployment, name: string): Promise<number> {
+  const log = await ssh.check(logSinceSwitchScript(layout, name), { signal });
+  // As the machine's engine-service writes it.
+  return log.split('\n').filter((line) => line.startsWith('skiff: the engine ended with code')).length;
 }
 
 async function isAnswering(deployment: Deployment, expected: ExpectedRelease): Promise<boolean> {

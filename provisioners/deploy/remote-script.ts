@@ -56,16 +56,18 @@ export function assembleScript(options: {
   ].join('\n');
 }
 
-/** Lets `current` mean another release, by one rename, and restarts the engine. */
+/** Lets `current` mean another release, by one rename, and restarts the engine. The log is marked: what follows is of this start. */
 export function switchScript(layout: MachineLayout, release: string): string {
   return [
+    // A log whose end a power cut turned into zeros has no last line end of its own.
+    `printf '\\n%s\\n' ${shellQuote(switchMark(release))} >> ${shellQuote(layout.engineLog)}`,
     `cd ${shellQuote(layout.deployFolder)} || exit 1`,
     `rm -f current.new && ln -s releases/${release} current.new && mv -T current.new current && sync || exit 1`,
     layout.restart,
   ].join('\n');
 }
 
-/** Says which release the running engine is of, and what its log ended with. */
+/** Asks for the command line of the running engine. */
 export function runningReleaseScript(layout: MachineLayout): string {
   return [
     `pid=$(cat ${shellQuote(layout.enginePidFile)} 2>/dev/null) || exit 0`,
@@ -74,8 +76,18 @@ export function runningReleaseScript(layout: MachineLayout): string {
   ].join('\n');
 }
 
-export function logTailScript(layout: MachineLayout): string {
-  return `tail -n 20 ${shellQuote(layout.engineLog)} 2>/dev/null || true`;
+/** Asks for what the log says since the last switch to a release. */
+export function logSinceSwitchScript(layout: MachineLayout, release: string): string {
+  const log = shellQuote(layout.engineLog);
+  return [
+    `line=$(grep -nxF ${shellQuote(switchMark(release))} ${log} | tail -n 1)`,
+    '[ -n "$line" ] || exit 0',
+    `tail -n "+$((\${line%%:*} + 1))" ${log} | tail -n 60`,
+  ].join('\n');
+}
+
+function switchMark(release: string): string {
+  return `skiff: release ${release} is switched to`;
 }
 
 /**
