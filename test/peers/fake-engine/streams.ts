@@ -79,7 +79,11 @@ export function serveLogs(container: FakeContainer, query: URLSearchParams, answ
     return;
   }
   const onOutput = (record: LogRecord): void => splitLines(record).forEach(send);
-  const onExit = (): void => void answer.end();
+  const onExit = (): void => {
+    // The next run of the container is another request's.
+    container.off('output', onOutput);
+    answer.end();
+  };
   container.on('output', onOutput);
   container.once('exit', onExit);
   answer.once('close', () => {
