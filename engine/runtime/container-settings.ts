@@ -157,6 +157,12 @@ export interface HostFacts {
   /** The bounding set of this process, as `CAP_…` names: what a privileged container gets. */
   readonly capabilities: readonly string[];
   readonly hasSeccomp: boolean;
+  /** Swap can be limited: always with cgroups v2, with v1 only when the kernel accounts for it. */
+  readonly hasSwapLimit: boolean;
+  /** Processors of the computer, also those that are off: each has a path that is masked. */
+  readonly cpuCount: number;
+  /** The hard limit of open files of this process: containers can only be given more with a capability that it may lack. */
+  readonly maxOpenFiles: number;
   /** All device nodes of the host, for privileged containers. */
   readonly devices: readonly DeviceGrant[];
 }

@@ -1,0 +1,212 @@
+import { closeSync, fstatSync, openSync, readSync, statSync, watch, type FSWatcher } from 'node:fs';
+import { basename, dirname } from 'node:path';
+import type { LogPlan } from './log-plan.ts';
+
+const lineFeed = 0x0a;
+const readBytes = 65_536;
+/** inotify may lose events under load: a follower looks for itself now and then. */
+const lookIntervalMs = 5000;
+
+interface OpenFile {
+  readonly fd: number;
+  readonly inode: number;
+}
+
+/**
+ * The files of one log as one sequence of lines, oldest first. Each file is known by its inode, so that a rotation under way
+ * neither repeats nor leaves out a line as long as no file goes that has not been reached.
+ */
+export class LogFiles implements Disposable {
+  readonly #plan: Extract<LogPlan, { driver: 'json-file' }>;
+  readonly #watcher: FSWatcher | null;
+  #files: OpenFile[];
+  #position = 0;
+  /** Bytes after the last whole line that was given out. */
+  #held: Buffer = Buffer.alloc(0);
+  #onChange: () => void = () => undefined;
+  #hasChanged = false;
+
+  /** `follow`: also the files that are yet to come. */
+  constructor(plan: Extract<LogPlan, { driver: 'json-file' }>, mode: 'stay' | 'follow') {
+    this.#plan = plan;
+    // Before the files are opened: what is written in between must not go unnoticed.
+    this.#watcher = mode === 'follow' ? this.#watch() : null;
+    this.#files = this.#openAll();
+  }
+
+  /** Moves to where the last `count` lines of those streams begin. */
+  seekBeforeLines(count: number, streams: readonly string[]): void {
+    const unseen = new Set(streams);
+    let left = count;
+    for (let index = this.#files.length - 1; index >= 0; index -= 1) {
+      const file = this.#files[index];
+      if (file === undefined) continue;
+      const found = lineStartsFromEnd(file.fd, (line) => {
+        const stream = streams.find((name) => line.includes(`","stream":"${name}"`));
+        if (stream === undefined) return 'go-on';
+        // A part without a newline belongs to the line that follows it; the last one of all is a line without an end.
+        if (isLineEnd(line) || unseen.has(stream)) {
+          if (left === 0) return 'stop';
+          left -= 1;
+        }
+        unseen.delete(stream);
+        return 'go-on';
+      });
+      if (found === null) continue;
+      for (const { fd } of this.#files.splice(0, index)) closeSync(fd);
+      this.#position = found;
+      return;
+    }
+  }
+
+  /** The next lines, at most `limit`, without their newlines; none when all that is there has been given. */
+  readLines(limit: number): readonly Buffer[] {
+    const lines: Buffer[] = [];
+    for (;;) {
+      let start = 0;
+      while (lines.length < limit) {
+        const end = this.#held.indexOf(lineFeed, start);
+        if (end === -1) break;
+        lines.push(this.#held.subarray(start, end));
+        start = end + 1;
+      }
+      this.#held = this.#held.subarray(start);
+      if (lines.length > 0) return lines;
+      if (!this.#readMore()) return [];
+    }
+  }
+
+  /** Resolves when there may be more to read. */
+  async changed(signal: AbortSignal): Promise<void> {
+    if (this.#hasChanged || signal.aborted) {
+      this.#hasChanged = false;
+      return;
+    }
+    await new Promise<void>((resolve) => {
+      const done = (): void => {
+        clearTimeout(timer);
+        signal.removeEventListener('abort', done);
+        this.#onChange = () => undefined;
+        resolve();
+      };
+      const timer = setTimeout(done, lookIntervalMs);
+      signal.addEventListener('abort', done);
+      this.#onChange = done;
+    });
+    this.#hasChanged = false;
+  }
+
+  [Symbol.dispose](): void {
+    this.#watcher?.close();
+    for (const { fd } of this.#files.splice(0)) closeSync(fd);
+  }
+
+  /** False when there is nothing more, in this file and those after it. */
+  #readMore(): boolean {
+    for (;;) {
+      const file = this.#files[0];
+      if (file === undefined) return this.#reopen();
+      const chunk = Buffer.allocUnsafe(readBytes);
+      const length = readSync(file.fd, chunk, 0, readBytes, this.#position);
+      if (length > 0) {
+        this.#position += length;
+        this.#held = Buffer.concat([this.#held, chunk.subarray(0, length)]);
+        return true;
+      }
+      if (this.#files.length === 1 && !this.#appendNewer(file)) return false;
+      // A rotated file is not written any more: what we have read of it is all of it.
+      const next = this.#files[1];
+      if (next === undefined) return false;
+      if (fstatSync(file.fd).size > this.#position) continue;
+      closeSync(file.fd);
+      this.#files.shift();
+      this.#position = 0;
+      this.#held = Buffer.alloc(0);
+    }
+  }
+
+  /** Nothing was there at first; perhaps it is now. */
+  #reopen(): boolean {
+    if (this.#watcher === null) return false;
+    this.#files = this.#openAll();
+    return this.#files.length > 0 && this.#readMore();
+  }
+
+  /** Rotation: opens the files that have come after `file`. */
+  #appendNewer(file: OpenFile): boolean {
+    if (this.#watcher === null || inodeOf(this.#plan.path) === file.inode) return false;
+    const all = this.#openAll();
+    const at = all.findIndex(({ inode }) => inode === file.inode);
+    for (const { fd } of all.splice(0, at + 1)) closeSync(fd);
+    this.#files.push(...all);
+    return all.length > 0;
+  }
+
+  /** All files of the log, oldest first. */
+  #openAll(): OpenFile[] {
+    const { path, maxFiles } = this.#plan;
+    const files: OpenFile[] = [];
+    for (let index = maxFiles - 1; index >= 0; index -= 1) {
+      const fd = openIfThere(index === 0 ? path : `${path}.${index}`);
+      if (fd === null) continue;
+      const inode = fstatSync(fd).ino;
+      // Renamed between two opens, it would come twice.
+      if (files.some((file) => file.inode === inode)) closeSync(fd);
+      else files.push({ fd, inode });
+    }
+    return files;
+  }
+
+  #watch(): FSWatcher {
+    const name = basename(this.#plan.path);
+    const watcher = watch(dirname(this.#plan.path), (_, changed) => {
+      if (changed !== null && changed !== name) return;
+      this.#hasChanged = true;
+      this.#onChange();
+    });
+    // The folder has gone with its container: followers are told by the container's end.
+    watcher.on('error', () => watcher.close());
+    return watcher;
+  }
+}
+
+function isLineEnd(line: Buffer): boolean {
+  const at = line.lastIndexOf('","stream":"');
+  return line.subarray(at - 2, at).equals(Buffer.from('\\n'));
+}
+
+/** Calls for each line from the last to the first; returns the start of the line after the one where it was told to stop. */
+function lineStartsFromEnd(fd: number, visit: (line: Buffer) => 'go-on' | 'stop'): number | null {
+  let position = fstatSync(fd).size;
+  let held: Buffer = Buffer.alloc(0);
+  // What follows the last newline is a record that is being written.
+  let isLast = true;
+  while (position > 0) {
+    const length = Math.min(readBytes, position);
+    const chunk = Buffer.allocUnsafe(length);
+    readSync(fd, chunk, 0, length, position - length);
+    position -= length;
+    held = held.length === 0 ? chunk : Buffer.concat([chunk, held]);
+    for (let end = held.lastIndexOf(lineFeed); end !== -1; end = end === 0 ? -1 : held.lastIndexOf(lineFeed, end - 1)) {
+      const line = held.subarray(end + 1);
+      if (!isLast && visit(line) === 'stop') return position + end + 1 + line.length + 1;
+      isLast = false;
+      held = held.subarray(0, end);
+    }
+  }
+  if (held.length > 0 && !isLast && visit(held) === 'stop') return held.length + 1;
+  return null;
+}
+
+function openIfThere(path: string): number | null {
+  try {
+    return openSync(path, 'r');
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return null;
+    throw error;
+  }
+}
+
+function inodeOf(path: string): number | null {
+  return statSync(path, { throwIfNoEntry: false })?.ino ?? null;
+}

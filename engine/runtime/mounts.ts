@@ -1,0 +1,70 @@
+import type { ContainerMount, ContainerSettings, HostFacts } from './container-settings.ts';
+import type { SpecMount } from './oci.ts';
+
+const defaultShmBytes = 64 * 1024 * 1024;
+
+/** Docker's own mounts, those of the user in their places or after them, parents before what lies in them. */
+export function specMounts(settings: ContainerSettings, host: HostFacts): readonly SpecMount[] {
+  const given = settings.mounts.map((mount) => specMount(mount, host));
+  const taken = new Set(given.map(({ destination }) => destination));
+  const depth = ({ destination }: SpecMount): number => destination.split('/').filter((part) => part !== '').length;
+  return [
+    ...defaultMounts(settings).filter(({ destination }) => !taken.has(destination)),
+    ...given.sort((left, right) => depth(left) - depth(right)),
+  ];
+}
+
+function defaultMounts(settings: ContainerSettings): readonly SpecMount[] {
+  const access = settings.security.isPrivileged ? 'rw' : 'ro';
+  const safe = ['nosuid', 'noexec', 'nodev'];
+  const shmBytes = settings.shmSizeBytes ?? defaultShmBytes;
+  const hostIpc = settings.namespaces.ipc === 'host';
+  const fromHost = (path: string): SpecMount => ({
+    destination: path,
+    type: 'bind',
+    source: path,
+    options: ['rbind', 'rprivate', ...safe],
+  });
+  return [
+    { destination: '/proc', type: 'proc', source: 'proc', options: safe },
+    {
+      destination: '/dev',
+      type: 'tmpfs',
+      source: 'tmpfs',
+      options: ['nosuid', 'strictatime', 'mode=755', 'size=65536k'],
+    },
+    {
+      destination: '/dev/pts',
+      type: 'devpts',
+      source: 'devpts',
+      options: ['nosuid', 'noexec', 'newinstance', 'ptmxmode=0666', 'mode=0620', 'gid=5'],
+    },
+    { destination: '/sys', type: 'sysfs', source: 'sysfs', options: [...safe, access] },
+    { destination: '/sys/fs/cgroup', type: 'cgroup', source: 'cgroup', options: [access, ...safe] },
+    hostIpc ? fromHost('/dev/mqueue') : { destination: '/dev/mqueue', type: 'mqueue', source: 'mqueue', options: safe },
+    hostIpc
+      ? fromHost('/dev/shm')
+      : { destination: '/dev/shm', type: 'tmpfs', source: 'shm', options: [...safe, 'mode=1777', `size=${shmBytes}`] },
+  ];
+}
+
+function specMount(mount: ContainerMount, host: HostFacts): SpecMount {
+  if (mount.kind === 'tmpfs') {
+    const options = ['noexec', 'nosuid', 'nodev', ...mount.options];
+    return { destination: mount.target, type: 'tmpfs', source: 'tmpfs', options };
+  }
+  return {
+    destination: mount.target,
+    type: 'bind',
+    source: mount.source,
+    options: [mount.isRecursive ? 'rbind' : 'bind', accessOption(mount.access, host), mount.propagation],
+  };
+}
+
+function accessOption(access: Extract<ContainerMount, { kind: 'bind' }>['access'], { kernel }: HostFacts): string {
+  if (access === 'read-write') return 'rw';
+  const [major, minor] = kernel;
+  // mount_setattr came with 5.12; before it only the topmost mount can be made read-only.
+  const canRecurse = major > 5 || (major === 5 && minor >= 12);
+  return access === 'read-only-recursive' && canRecurse ? 'rro' : 'ro';
+}
