@@ -9,7 +9,7 @@ import { invalid } from '../model/errors.ts';
 import type { Settings } from './settings.ts';
 
 export type Command =
-  | { readonly verb: 'serve' | 'check' | 'validate'; readonly settings: Settings }
+  | { readonly verb: 'serve' | 'check' | 'validate' | 'remove-all'; readonly settings: Settings }
   | { readonly verb: 'help' | 'version' };
 
 const options = {
@@ -28,6 +28,7 @@ const options = {
   debug: { type: 'boolean', short: 'D' },
   check: { type: 'boolean' },
   validate: { type: 'boolean' },
+  'remove-all': { type: 'boolean' },
   version: { type: 'boolean', short: 'v' },
   help: { type: 'boolean', short: 'h' },
 } as const;
@@ -67,6 +68,7 @@ The Skiff container engine: serves the Docker Engine API on unix sockets.
   -D, --debug              the same as --log-level debug
       --check              say what this host lacks, and exit
       --validate           check flags and the configuration file, and exit
+      --remove-all         remove all containers and what the engine made on this host, and exit
   -v, --version            print the version, and exit
 `;
 
@@ -78,7 +80,8 @@ export function readCommand(args: readonly string[]): Command {
   if (flags['help'] === true) return { verb: 'help' };
   if (flags['version'] === true) return { verb: 'version' };
   const settings = settingsFrom(merge(flags, readFile(flags)));
-  return { verb: flags['check'] === true ? 'check' : flags['validate'] === true ? 'validate' : 'serve', settings };
+  const verbs = ['check', 'validate', 'remove-all'] as const;
+  return { verb: verbs.find((verb) => flags[verb] === true) ?? 'serve', settings };
 }
 
 function readFlags(args: readonly string[]): Values {

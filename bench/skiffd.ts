@@ -1,0 +1,28 @@
+import { globSync, readFileSync } from 'node:fs';
+import { startEngine } from '../test/engine/start-engine.ts';
+import { engineVersion } from '../engine/version.ts';
+import type { Contender } from './contender.ts';
+
+/** skiffd from this checkout, on roots of its own. */
+export async function startSkiffd(): Promise<Contender> {
+  const engine = await startEngine();
+  return {
+    name: 'skiffd',
+    version: engineVersion,
+    socket: engine.socket,
+    pids: () => [engine.pid(), ...monitors(engine.execRoot)],
+    [Symbol.asyncDispose]: () => engine[Symbol.asyncDispose](),
+  };
+}
+
+/** Processes that name the engine's exec root on their command line: its monitor. */
+function monitors(execRoot: string): readonly number[] {
+  return globSync('/proc/[0-9]*/cmdline').flatMap((file) => {
+    try {
+      const words = readFileSync(file, 'utf8');
+      return words.includes(execRoot) && words.includes('monitor') ? [Number(file.split('/')[2])] : [];
+    } catch {
+      return []; // ended between the listing and the look
+    }
+  });
+}

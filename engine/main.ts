@@ -1,0 +1,54 @@
+/** skiffd: reads its settings, starts the engine, ends it on TERM or INT. */
+import { readCommand, usage } from './config/read-settings.ts';
+import { openLog } from './diagnostics/log.ts';
+import { EngineError } from './model/errors.ts';
+import { engineVersion } from './version.ts';
+
+process.title = 'skiffd';
+process.exitCode = await main(process.argv.slice(2));
+
+/** Exit codes: 0 ended as asked, 1 could not start, 2 the settings are wrong (as dockerd has it: 1 for both is less use). */
+async function main(args: readonly string[]): Promise<number> {
+  try {
+    const command = readCommand(args);
+    switch (command.verb) {
+      case 'help':
+        process.stdout.write(usage);
+        return 0;
+      case 'version':
+        process.stdout.write(`Skiff Engine version ${engineVersion}\n`);
+        return 0;
+      case 'validate':
+        process.stdout.write('configuration OK\n');
+        return 0;
+      case 'check':
+        return (await import('./check-host.ts')).checkHost((line) => process.stdout.write(`${line}\n`));
+      case 'remove-all':
+      case 'serve': {
+        // The engine's rooms load native code; a wrong flag should be told before that.
+        const { removeAll, startEngine } = await import('./serve.ts');
+        const log = openLog({ verbosity: command.settings.verbosity, write: (line) => process.stderr.write(line) });
+        if (command.verb === 'remove-all') {
+          await removeAll(command.settings, log);
+          return 0;
+        }
+        await using _engine = await startEngine(command.settings, log);
+        log.info(`${await untilSignal()}: ending; containers run on`);
+        return 0;
+      }
+    }
+  } catch (error) {
+    process.stderr.write(`skiffd: ${error instanceof Error ? messages(error) : String(error)}\n`);
+    return error instanceof EngineError && error.kind === 'invalid' ? 2 : 1;
+  }
+}
+
+function untilSignal(): Promise<NodeJS.Signals> {
+  return new Promise((resolve) => {
+    for (const signal of ['SIGTERM', 'SIGINT'] as const) process.once(signal, () => resolve(signal));
+  });
+}
+
+function messages(error: Error): string {
+  return error instanceof EngineError ? error.message : (error.stack ?? error.message);
+}

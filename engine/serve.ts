@@ -1,0 +1,166 @@
+/** Wires the rooms of an engine together, in the order in which they need each other, and unwires them in the other. */
+import { randomUUID } from 'node:crypto';
+import { mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import path from 'node:path';
+import { keptBridgeAddress, namesOf } from './config/names.ts';
+import type { Settings } from './config/settings.ts';
+import { Directory } from './containers/directory.ts';
+import { assertLogOptions } from './containers/log-file.ts';
+import type { Parts } from './containers/parts.ts';
+import { recoverContainers } from './containers/recover.ts';
+import { removeContainer } from './containers/remove.ts';
+import { ContainerRows } from './containers/rows.ts';
+import type { Log } from './diagnostics/log.ts';
+import { Events } from './events/events.ts';
+import type { EngineFacts } from './facts.ts';
+import { containerRoutes } from './http/containers/routes.ts';
+import { imageRoutes } from './http/images/routes.ts';
+import { notThereYetRoutes } from './http/not-there-yet.ts';
+import { serveApi } from './http/server.ts';
+import { systemRoutes } from './http/system/routes.ts';
+import { ensureHelloImage } from './images/hello.ts';
+import { openImages } from './images/open-images.ts';
+import { LayerStore } from './layers/layer-store.ts';
+import { unpackProgram } from './layers/unpack-program.ts';
+import { UnpackWorkers } from './layers/unpack-workers.ts';
+import { newNetworkId } from './model/ids.ts';
+import { systemClock } from './model/time.ts';
+import { openMonitor } from './monitor/open-monitor.ts';
+import { monitorFromSources } from './monitor/start-monitor.ts';
+import { openNetworks } from './networks/open-networks.ts';
+import { openRoots } from './rootfs/open-roots.ts';
+import { findCrun } from './runtime/crun.ts';
+import { readHostFacts } from './runtime/host-facts.ts';
+import { prepareCgroups } from './runtime/cgroups.ts';
+import { type Database, openDatabase } from './store/database.ts';
+import { lockDataRoot } from './store/lock.ts';
+import { keptSetting, writeSetting } from './store/settings-rows.ts';
+
+/** The rooms of one engine, open. Disposing closes them; containers, their networks and their monitor go on. */
+interface OpenEngine extends AsyncDisposable {
+  readonly parts: Parts;
+  readonly facts: EngineFacts;
+}
+
+/** Resolves when the API is served. Throws what keeps the engine from starting, with what to do about it. */
+export async function startEngine(settings: Settings, log: Log): Promise<AsyncDisposable> {
+  await using opening = new AsyncDisposableStack();
+  const { parts, facts } = opening.use(await openEngine(settings, log));
+  const routes = [
+    ...systemRoutes(parts, facts),
+    ...containerRoutes(parts),
+    ...imageRoutes(parts),
+    ...notThereYetRoutes,
+  ];
+  opening.use(await serveApi({ routes, sockets: settings.sockets, group: settings.socketGroup, log }));
+  opening.use(writePidFile(settings.pidFile));
+  log.info('the engine is ready', { sockets: settings.sockets, dataRoot: settings.dataRoot });
+  return opening.move();
+}
+
+/** Ends every container and removes everything that this engine made on the host, but for the files below its data root. */
+export async function removeAll(settings: Settings, log: Log): Promise<void> {
+  await using engine = await openEngine(settings, log);
+  const { directory, networks } = engine.parts;
+  await Promise.all(directory.all().map((container) => removeContainer(engine.parts, container, { isForced: true })));
+  await networks.removeAll();
+}
+
+async function openEngine(settings: Settings, log: Log): Promise<OpenEngine> {
+  await using opening = new AsyncDisposableStack();
+  const { dataRoot, execRoot } = settings;
+  assertLogOptions({ driver: settings.logDriver, options: settings.logOptions });
+  prepareCgroups();
+  const crun = await findCrun();
+  opening.use(lockDataRoot(dataRoot));
+  const database = opening.use(openDatabase(dataRoot));
+  mkdirSync(execRoot, { recursive: true, mode: 0o711 });
+  const bundleFolder = path.join(execRoot, 'containers');
+  mkdirSync(bundleFolder, { recursive: true, mode: 0o700 });
+
+  const now = systemClock();
+  const events = new Events(now);
+  const host = readHostFacts();
+  const { engineId, bridgeName, engineName } = namesOf(keptSetting(database, 'engine-id', randomUUID), settings);
+  const workers = opening.use(new UnpackWorkers({ program: unpackProgram, most: 2 }));
+  const layers = opening.use(new LayerStore({ database, dataRoot, workers, log }));
+  const images = await openImages({ database, dataRoot, layers, log, now });
+  const roots = openRoots({ database, dataRoot, layers, log });
+  const networks = opening.use(await openBridge({ database, settings, bridgeName, engineId }));
+  const monitor = opening.use(
+    await openMonitor({
+      folder: path.join(execRoot, 'm'),
+      exitFolder: path.join(dataRoot, 'exits'),
+      program: monitorFromSources(),
+      report: (message) => log.warn(message),
+    }),
+  );
+  const parts: Parts = {
+    rows: new ContainerRows(database),
+    directory: new Directory(),
+    images,
+    roots,
+    networks,
+    monitor,
+    events,
+    log,
+    now,
+    random: Math.random,
+    host,
+    runtime: { program: crun.program, stateFolder: path.join(execRoot, 'crun') },
+    defaults: { logDriver: settings.logDriver, logOptions: settings.logOptions },
+    engineName,
+    bundleFolder,
+  };
+  opening.use(await recoverContainers(parts));
+  await ensureHelloImage({ database, images, log });
+  const facts: EngineFacts = {
+    engineId,
+    dataRoot,
+    runtimeVersion: crun.version,
+    operatingSystem: operatingSystem(),
+    cgroupVersion: host.cgroupVersion,
+    hasSeccomp: host.hasSeccomp,
+    labels: settings.labels,
+    isDebugging: settings.verbosity === 'debug',
+  };
+  const opened = opening.move();
+  return { parts, facts, [Symbol.asyncDispose]: () => opened.disposeAsync() };
+}
+
+/** The bridge keeps its address for as long as the data root lives, so that what people wrote down stays true. */
+async function openBridge(parts: {
+  readonly database: Database;
+  readonly settings: Settings;
+  readonly bridgeName: string;
+  readonly engineId: string;
+}): Promise<ReturnType<typeof openNetworks>> {
+  const { database, settings, bridgeName, engineId } = parts;
+  const networkId = keptSetting(database, 'default-network', newNetworkId) as ReturnType<typeof newNetworkId>;
+  const bridgeAddress = keptBridgeAddress(database, settings);
+  const networks = openNetworks({ execRoot: settings.execRoot, bridgeName, bridgeAddress, engineId, networkId });
+  try {
+    const { address } = await networks.prepare();
+    writeSetting(database, 'bridge-address', address);
+    return networks;
+  } catch (error) {
+    await networks[Symbol.asyncDispose]();
+    throw error;
+  }
+}
+
+function writePidFile(file: string): Disposable {
+  mkdirSync(path.dirname(file), { recursive: true });
+  writeFileSync(`${file}.new`, String(process.pid), { mode: 0o644 });
+  renameSync(`${file}.new`, file);
+  return { [Symbol.dispose]: () => rmSync(file, { force: true }) };
+}
+
+function operatingSystem(): string {
+  try {
+    const text = readFileSync('/etc/os-release', 'utf8');
+    return /^PRETTY_NAME="?([^"\n]*)"?$/m.exec(text)?.[1] ?? 'Linux';
+  } catch {
+    return 'Linux'; // os-release is a courtesy, not a duty
+  }
+}
