@@ -31,9 +31,10 @@ export const plainStyle: AnsiStyle = {
 const colours: readonly AnsiColour[] = ['black', 'red', 'green', 'yellow', 'blue', 'magenta', 'cyan', 'white'];
 
 // CSI with its parameters and final byte | OSC up to BEL or ST | other two-byte escapes | lone control bytes but tab.
-// eslint-disable-next-line no-control-regex -- control bytes are what this file is about
+/* eslint-disable no-control-regex -- control bytes are what this file is about */
 const sequences =
   /\x1b\[([0-9:;<=>?]*)[ -/]*([@-~])|\x1b\][^\x07\x1b]*(?:\x07|\x1b\\)?|\x1b[ -/]*[0-~]?|[\x00-\x08\x0b-\x1f\x7f]/g;
+/* eslint-enable no-control-regex */
 
 /**
  * One line, and the style that was in force at its end of the line before. The result's `style` goes into the next line

@@ -289,14 +289,16 @@ export const en = {
     dockerBody: 'Docker, Compose and every other client of the Docker API work with this machine.',
     contextCommand: (context: string) => `docker context use ${context}`,
     contextLabel: 'Switch the docker command to this machine',
-    hostCommand: (host: string) => `export DOCKER_HOST=${host}`,
     hostLabel: 'Or for one terminal only',
     notYet: 'Available when the machine has run for the first time.',
     operation: 'What is being done',
     lastOperation: 'What was done last',
     console: 'Console',
     consoleLabel: (name: string) => `Console of ${name}`,
-    containersRunning: (running: number, all: number) => `${running} of ${all} running`,
+    containersRunning: (running: number, all: number) => (all === 0 ? 'none' : `${running} of ${all} running`),
+    containersInList: (running: number, all: number) =>
+      all === 0 ? 'no containers' : `${running} of ${plural(all, 'container', 'containers')} running`,
+    cpus: (count: number) => plural(count, 'processor', 'processors'),
     engine: {
       off: 'not running',
       connecting: 'connecting',

@@ -309,7 +309,7 @@ try {
         await page.goto(server.url);
         if (scene.hash) await page.goto(`${server.origin}/${scene.hash}`);
         await page.locator('main').waitFor();
-        await page.waitForFunction(() => document.querySelector('main.splash') === null);
+        await page.locator('main.splash').waitFor({ state: 'detached' });
         await scene.act?.(page, world);
         await page.screenshot({ path: join(folder, `${scene.name}-${theme}-${viewport.width}.png`) });
         await context.close();

@@ -1,0 +1,108 @@
+import type { Browser, BrowserContextOptions, Page } from 'playwright-core';
+import { afterAll, beforeAll, describe, expect } from 'vitest';
+import { startDesktopServer, type DesktopServer } from '../../desktop/server/desktop-server.ts';
+import { buildRenderer, chromiumLacking, findChromium, launchChromium } from './chromium.ts';
+import { FixtureWorld } from './fixture-world.ts';
+
+/** One page on one world, through the product's own server. Disposing it asserts that nothing went wrong unseen. */
+export interface OpenedPage extends AsyncDisposable {
+  readonly page: Page;
+  readonly world: FixtureWorld;
+  readonly server: DesktopServer;
+  /** Errors and warnings that the page wrote to its console, policy violations among them. */
+  readonly complaints: string[];
+  /** Goes to an address within the page. */
+  visit(hash: string): Promise<void>;
+  /** Cuts the page's line and lets no new one through until the returned function is called. */
+  cutLine(): () => void;
+}
+
+export interface OpenPageOptions extends BrowserContextOptions {
+  /** What there is before the page is opened. */
+  readonly set?: (world: FixtureWorld) => void;
+}
+
+export type OpenPage = (options?: OpenPageOptions) => Promise<OpenedPage>;
+
+/** A suite with one Chromium and one build of the page for all its tests; skipped with a printed reason without Chromium. */
+export function chromiumSuite(title: string, body: (open: OpenPage) => void): void {
+  if (findChromium() === null) {
+    console.warn(`skipped: ${title}: ${chromiumLacking}`);
+    describe.skip(`${title} (${chromiumLacking})`, () => body(() => Promise.reject(new Error(chromiumLacking))));
+    return;
+  }
+  describe(title, () => {
+    const resources = new AsyncDisposableStack();
+    let browser: Browser;
+    let rendererDir: string;
+    beforeAll(async () => {
+      rendererDir = resources.use(await buildRenderer()).dir;
+      browser = await launchChromium();
+      resources.defer(() => browser.close());
+    });
+    afterAll(() => resources.disposeAsync());
+    body((options) => openPage({ browser, rendererDir, ...options }));
+  });
+}
+
+async function openPage(
+  options: OpenPageOptions & { readonly browser: Browser; readonly rendererDir: string },
+): Promise<OpenedPage> {
+  const { browser, rendererDir, set, ...contextOptions } = options;
+  const world = new FixtureWorld();
+  set?.(world);
+  const faults: Error[] = [];
+  const complaints: string[] = [];
+  const server = await startDesktopServer({
+    services: world.services,
+    rendererDir,
+    report: (fault) => faults.push(fault),
+  });
+  const context = await browser.newContext({
+    viewport: { width: 1280, height: 800 },
+    reducedMotion: 'reduce',
+    ...contextOptions,
+  });
+  context.setDefaultTimeout(15_000);
+  const page = await context.newPage();
+  page.on('console', (message) => {
+    if (message.type() === 'error' || message.type() === 'warning') complaints.push(message.text());
+  });
+  page.on('pageerror', (error) => complaints.push(error.message));
+  const cut = await cuttableLine(page);
+  await page.goto(server.url);
+  await page.locator('main.splash').waitFor({ state: 'detached' });
+  return {
+    page,
+    world,
+    server,
+    complaints,
+    visit: async (hash) => {
+      await page.goto(`${server.origin}/${hash}`);
+    },
+    cutLine: cut,
+    async [Symbol.asyncDispose]() {
+      await context.close();
+      await server.close();
+      expect(complaints).toEqual([]);
+      expect(faults.map((fault) => [fault.message, fault.cause])).toEqual([]);
+    },
+  };
+}
+
+/** The network between page and server, which no test can unplug otherwise: the server stays as it is. */
+async function cuttableLine(page: Page): Promise<() => () => void> {
+  const lines = new Set<{ close: () => Promise<void> }>();
+  let isCut = false;
+  await page.routeWebSocket(/\/link$/, (line) => {
+    if (isCut) return void line.close({ code: 4001 });
+    line.connectToServer();
+    lines.add(line);
+  });
+  return () => {
+    isCut = true;
+    for (const line of lines) void line.close();
+    lines.clear();
+    return () => (isCut = false);
+  };
+}
