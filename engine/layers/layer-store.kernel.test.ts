@@ -1,6 +1,8 @@
 import { createHash } from 'node:crypto';
 import { execFileSync } from 'node:child_process';
 import {
+  constants,
+  openSync,
   existsSync,
   lstatSync,
   mkdirSync,

@@ -2,7 +2,7 @@ import { mkdirSync, openSync, closeSync, constants } from 'node:fs';
 import path from 'node:path';
 import { removeTree } from '../kernel/remove-tree.ts';
 import { WorkerProcess } from '../kernel/worker-process.ts';
-import { EngineError, internal, invalid } from '../model/errors.ts';
+import { type EngineError, internal, invalid } from '../model/errors.ts';
 import type { Digest, DiffId } from '../model/ids.ts';
 import type { FileSlice, UnpackReport, UnpackRequest } from './unpack-protocol.ts';
 

@@ -41,3 +41,5 @@ export interface Root {
   /** Topmost first: the init layer, then the image's layers. */
   readonly lowers: readonly string[];
 }
+
+export { makeDirectoryInside, readInside } from './inside.ts';

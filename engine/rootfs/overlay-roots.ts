@@ -1,0 +1,150 @@
+import { randomBytes } from 'node:crypto';
+import { closeSync, constants, existsSync, lstatSync, mkdirSync, openSync, readdirSync, renameSync } from 'node:fs';
+import path from 'node:path';
+import { isCode } from '../kernel/files.ts';
+import { mountOverlay, unmount } from '../kernel/mount.ts';
+import { removeTree } from '../kernel/remove-tree.ts';
+import type { LayerStore } from '../layers/layer-store.ts';
+import { internal } from '../model/errors.ts';
+import { type ChainId, type ContainerId, hexOf, parseChainId, parseContainerId } from '../model/ids.ts';
+import type { Database } from '../store/database.ts';
+import { fillInitLayer, lookLikeRoot } from './init-layer.ts';
+import type { Root, Roots } from './rootfs.ts';
+import { treeSizeBytes } from './tree-size.ts';
+
+const temporary = 'tmp-';
+
+/** Roots as overlays (see `rootfs.ts` for what each method promises): `<data root>/containers/<id>/{upper,work,merged}`. */
+export class OverlayRoots implements Roots {
+  readonly #database: Database;
+  readonly #layers: LayerStore;
+  readonly #containers: string;
+  readonly #initLayers: string;
+
+  constructor(parts: { readonly database: Database; readonly layers: LayerStore; readonly dataRoot: string }) {
+    this.#database = parts.database;
+    this.#layers = parts.layers;
+    this.#containers = path.join(parts.dataRoot, 'containers');
+    this.#initLayers = path.join(parts.dataRoot, 'init-layers');
+    mkdirSync(this.#containers, { recursive: true, mode: 0o710 });
+    mkdirSync(this.#initLayers, { recursive: true, mode: 0o700 });
+  }
+
+  async prepare(request: { readonly id: ContainerId; readonly topLayer: ChainId | null }): Promise<Root> {
+    const { id, topLayer } = request;
+    // The row first: it holds the layers, and says whose the folders are.
+    this.#database.sql
+      .prepare('INSERT INTO roots (container, top_layer) VALUES (?, ?) ON CONFLICT (container) DO NOTHING')
+      .run(id, topLayer);
+    this.#ensureInitLayer(topLayer);
+    const root = this.get(id);
+    mkdirSync(root.folder, { recursive: true, mode: 0o710 });
+    for (const folder of [root.upper, root.work, root.merged]) mkdirSync(folder, { recursive: true, mode: 0o755 });
+    // The root directory of an overlay is its upper's: it must look like the image's.
+    lookLikeRoot(root.upper, root.lowers);
+    return root;
+  }
+
+  get(id: ContainerId): Root {
+    const row = this.#database.sql.prepare('SELECT top_layer FROM roots WHERE container = ?').get(id);
+    if (row === undefined) throw internal(`container ${id} has no root`);
+    const topLayer = row['top_layer'];
+    const chainId = typeof topLayer === 'string' ? parseChainId(topLayer) : null;
+    const folder = path.join(this.#containers, id);
+    return {
+      id,
+      folder,
+      merged: path.join(folder, 'merged'),
+      upper: path.join(folder, 'upper'),
+      work: path.join(folder, 'work'),
+      lowers: [this.#initLayerOf(chainId), ...this.#layers.stack(chainId).map((layer) => layer.folder)],
+    };
+  }
+
+  mount(id: ContainerId): Root {
+    const root = this.get(id);
+    if (!this.isMounted(id)) {
+      mountOverlay({ lowers: root.lowers, upper: root.upper, work: root.work, target: root.merged });
+    }
+    return root;
+  }
+
+  unmount(id: ContainerId): void {
+    if (!this.isMounted(id)) return;
+    unmount(path.join(this.#containers, id, 'merged'), { isDetached: true });
+  }
+
+  isMounted(id: ContainerId): boolean {
+    const folder = path.join(this.#containers, id);
+    const merged = lstatSync(path.join(folder, 'merged'), { throwIfNoEntry: false });
+    return merged !== undefined && merged.dev !== lstatSync(folder).dev;
+  }
+
+  async remove(id: ContainerId): Promise<void> {
+    this.unmount(id);
+    await this.#removeFolder(this.#containers, id);
+    this.#database.sql.prepare('DELETE FROM roots WHERE container = ?').run(id);
+    await this.#layers.collect();
+  }
+
+  async sizes(id: ContainerId): Promise<{ readonly writtenBytes: number; readonly totalBytes: number }> {
+    const { top_layer: topLayer } =
+      this.#database.sql.prepare('SELECT top_layer FROM roots WHERE container = ?').get(id) ?? {};
+    const layers = this.#layers.stack(typeof topLayer === 'string' ? parseChainId(topLayer) : null);
+    const writtenBytes = await treeSizeBytes(this.get(id).upper);
+    return { writtenBytes, totalBytes: writtenBytes + layers.reduce((sum, { sizeBytes }) => sum + sizeBytes, 0) };
+  }
+
+  async collectGarbage(living: ReadonlySet<ContainerId>): Promise<readonly ContainerId[]> {
+    const rows = this.#database.sql
+      .prepare('SELECT container FROM roots')
+      .all()
+      .map((row) => String(row['container']));
+    const known = new Set([...rows, ...readdirSync(this.#containers).filter((name) => /^[0-9a-f]{64}$/.test(name))]);
+    const removed: ContainerId[] = [];
+    for (const id of [...known].map(parseContainerId)) {
+      if (living.has(id)) continue;
+      await this.remove(id);
+      removed.push(id);
+    }
+    for (const name of readdirSync(this.#initLayers)) {
+      if (name.startsWith(temporary) || !this.#isNeeded(name)) await this.#removeFolder(this.#initLayers, name);
+    }
+    return removed;
+  }
+
+  /** Filled under another name and renamed: one that is there is whole. */
+  #ensureInitLayer(topLayer: ChainId | null): void {
+    const folder = this.#initLayerOf(topLayer);
+    if (existsSync(folder)) return;
+    const unfinished = path.join(this.#initLayers, `${temporary}${randomBytes(8).toString('hex')}`);
+    mkdirSync(unfinished, { mode: 0o755 });
+    fillInitLayer(
+      unfinished,
+      this.#layers.stack(topLayer).map((layer) => layer.folder),
+    );
+    renameSync(unfinished, folder);
+  }
+
+  #initLayerOf(topLayer: ChainId | null): string {
+    return path.join(this.#initLayers, topLayer === null ? 'empty' : hexOf(topLayer).slice(0, 16));
+  }
+
+  #isNeeded(name: string): boolean {
+    const sql = "SELECT 1 FROM layers WHERE chain_id GLOB 'sha256:' || ? || '*'";
+    return name === 'empty' || this.#database.sql.prepare(sql).get(name) !== undefined;
+  }
+
+  async #removeFolder(parent: string, name: string): Promise<void> {
+    const directory = openSync(parent, constants.O_DIRECTORY);
+    try {
+      await removeTree(directory, name);
+    } catch (error) {
+      if (isCode(error, 'EBUSY'))
+        throw internal(`${path.join(parent, name)} is still in use: ${String(error)}`, { cause: error });
+      throw error;
+    } finally {
+      closeSync(directory);
+    }
+  }
+}
