@@ -1,0 +1,130 @@
+import { closeSync } from 'node:fs';
+import { SystemCallError, systemCall } from './libc.ts';
+import {
+  type NetlinkMessage,
+  type NetlinkRequest,
+  decodeError,
+  decodeMessages,
+  encodeMessage,
+  messageFlags,
+  messageTypes,
+} from './netlink-codec.ts';
+
+const socketCall = systemCall<[number, number, number]>('int socket(int domain, int type, int protocol)');
+const setsockopt = systemCall<[number, number, number, Int32Array, number]>(
+  'int setsockopt(int fd, int level, int name, void *value, unsigned int length)',
+);
+const send = systemCall<[number, Buffer, number, number]>('long send(int fd, void *bytes, size_t length, int flags)');
+const receive = systemCall<[number, Buffer, number, number]>(
+  'long recv(int fd, void *bytes, size_t length, int flags)',
+);
+
+const doNotWait = 0x40;
+const wholeLength = 0x20;
+const answerBytes = 64 * 1024;
+
+/**
+ * A line to the kernel's routing side, in the network namespace in which it was opened (and which it keeps alive until
+ * it is disposed). The kernel works a request off while it is sent: nothing here waits.
+ */
+export interface Netlink extends Disposable {
+  /**
+   * Sends all requests at once. Throws a SystemCallError for the first that was refused; the others were carried out
+   * nevertheless.
+   */
+  change(requests: readonly NetlinkRequest[]): void;
+  /** Bodies of all answers to one request. */
+  read(request: NetlinkRequest): readonly Buffer[];
+}
+
+export function openNetlink(): Netlink {
+  const closeOnExec = 0o2000000;
+  const fd = socketCall('netlink', 16, 3 | closeOnExec, 0);
+  try {
+    const netlinkLevel = 270;
+    const shortAnswers = 10;
+    const reasons = 11;
+    for (const option of [shortAnswers, reasons]) setsockopt('netlink', fd, netlinkLevel, option, Int32Array.of(1), 4);
+  } catch (error) {
+    closeSync(fd);
+    throw error;
+  }
+  return new KernelNetlink(fd);
+}
+
+class KernelNetlink implements Netlink {
+  #fd: number;
+  #sequence = 0;
+
+  constructor(fd: number) {
+    this.#fd = fd;
+  }
+
+  change(requests: readonly NetlinkRequest[]): void {
+    if (requests.length === 0) return;
+    const first = this.#sequence + 1;
+    const last = first + requests.length - 1;
+    // The last one alone is acknowledged; errors come for any.
+    this.#send(requests, (at) => (at === requests.length - 1 ? messageFlags.ack : 0));
+    let failure: SystemCallError | null = null;
+    for (;;) {
+      for (const message of this.#receive()) {
+        if (message.type !== messageTypes.error) continue;
+        failure ??= errorOf(message, requests[message.sequence - first]);
+        if (message.sequence !== last) continue;
+        if (failure !== null) throw failure;
+        return;
+      }
+    }
+  }
+
+  read(request: NetlinkRequest): readonly Buffer[] {
+    this.#send([request], () => (request.flags === messageFlags.dump ? 0 : messageFlags.ack));
+    const bodies: Buffer[] = [];
+    for (;;) {
+      for (const message of this.#receive()) {
+        if (message.type === messageTypes.error || message.type === messageTypes.done) {
+          // A dump ends with the errno that it came to; zero, or an answer without one, is success.
+          const failure = message.body.length < 4 ? null : errorOf(message, request);
+          if (failure !== null) throw failure;
+          return bodies;
+        }
+        bodies.push(message.body);
+      }
+    }
+  }
+
+  #send(requests: readonly NetlinkRequest[], extraFlags: (at: number) => number): void {
+    const bytes = Buffer.concat(
+      requests.map(({ type, flags, body }, at) => {
+        this.#sequence += 1;
+        const all = flags | messageFlags.request | extraFlags(at);
+        return encodeMessage({ type, flags: all, sequence: this.#sequence, body });
+      }),
+    );
+    send(requests.map((request) => request.what).join(', '), this.#fd, bytes, bytes.length, 0);
+  }
+
+  /** One datagram, without those that answer older requests. EAGAIN, when the kernel gave none, is an error like any other. */
+  #receive(): NetlinkMessage[] {
+    const bytes = Buffer.allocUnsafe(answerBytes);
+    const length = receive('an answer of the kernel', this.#fd, bytes, bytes.length, doNotWait | wholeLength);
+    if (length > bytes.length)
+      throw new Error(`an answer of the kernel has ${length} bytes, more than ${bytes.length}`);
+    return [...decodeMessages(bytes.subarray(0, length))];
+  }
+
+  [Symbol.dispose](): void {
+    if (this.#fd === -1) return;
+    closeSync(this.#fd);
+    this.#fd = -1;
+  }
+}
+
+function errorOf(message: NetlinkMessage, request: NetlinkRequest | undefined): SystemCallError | null {
+  const { errno, reason } = decodeError(message.body);
+  if (errno === 0) return null;
+  const error = new SystemCallError('netlink', errno, request?.what ?? 'an earlier request');
+  if (reason !== '') error.message += `: ${reason}`;
+  return error;
+}

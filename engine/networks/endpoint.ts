@@ -1,0 +1,42 @@
+import type { Netlink } from '../kernel/netlink.ts';
+import {
+  addAddress,
+  addDefaultRoute,
+  createVethPair,
+  getLink,
+  parseLink,
+  setHairpin,
+  setLinkUp,
+  setNeighbour,
+} from '../kernel/rtnetlink.ts';
+import { internal } from '../model/errors.ts';
+import type { Endpoint } from './networks.ts';
+import type { ReadyNamespace } from './ready-namespaces.ts';
+
+/** Joins a namespace to a bridge: a pair of interfaces, address and default route. Three round trips to the kernel. */
+export function connectEndpoint(parts: {
+  readonly host: Netlink;
+  readonly inside: ReadyNamespace;
+  readonly bridgeIndex: number;
+  readonly endpoint: Endpoint;
+}): void {
+  const { host, inside, bridgeIndex, endpoint } = parts;
+  const { hostInterface, interfaceName, macAddress, address, prefixLength, gateway } = endpoint;
+  host.change([
+    createVethPair({
+      name: hostInterface,
+      masterIndex: bridgeIndex,
+      peer: { name: interfaceName, macAddress, netnsFd: inside.namespace.fd },
+    }),
+    setHairpin(hostInterface),
+    // Whoever had this address before had another MAC, and the host may still remember that.
+    setNeighbour({ index: bridgeIndex, address, macAddress }),
+  ]);
+  const [link] = inside.netlink.read(getLink(interfaceName)).map(parseLink);
+  if (link === undefined) throw internal(`the interface ${interfaceName} of container address ${address} is gone`);
+  inside.netlink.change([
+    addAddress({ index: link.index, address, prefixLength }),
+    setLinkUp(link),
+    addDefaultRoute({ gateway }),
+  ]);
+}
