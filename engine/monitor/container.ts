@@ -1,5 +1,5 @@
 /** One container as its monitor holds it: announced by those attached, started, running, ended. */
-import { readFileSync } from 'node:fs';
+import { copyFileSync, readFileSync, renameSync } from 'node:fs';
 import type { Socket } from 'node:net';
 import type { Children, ExitStatus } from '../kernel/children.ts';
 import { ProcessHandle, processStartTicks } from '../kernel/pidfd.ts';
@@ -161,8 +161,21 @@ export class MonitoredContainer {
       runtime: request.runtime,
       cgroup: request.cgroup,
     });
+    this.#keepFilter(request);
     await this.#awaitTerminal(stdio);
     return { started, end };
+  }
+
+  #keepFilter({ saveFilterTo: path, runtime }: StartRequest): void {
+    if (path === undefined || path === null) return;
+    try {
+      copyFileSync(`${runtime.stateFolder}/${this.id}/seccomp.bpf`, `${path}.${this.id}`);
+      renameSync(`${path}.${this.id}`, path);
+    } catch (error) {
+      // Newer versions keep it elsewhere, or nowhere: then each start compiles, and that is all.
+      if ((error as NodeJS.ErrnoException).code !== 'ENOENT')
+        this.#parts.report(`the seccomp filter of container ${this.id} could not be kept: ${String(error)}`);
+    }
   }
 
   #startError(request: StartRequest, status: ExitStatus | 'timeout', output: string): StartError {

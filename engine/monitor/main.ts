@@ -60,7 +60,8 @@ function lowerOomScore(): void {
   try {
     writeFileSync('/proc/self/oom_score_adj', oomScoreAdjust);
   } catch (error) {
-    process.stderr.write(`the monitor is not protected from the kernel's out-of-memory killer: ${String(error)}\n`);
+    const code = (error as NodeJS.ErrnoException).code;
+    if (code !== 'EACCES' && code !== 'EPERM') throw error;
   }
 }
 

@@ -71,6 +71,8 @@ export interface StartRequest {
   readonly log: LogPlan;
   /** The spec's `linux.cgroupsPath`: where out-of-memory kills are counted. */
   readonly cgroup: string | null;
+  /** Where to keep the seccomp filter that crun compiles at this start (`CompiledFilters`); absent or null: nowhere. */
+  readonly saveFilterTo?: string | null;
   /** How long output is awaited after the end, when something else keeps the pipe open. Default 1000. */
   readonly drainTimeoutMs?: number;
   /** Default 60000. */
