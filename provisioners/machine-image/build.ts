@@ -6,13 +6,14 @@
  * The same recipe, package versions and Node version give the same bytes: all that could differ (owners, times, order,
  * identifiers) is set here or sorted.
  */
-import { copyFile, readFile, readdir, stat, writeFile } from 'node:fs/promises';
+import { readFile, readdir, stat, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { MachineError } from '../machines.ts';
 import { type Operation, runStep } from '../progress.ts';
 import { type CpioEntry, writeCpio } from './cpio.ts';
 import { findDebianSources, unpackDebianPackages } from './debian-packages.ts';
 import { buildPrograms, missingImageBuildPackages } from './host-packages.ts';
+import { unpackKernel } from './kernel-file.ts';
 import { type KernelModule, ModuleTree } from './kernel-modules.ts';
 import type { ImageFile, Manifest } from './manifest.ts';
 import { installNodeRuntime, sha256OfFile } from './node-runtime.ts';
@@ -68,7 +69,10 @@ export async function buildMachineImage(build: ImageBuild, operation: Operation)
     const kernelRelease = await findKernel(packages);
     const modules = await ModuleTree.open({ folder: join(packages, 'usr/lib/modules', kernelRelease), signal });
     await layOutSystemRoot({ recipe, arch, packages, root, modules, kernelRelease });
-    await copyFile(join(packages, 'boot', `vmlinuz-${kernelRelease}`), join(output, 'vmlinuz'));
+    await writeFile(
+      join(output, 'kernel'),
+      unpackKernel(await readFile(join(packages, 'boot', `vmlinuz-${kernelRelease}`))),
+    );
     await writeInitrd({
       recipe,
       packages,
@@ -82,7 +86,7 @@ export async function buildMachineImage(build: ImageBuild, operation: Operation)
     recipe: recipeHash({ recipe, arch, nodeVersion: build.nodeVersion }),
     arch,
     files: {
-      vmlinuz: await describeFile({ output, name: 'vmlinuz' }),
+      kernel: await describeFile({ output, name: 'kernel' }),
       initrd: await describeFile({ output, name: 'initrd' }),
       'system.erofs': await describeFile({ output, name: 'system.erofs' }),
     },
@@ -132,7 +136,10 @@ export async function writeInitrd(options: {
   await writeFile(options.path, writeCpio(entries));
 }
 
-/** An erofs image of `root`: everything owned by root, all times zero, no extended attributes. */
+/**
+ * An erofs image of `root`: everything owned by root, all times zero, no extended attributes. Compressed in pieces of 4
+ * KiB: larger ones save a tenth of the size, and cost a fifth more processor time until Node runs (measured under emulation).
+ */
 export async function writeSystemDisk({
   root,
   path,
@@ -144,7 +151,7 @@ export async function writeSystemDisk({
 }): Promise<void> {
   await runProgram({
     program: 'mkfs.erofs',
-    arguments: ['-zlz4hc,12', '-C65536', '-T0', '-U', fileSystemId, '--all-root', '-x-1', path, root],
+    arguments: ['-zlz4hc,12', '-T0', '-U', fileSystemId, '--all-root', '-x-1', path, root],
     timeoutMs: 10 * 60_000,
     signal,
   });

@@ -144,7 +144,7 @@ function releasePlan({ arch, release }: { arch: Architecture; release: ReleasedI
 function machineImage({ folder, manifest }: { folder: string; manifest: Manifest }): MachineImage {
   return {
     folder,
-    kernel: join(folder, 'vmlinuz'),
+    kernel: join(folder, 'kernel'),
     initrd: join(folder, 'initrd'),
     systemDisk: join(folder, 'system.erofs'),
     commandLine: manifest.commandLine,

@@ -2,7 +2,7 @@ import { z } from 'zod';
 import { architectures } from './recipe.ts';
 
 /** The three files of an image, as they are called in its folder. */
-export const imageFiles = ['vmlinuz', 'initrd', 'system.erofs'] as const;
+export const imageFiles = ['kernel', 'initrd', 'system.erofs'] as const;
 export type ImageFile = (typeof imageFiles)[number];
 
 const fileSchema = z.object({ sha256: z.string().regex(/^[0-9a-f]{64}$/), sizeBytes: z.int().positive() });
@@ -13,7 +13,7 @@ export const manifestSchema = z.object({
   /** Hash of the recipe; the name of the image's folder. */
   recipe: z.string().regex(/^[0-9a-f]{16}$/),
   arch: z.enum(architectures),
-  files: z.object({ vmlinuz: fileSchema, initrd: fileSchema, 'system.erofs': fileSchema }),
+  files: z.object({ kernel: fileSchema, initrd: fileSchema, 'system.erofs': fileSchema }),
   /** `name version` of each Debian package that was looked through, sorted. */
   packages: z.array(z.string()),
   node: z.object({ version: z.string(), sourceSha256: z.string() }),

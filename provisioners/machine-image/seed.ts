@@ -80,6 +80,7 @@ function withNewline(text: string): string {
 
 /** One member in POSIX ustar form (IEEE Std 1003.1, pax): a 512-byte header and the content in whole blocks. */
 export function tarMember({ name, mode, data }: { name: string; mode: number; data: Buffer }): readonly Buffer[] {
+  if (Buffer.byteLength(name) > 100) throw new Error(`a ustar name of more than 100 bytes: ${name}`);
   const header = Buffer.alloc(512);
   header.write(name, 0, 100);
   header.write(octal(mode, 7), 100);

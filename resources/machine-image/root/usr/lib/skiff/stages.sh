@@ -17,3 +17,13 @@ fail() {
   poweroff -f
   exit 1
 }
+
+# Waits until a file is there, a minute at most.
+await_file() {
+  tries=0
+  until [ -e "$1" ]; do
+    tries=$((tries + 1))
+    [ "$tries" -gt 3000 ] && return 1
+    usleep 20000
+  done
+}

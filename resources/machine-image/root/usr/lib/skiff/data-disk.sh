@@ -1,5 +1,4 @@
-#!/bin/sh
-# Brings the data disk (vdb) to /var/lib/skiff: formats it when it is new, checks it after an unclean stop, grows it when
+# Sourced by boot: brings the data disk (vdb) to /var/lib/skiff: formats it when it is new, checks it after an unclean stop, grows it when
 # the disk grew. A disk that holds anything which is not ours is never touched.
 #
 # Whether a disk is new is read from its ext4 superblock (1024 bytes at 1024), not guessed:
@@ -10,9 +9,7 @@
 # A format first writes a superblock that holds the magic and the label skiff-making alone; mke2fs puts its own, labelled
 # the same, over it as its last step, and only when all is on the disk does the label become skiff-data. So at no moment
 # does a half-made file system look finished, or a new disk look foreign.
-. /usr/lib/skiff/stages.sh
 disk=/dev/vdb
-[ -b "$disk" ] || fail data "there is no data disk $disk"
 
 # Fields at their offsets in the superblock: magic 56, state 58, feature_incompat 96, label 120..135, blocks 4, log block size 24.
 read_superblock() {
@@ -52,31 +49,35 @@ format() {
   sync
 }
 
-read_superblock
-if [ "$magic" != ef53 ]; then
-  is_blank || fail data "the data disk is not empty and not Skiff's: it is left alone"
-  format
+bring_up_data_disk() {
+  [ -b "$disk" ] || fail data "there is no data disk $disk"
   read_superblock
-elif [ "$label" = "$making" ]; then
-  format
-  read_superblock
-fi
-[ "$label" = "$data" ] || fail data "the data disk holds a file system that is not Skiff's: it is left alone"
+  if [ "$magic" != ef53 ]; then
+    is_blank || fail data "the data disk is not empty and not Skiff's: it is left alone"
+    format
+    read_superblock
+  elif [ "$label" = "$making" ]; then
+    format
+    read_superblock
+  fi
+  [ "$label" = "$data" ] || fail data "the data disk holds a file system that is not Skiff's: it is left alone"
 
-# State 1 is 'clean'; a journal that must be replayed is an unclean stop.
-if [ "$state" != 0001 ] || [ "$recover" = 1 ]; then
-  stage data-check
-  /usr/sbin/e2fsck -p "$disk" >/run/e2fsck.log 2>&1
-  [ $? -lt 4 ] || fail data "e2fsck cannot repair the data disk by itself: $(tail -n 1 /run/e2fsck.log)"
-fi
+  # State 1 is 'clean'; a journal that must be replayed is an unclean stop.
+  if [ "$state" != 0001 ] || [ "$recover" = 1 ]; then
+    stage data-check
+    /usr/sbin/e2fsck -p "$disk" >/run/e2fsck.log 2>&1
+    [ $? -lt 4 ] || fail data "e2fsck cannot repair the data disk by itself: $(tail -n 1 /run/e2fsck.log)"
+  fi
 
-mount -t ext4 -o discard,errors=remount-ro "$disk" /var/lib/skiff || fail data "the data disk does not mount"
-[ -d /var/lib/skiff/home ] || mkdir -p -m 0700 /var/lib/skiff/home /var/lib/skiff/log
-[ -d /var/lib/skiff/tmp ] || { mkdir /var/lib/skiff/tmp && chmod 1777 /var/lib/skiff/tmp; }
+  mount -t ext4 -o discard,errors=remount-ro "$disk" /var/lib/skiff || fail data "the data disk does not mount"
+  [ -d /var/lib/skiff/home ] || mkdir -p -m 0700 /var/lib/skiff/home
+  [ -d /var/lib/skiff/log ] || mkdir -p -m 0700 /var/lib/skiff/log
+  [ -d /var/lib/skiff/tmp ] || mkdir -p -m 1777 /var/lib/skiff/tmp
 
-# Mounted ext4 grows without a pause; nothing waits for it.
-read -r sectors </sys/class/block/vdb/size 2>/dev/null || sectors=$(blockdev --getsz "$disk")
-if [ $((sectors / (block_size / 512))) -gt $((blocks + 8192)) ]; then
-  /usr/sbin/resize2fs "$disk" >/run/resize2fs.log 2>&1 </dev/null &
-fi
-exit 0
+  # Mounted ext4 grows without a pause; nothing waits for it.
+  read -r sectors </sys/class/block/vdb/size
+  if [ $((sectors / (block_size / 512))) -gt $((blocks + 8192)) ]; then
+    /usr/sbin/resize2fs "$disk" >/run/resize2fs.log 2>&1 </dev/null &
+  fi
+  stage data
+}
