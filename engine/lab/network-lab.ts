@@ -69,7 +69,13 @@ export async function attachOutsider(wire: {
   });
   // When both ends happen to have the same index, the kernel looks at them a second later only.
   const deadline = AbortSignal.timeout(5000);
-  while (!isRunning(host, wire.name)) await setTimeout(10, undefined, { signal: deadline });
+  const areRunning = (): boolean =>
+    isRunning(host, wire.name) &&
+    outside.enter(() => {
+      using inside = openNetlink();
+      return isRunning(inside, 'wire');
+    });
+  while (!areRunning()) await setTimeout(10, undefined, { signal: deadline });
   return outside;
 }
 
