@@ -1,6 +1,6 @@
 /** Wires the rooms of an engine together, in the order in which they need each other, and unwires them in the other. */
 import { randomUUID } from 'node:crypto';
-import { mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { keptBridgeAddress, namesOf } from './config/names.ts';
 import type { Settings } from './config/settings.ts';
@@ -19,7 +19,7 @@ import { notThereYetRoutes } from './http/not-there-yet.ts';
 import { serveApi } from './http/server.ts';
 import { systemRoutes } from './http/system/routes.ts';
 import { ensureHelloImage } from './images/hello.ts';
-import { openImages } from './images/open-images.ts';
+import { ImageStore } from './images/image-store.ts';
 import { LayerStore } from './layers/layer-store.ts';
 import { unpackProgram } from './layers/unpack-program.ts';
 import { UnpackWorkers } from './layers/unpack-workers.ts';
@@ -28,10 +28,11 @@ import { systemClock } from './model/time.ts';
 import { openMonitor } from './monitor/open-monitor.ts';
 import { monitorFromSources } from './monitor/start-monitor.ts';
 import { openNetworks } from './networks/open-networks.ts';
-import { openRoots } from './rootfs/open-roots.ts';
+import { OverlayRoots } from './rootfs/overlay-roots.ts';
+import { CompiledFilters } from './runtime/compiled-filters.ts';
 import { findCrun } from './runtime/crun.ts';
 import { readHostFacts } from './runtime/host-facts.ts';
-import { prepareCgroups } from './runtime/cgroups.ts';
+import { prepareCgroups, removeEngineCgroup } from './runtime/cgroups.ts';
 import { type Database, openDatabase } from './store/database.ts';
 import { lockDataRoot } from './store/lock.ts';
 import { keptSetting, writeSetting } from './store/settings-rows.ts';
@@ -64,6 +65,7 @@ export async function removeAll(settings: Settings, log: Log): Promise<void> {
   const { directory, networks } = engine.parts;
   await Promise.all(directory.all().map((container) => removeContainer(engine.parts, container, { isForced: true })));
   await networks.removeAll();
+  removeEngineCgroup(`/skiff-${engine.parts.engineName}`);
 }
 
 async function openEngine(settings: Settings, log: Log): Promise<OpenEngine> {
@@ -84,8 +86,8 @@ async function openEngine(settings: Settings, log: Log): Promise<OpenEngine> {
   const { engineId, bridgeName, engineName } = namesOf(keptSetting(database, 'engine-id', randomUUID), settings);
   const workers = opening.use(new UnpackWorkers({ program: unpackProgram, most: 2 }));
   const layers = opening.use(new LayerStore({ database, dataRoot, workers, log }));
-  const images = await openImages({ database, dataRoot, layers, log, now });
-  const roots = openRoots({ database, dataRoot, layers, log });
+  const images = new ImageStore({ database, dataRoot, layers, now });
+  const roots = new OverlayRoots({ database, dataRoot, layers });
   const networks = opening.use(await openBridge({ database, settings, bridgeName, engineId }));
   const monitor = opening.use(
     await openMonitor({
@@ -107,13 +109,14 @@ async function openEngine(settings: Settings, log: Log): Promise<OpenEngine> {
     now,
     random: Math.random,
     host,
+    filters: new CompiledFilters(path.join(dataRoot, 'filters'), crun.version),
     runtime: { program: crun.program, stateFolder: path.join(execRoot, 'crun') },
     defaults: { logDriver: settings.logDriver, logOptions: settings.logOptions },
     engineName,
     bundleFolder,
   };
   opening.use(await recoverContainers(parts));
-  await ensureHelloImage({ database, images, log });
+  await ensureHelloImage({ database, images, log, busybox: findBusybox() });
   const facts: EngineFacts = {
     engineId,
     dataRoot,
@@ -154,6 +157,11 @@ function writePidFile(file: string): Disposable {
   writeFileSync(`${file}.new`, String(process.pid), { mode: 0o644 });
   renameSync(`${file}.new`, file);
   return { [Symbol.dispose]: () => rmSync(file, { force: true }) };
+}
+
+/** The machine has it at the first place, Debian's busybox-static at the same; others put it at the second. */
+function findBusybox(): string {
+  return ['/bin/busybox', '/usr/bin/busybox'].find((file) => existsSync(file)) ?? '/bin/busybox';
 }
 
 function operatingSystem(): string {

@@ -5,6 +5,7 @@ import type { Instant } from '../model/time.ts';
 import type { Monitor, RuntimeProgram } from '../monitor/monitor.ts';
 import type { Networks } from '../networks/networks.ts';
 import type { Roots } from '../rootfs/rootfs.ts';
+import type { CompiledFilters } from '../runtime/compiled-filters.ts';
 import type { HostFacts } from '../runtime/container-settings.ts';
 import type { Directory } from './directory.ts';
 import type { EngineDefaults } from './merge-image.ts';
@@ -23,6 +24,7 @@ export interface Parts {
   readonly now: () => Instant;
   readonly random: () => number;
   readonly host: HostFacts;
+  readonly filters: CompiledFilters;
   readonly runtime: RuntimeProgram;
   readonly defaults: EngineDefaults;
   /** Names this engine's cgroups: `/skiff-<engine>/<container>`. */

@@ -74,7 +74,7 @@ async function start(parts: Parts, container: Container): Promise<void> {
 }
 
 async function launch(parts: Parts, container: Container, plan: EndpointPlan): ReturnType<Parts['monitor']['start']> {
-  const { roots, monitor, runtime, host, engineName } = parts;
+  const { roots, monitor, runtime, host, filters, engineName } = parts;
   const { id, spec } = container;
   makeBindSources(spec);
   const root = roots.mount(id);
@@ -83,7 +83,8 @@ async function launch(parts: Parts, container: Container, plan: EndpointPlan): R
   const bundle = bundleFolder(parts, container);
   mkdirSync(bundle, { recursive: true, mode: 0o700 });
   const settings = ociSettings({ container, root, plan, files, user, engineName });
-  writeFileSync(path.join(bundle, 'config.json'), JSON.stringify(buildSpec(settings, host)));
+  const { spec: ociSpec, saveFilterTo } = filters.apply(buildSpec(settings, host));
+  writeFileSync(path.join(bundle, 'config.json'), JSON.stringify(ociSpec));
   return monitor.start({
     id,
     bundle,
@@ -91,6 +92,7 @@ async function launch(parts: Parts, container: Container, plan: EndpointPlan): R
     stdio: stdioPlan(container),
     log: logPlan(container, root.folder),
     cgroup: cgroupPath(engineName, id),
+    saveFilterTo,
   });
 }
 

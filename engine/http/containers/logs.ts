@@ -4,7 +4,7 @@ import type { Container } from '../../containers/container.ts';
 import { logPlan } from '../../containers/log-file.ts';
 import type { Parts } from '../../containers/parts.ts';
 import { readLogs } from '../../logs/read-logs.ts';
-import { conflict, invalid } from '../../model/errors.ts';
+import { conflict, invalid, notImplemented } from '../../model/errors.ts';
 import { formatInstant, type Instant, parseInstant, parseUnixTime } from '../../model/time.ts';
 import type { Exchange } from '../exchange.ts';
 import { multiplexedStream, rawStream } from '../hijack.ts';
@@ -24,6 +24,8 @@ async function logs(parts: Parts, exchange: Exchange, container: Container): Pro
   if (streams.length === 0) throw invalid('Bad parameters: you must choose at least one stream');
   if (state.status === 'removing' || state.status === 'dead')
     throw conflict('can not get logs from container which is dead or marked for removal');
+  const plan = logPlan(container, parts.roots.get(id).folder);
+  if (plan.driver === 'none') throw notImplemented('configured logging driver does not support reading');
   const isFollowing = exchange.flag('follow') && state.status === 'running';
   const withTime = exchange.flag('timestamps');
   const ended = new AbortController();
@@ -34,7 +36,7 @@ async function logs(parts: Parts, exchange: Exchange, container: Container): Pro
     );
   }
   const records = readLogs({
-    plan: logPlan(container, parts.roots.get(id).folder),
+    plan,
     streams,
     tail: tailOf(exchange.query.get('tail')),
     since: timeOf(exchange, 'since'),
