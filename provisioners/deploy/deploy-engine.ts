@@ -77,7 +77,13 @@ export async function deployEngine(deployment: Deployment): Promise<Deployed> {
   const node = await provideNode(deployment, found);
   const script = runScript({ layout, node: node.path });
   const name = createHash('sha256').update(`${release.digest}\n${script}`).digest('hex').slice(0, 32);
-  if (found.current === name && (await isAnswering(deployment, { name, version: manifest.engineVersion }))) {
+  // After a boot the machine's own service is just starting it.
+  const isCurrent = found.current === name;
+  if (isCurrent) tell({ detail: 'waiting for the engine' });
+  if (
+    isCurrent &&
+    (await waitForAnswer(deployment, { name, version: manifest.engineVersion, since: 'boot' })) === null
+  ) {
     return { release: name, engineVersion: manifest.engineVersion, isNew: false, sentBytes: node.sentBytes };
   }
   const sentBytes = node.sentBytes + (await sendObjects(deployment, found.objects));
@@ -190,7 +196,11 @@ async function switchTo(
   const { ssh, layout, signal } = deployment;
   const { name, previous } = target;
   await ssh.check(switchScript(layout, name), { signal });
-  const trouble = await waitForAnswer(deployment, { name, version: deployment.release.manifest.engineVersion });
+  const trouble = await waitForAnswer(deployment, {
+    name,
+    version: deployment.release.manifest.engineVersion,
+    since: 'switch',
+  });
   if (trouble === null) return;
   const log = (await ssh.check(logSinceSwitchScript(layout, name), { signal }))
     .trim()
@@ -200,7 +210,7 @@ async function switchTo(
   let back = 'There was no earlier release to go back to.';
   if (previous !== null && previous !== name) {
     await ssh.check(switchScript(layout, previous), { signal });
-    const stillTrouble = await waitForAnswer(deployment, { name: previous, version: null });
+    const stillTrouble = await waitForAnswer(deployment, { name: previous, version: null, since: 'switch' });
     back =
       stillTrouble === null
         ? 'The earlier release runs again.'
@@ -214,7 +224,10 @@ async function switchTo(
 
 interface ExpectedRelease {
   readonly name: string;
+  /** Null for an earlier release, whose version nobody here knows. */
   readonly version: string | null;
+  /** Who started it: this deployment, or the machine's service when it booted. */
+  readonly since: 'switch' | 'boot';
 }
 
 /** Null when the release answers; else what was wrong last. */
@@ -224,7 +237,7 @@ async function waitForAnswer(deployment: Deployment, expected: ExpectedRelease):
   for (;;) {
     const trouble = await lookForAnswer(deployment, expected);
     if (trouble === null || performance.now() >= deadline) return trouble;
-    if ((await countFailedStarts(deployment, expected.name)) >= hopelessStarts)
+    if (expected.since === 'switch' && (await countFailedStarts(deployment, expected.name)) >= hopelessStarts)
       return `it ended ${hopelessStarts} times at once`;
     await delay(100, undefined, { signal });
   }
@@ -239,11 +252,6 @@ async function countFailedStarts({ ssh, layout, signal }: Deployment, name: stri
   return log.split('\n').filter((line) => line.startsWith('skiff: the engine ended with code')).length;
 }
 
-async function isAnswering(deployment: Deployment, expected: ExpectedRelease): Promise<boolean> {
-  return (await lookForAnswer(deployment, expected)) === null;
-}
-
-/** `expectedVersion` is null for an earlier release, whose version nobody here knows. */
 async function lookForAnswer(deployment: Deployment, expected: ExpectedRelease): Promise<string | null> {
   const { ssh, layout, signal } = deployment;
   const { name, version: expectedVersion } = expected;

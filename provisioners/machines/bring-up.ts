@@ -44,6 +44,9 @@ export async function bringUp(up: BringUp): Promise<void> {
   {
     await using connection = ssh;
     await up.onDone('boot');
+    // Its own login takes as long as the engine's start; both wait for the machine, not for each other.
+    const agent = connectComputer(up);
+    agent.catch(() => undefined);
     await runStep({ step: 'deploy-engine', title: 'Deploying the engine', operation }, async (tell) => {
       const release = await up.release;
       const deployed = await deployEngine({
@@ -58,10 +61,8 @@ export async function bringUp(up: BringUp): Promise<void> {
       if (!deployed.isNew) tell({ detail: 'it is there already' });
     });
     await up.onDone('deploy');
+    await runStep({ step: 'host-agent', title: 'Connecting this computer to the engine', operation }, () => agent);
   }
-  await runStep({ step: 'host-agent', title: 'Connecting this computer to the engine', operation }, () =>
-    connectComputer(up),
-  );
   await up.onDone('agent');
 }
 

@@ -44,10 +44,12 @@ export function generateSshKeyPair(comment: string): SshKeyPair {
 /** The key itself out of a public key line, as it goes over the wire. */
 export function publicKeyBlob(line: string): Buffer {
   const [type, encoded] = line.trim().split(/\s+/);
-  if (type === undefined || encoded === undefined || !/^[A-Za-z0-9+/]+=*$/.test(encoded)) {
+  const blob = Buffer.from(encoded ?? '', 'base64');
+  // The blob begins with its type, which must be what the line says.
+  if (type === undefined || !blob.subarray(0, 4 + type.length).equals(sshString(type))) {
     throw new MachineError('internal', 'The pinned host key is not a public key line');
   }
-  return Buffer.from(encoded, 'base64');
+  return blob;
 }
 
 /** `SHA256:…`, as ssh and ssh-keygen show it. */

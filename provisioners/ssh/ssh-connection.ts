@@ -1,3 +1,4 @@
+import { constants } from 'node:os';
 import type { Duplex } from 'node:stream';
 import { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
@@ -85,7 +86,7 @@ export async function connectSsh(target: SshTarget, options: ConnectOptions): Pr
       const failure = connectFailure(cause, where);
       if (failure.isFinal || performance.now() + pauseMs >= deadline) throw failure.error;
     }
-    await delay(pauseMs, undefined, { signal });
+    await delay(pauseMs, undefined, { signal }).catch(() => signal.throwIfAborted());
   }
 }
 
@@ -137,6 +138,8 @@ export class SshConnection implements AsyncDisposable {
 
   constructor(client: SshClient) {
     this.#client = client;
+    // Each channel that is being opened listens for the end of the connection.
+    client.setMaxListeners(0);
     let last: Error | null = null;
     client.on('error', (error) => (last = error));
     this.#closed = new Promise((resolve) => {
@@ -336,7 +339,8 @@ export function shellQuote(text: string): string {
 function watchExit(channel: ClientChannel): () => Promise<ExitStatus> {
   let status: ExitStatus | null = null;
   channel.once('exit', (code: number | null, signal?: string) => {
-    status = { exitCode: code ?? 255, signal: signal ?? null };
+    const name = signal?.replace(/^SIG/, '') ?? null;
+    status = { exitCode: code ?? signalExitCode(name), signal: name };
   });
   const closed = new Promise<undefined>((resolve) => channel.once('close', () => resolve(undefined)));
   return async () => {
@@ -347,14 +351,28 @@ function watchExit(channel: ClientChannel): () => Promise<ExitStatus> {
   };
 }
 
-async function collect(stream: Readable, signal: AbortSignal): Promise<string> {
-  const chunks: Buffer[] = [];
-  for await (const chunk of stream) {
-    signal.throwIfAborted();
-    chunks.push(Buffer.from(chunk as Uint8Array));
-  }
-  signal.throwIfAborted();
-  return Buffer.concat(chunks).toString('utf8');
+/** As a shell tells it: 128 and the signal's number. */
+function signalExitCode(name: string | null): number {
+  const number = Object.entries(constants.signals).find(([key]) => key === `SIG${name}`)?.[1];
+  return number === undefined ? 255 : 128 + number;
+}
+
+/** All that the stream says; rejects with the signal's reason, for a channel that is given up may never end. */
+function collect(stream: Readable, signal: AbortSignal): Promise<string> {
+  return new Promise((resolve, reject) => {
+    const chunks: Buffer[] = [];
+    const onAbort = (): void => reject(signal.reason);
+    signal.addEventListener('abort', onAbort, { once: true });
+    const settle = (): void => {
+      signal.removeEventListener('abort', onAbort);
+      resolve(Buffer.concat(chunks).toString('utf8'));
+    };
+    stream.on('data', (chunk: Buffer) => chunks.push(chunk));
+    stream.once('end', settle);
+    // A connection that breaks closes its streams without an end; whether a command succeeded, its exit status tells.
+    stream.once('close', settle);
+    stream.once('error', reject);
+  });
 }
 
 function firstLine(command: string): string {
