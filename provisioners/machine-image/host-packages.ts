@@ -24,7 +24,7 @@ function packageByProgram(arch: Architecture): readonly (readonly [program: stri
     ['mmdebstrap', 'mmdebstrap'],
     ['mkfs.erofs', 'erofs-utils'],
     ['xz', 'xz-utils'],
-    [strip, strip === 'strip' ? 'binutils' : `binutils-${architectureNames[arch].triplet.replace('_', '-')}`],
+    [strip, strip === 'strip' ? 'binutils' : `binutils-${architectureNames[arch].triplet.replaceAll('_', '-')}`],
     ['tar', 'tar'],
   ];
 }
