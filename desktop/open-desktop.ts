@@ -10,7 +10,7 @@ import { createReadStream } from 'node:fs';
 import { stat } from 'node:fs/promises';
 import { unixSocketDialer } from '../client/dial.ts';
 import { EngineClient } from '../client/engine-client.ts';
-import { openMachines } from '../provisioners/index.ts';
+import { openMachines, type OpenMachines } from '../provisioners/index.ts';
 import type { CreateMachine, Machines } from '../provisioners/machines.ts';
 import type { Report } from '../provisioners/progress.ts';
 import type { AppInfo } from './contract/app.ts';
@@ -22,8 +22,9 @@ export interface OpenDesktop {
   readonly capabilities: AppInfo['capabilities'];
   /** Default `default`. */
   readonly defaultMachine?: string;
-  /** Default: those of this computer's user. */
+  /** Default: those of this computer's user, opened with `provisioning`. */
   readonly machines?: Machines;
+  readonly provisioning?: OpenMachines;
   /** Archive of the `hello` image, for engines that do not bring it along. */
   readonly helloArchive?: string;
   readonly report: (fault: Error) => void;
@@ -38,7 +39,7 @@ export function openDesktop(options: OpenDesktop): Desktop {
   const { version, host, capabilities, defaultMachine = 'default', helloArchive, report } = options;
   const core = openCore({
     info: { version, host, capabilities, defaultMachine, platform: platformOf(process.platform), arch: process.arch },
-    machines: options.machines ?? openMachines(),
+    machines: options.machines ?? openMachines(options.provisioning),
     dial: ({ dockerSocket }) => new EngineClient(unixSocketDialer(dockerSocket)),
     helloImage: { reference: 'hello', open: helloArchive === undefined ? null : () => openArchive(helloArchive) },
     report,
