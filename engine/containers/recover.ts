@@ -19,9 +19,9 @@ import type { RunningState } from './state.ts';
 export async function recoverContainers(parts: Parts): Promise<Disposable> {
   const { rows, monitor, directory, networks, roots, log } = parts;
   const entries = rows.all();
-  const exits = new Map<string, ExitRecord>();
-  const early = monitor.onExit((record) => exits.set(record.id, record));
   const running = new Map((await monitor.containers()).map((started) => [started.id as string, started]));
+  // Asked for after those that run: what ends between the two questions is in both answers and not in none.
+  const exits = new Map<string, ExitRecord>(monitor.waitingExits().map((record) => [record.id, record]));
 
   for (const { container, intent } of entries) {
     if (intent?.verb === 'create') {
@@ -52,7 +52,7 @@ export async function recoverContainers(parts: Parts): Promise<Disposable> {
   sweepBundles(parts, running);
   await roots.collectGarbage(new Set(directory.all().map(({ id }) => id)));
   for (const record of exits.values()) await handleExit(parts, record);
-  early[Symbol.dispose]();
+  // Told again are all that nobody has acknowledged, also those of the time since.
   return monitor.onExit((record) => {
     handleExit(parts, record).catch((error: unknown) =>
       log.error('an exit could not be recorded', { container: record.id, error }),

@@ -40,12 +40,19 @@ export async function serveApi(options: {
   const { sockets, group, log } = options;
   const server = apiServer(new Router(options.routes), log);
   const listeners: net.Server[] = [];
+  // Those that were taken over (attach) are no longer known to the HTTP server.
+  const connections = new Set<net.Socket>();
+  server.on('connection', (connection: net.Socket) => {
+    connections.add(connection);
+    connection.once('close', () => connections.delete(connection));
+  });
   for (const socket of sockets) listeners.push(await listen(server, { socket, group }));
   return {
     sockets,
     async [Symbol.asyncDispose]() {
-      server.closeAllConnections();
-      await Promise.all(listeners.map((listener) => new Promise((resolve) => listener.close(resolve))));
+      const closed = listeners.map((listener) => new Promise((resolve) => listener.close(resolve)));
+      for (const connection of connections) connection.destroy();
+      await Promise.all(closed);
     },
   };
 }

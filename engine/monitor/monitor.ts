@@ -48,6 +48,9 @@ export interface Monitor extends AsyncDisposable {
    */
   onExit(listener: (record: ExitRecord) => void): Disposable;
 
+  /** Exits that are not acknowledged, as they stand on the disk now. */
+  waitingExits(): readonly ExitRecord[];
+
   /** The exit is safely in skiffd's own books: the record is deleted. Does nothing for one that is not there. */
   acknowledge(id: ContainerId): Promise<void>;
 
@@ -145,7 +148,7 @@ export interface Attachment extends AsyncDisposable {
   /**
    * Readable side: the container's output. With pipes it is framed as the Engine API frames it (api/framing.ts), so that
    * it can be piped to an HTTP client as it is; from a terminal it is raw. It ends after the last byte when the container
-   * has ended. Writable side: stdin; `end()` is its end of file. Destroying it detaches.
+   * has ended. It is paused: pipe it, iterate it or `resume()` it. Writable side: stdin; `end()` is its end of file. Destroying it detaches.
    */
   readonly stream: Duplex;
 }

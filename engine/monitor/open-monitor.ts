@@ -128,6 +128,10 @@ class Monitors implements Monitor {
     return { [Symbol.dispose]: () => void this.#listeners.delete(listener) };
   }
 
+  waitingExits(): readonly ExitRecord[] {
+    return this.#records.exits().flatMap((id) => this.#records.readExit(id) ?? []);
+  }
+
   async acknowledge(id: ContainerId): Promise<void> {
     this.#owners.delete(id);
     this.#records.removeExit(id);
@@ -226,10 +230,7 @@ class Monitors implements Monitor {
   }
 
   #tellWaiting(listener: (record: ExitRecord) => void): void {
-    for (const id of this.#records.exits()) {
-      const record = this.#records.readExit(id);
-      if (record !== null) listener(record);
-    }
+    for (const record of this.waitingExits()) listener(record);
   }
 
   /** The monitor was killed in the middle: either the container runs, adopted by now, or what there is of it goes. */

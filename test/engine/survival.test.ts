@@ -32,8 +32,8 @@ describeWith(['linux', 'root', { program: 'crun' }, { program: 'docker' }], 'ski
   });
 
   it('learns at its return what ended meanwhile, and with which exit code', async () => {
-    await run(['run', '-d', '--name', 'short', 'hello', 'sh', '-c', 'sleep 0.3; echo last words; exit 42']);
-    await run(['run', '-d', '--rm', '--name', 'gone', 'hello', 'sleep', '0.3']);
+    await run(['run', '-d', '--name', 'short', 'hello', 'sh', '-c', 'sleep 1; echo last words; exit 42']);
+    await run(['run', '-d', '--rm', '--name', 'gone', 'hello', 'sleep', '1']);
     const pid = Number((await run(['inspect', '-f', '{{.State.Pid}}', 'short'])).stdout);
     await engine.crash();
     await eventually('the end of the container', () => (isAlive(pid) ? null : true));
