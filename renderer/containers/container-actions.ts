@@ -23,6 +23,11 @@ export function offeredActions(state: ContainerState): readonly ContainerAction[
   }
 }
 
+/** Start and stop are one place with two faces: the focus stays on it when the one becomes the other. */
+export function actionPlace(action: ContainerAction): string {
+  return action === 'start' || action === 'stop' ? 'start-stop' : action;
+}
+
 /** Longer than any grace period that people set; a container that takes more is worth a message. */
 const actionTimeoutMs = 120_000;
 

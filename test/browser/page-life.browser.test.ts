@@ -66,7 +66,6 @@ chromiumSuite('the page', (open) => {
     const { page, complaints } = opened;
     await page.getByRole('row', { name: 'web' }).waitFor();
     await page.context().clearCookies();
-    await opened.server.newUrl();
     const restore = opened.cutLine();
     restore();
     await page.getByText('This page cannot reach Skiff any more').waitFor();
@@ -78,8 +77,7 @@ chromiumSuite('the page', (open) => {
   it('keeps the chosen appearance', async () => {
     await using opened = await open({ set: emptyMachine, colorScheme: 'light' });
     const { page } = opened;
-    const background = (): Promise<string> =>
-      page.locator('body').evaluate((body) => getComputedStyle(body).backgroundColor);
+    const background = (): Promise<unknown> => page.evaluate('getComputedStyle(document.body).backgroundColor');
     const light = await background();
     await page.getByRole('radio', { name: 'Dark' }).check({ force: true });
     const dark = await background();

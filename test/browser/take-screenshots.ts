@@ -13,6 +13,7 @@ import { startDesktopServer } from '../../desktop/server/desktop-server.ts';
 import { buildRenderer, launchChromium } from './chromium.ts';
 import { containerRow, dailyContainers, firstRunSteps, machineRow, operationRow } from './fixture-rows.ts';
 import { FixtureWorld } from './fixture-world.ts';
+import { emptyMachine, named, workingDay } from './scenes.ts';
 
 interface Scene {
   readonly name: string;
@@ -26,25 +27,6 @@ const sizes = [
   { width: 1280, height: 800 },
   { width: 1024, height: 700 },
 ];
-
-function day(world: FixtureWorld): void {
-  world.machines.set(machineRow());
-  world.engineReady();
-  for (const container of dailyContainers()) world.containers.set(container);
-  for (const port of [8080, 8443, 3000, 5432]) {
-    world.forwards.set({
-      id: String(port),
-      machine: 'default',
-      containerId: '',
-      containerName: 'web',
-      containerPort: port,
-      protocol: 'tcp',
-      localAddress: `localhost:${port}`,
-      state: 'open',
-      error: null,
-    });
-  }
-}
 
 function bootLines(world: FixtureWorld): void {
   const feed = world.console('default');
@@ -60,9 +42,8 @@ function bootLines(world: FixtureWorld): void {
 }
 
 function webLog(world: FixtureWorld): { readonly machine: string; readonly id: string } {
-  day(world);
-  const web = world.containers.values().find(({ name }) => name === 'web');
-  if (web === undefined) throw new Error('the scene has no container web');
+  workingDay(world);
+  const web = named(world, 'web');
   const start = Date.now() - 180_000;
   const paths = ['/', '/cart', '/api/products?page=2', '/api/cart/9e1f', '/assets/app.3f9c.js', '/healthz'];
   world.write(web, '/docker-entrypoint.sh: Configuration complete; ready for start up', 'stdout', new Date(start));
@@ -140,7 +121,7 @@ const scenes: readonly Scene[] = [
   { name: 'containers', set: day },
   {
     name: 'containers-busy',
-    set: day,
+    set: workingDay,
     act: async (page, world) => {
       world.hold('stop');
       const fail = world.hold('start');
@@ -160,17 +141,14 @@ const scenes: readonly Scene[] = [
   {
     name: 'containers-many',
     set: (world) => {
-      day(world);
+      workingDay(world);
       for (let box = 0; box < 200; box += 1)
         world.containers.set(containerRow({ name: `worker-${box}`, state: box % 5 === 0 ? 'exited' : 'running' }));
     },
   },
   {
     name: 'containers-empty',
-    set: (world) => {
-      world.machines.set(machineRow());
-      world.engineReady();
-    },
+    set: emptyMachine,
   },
   {
     name: 'containers-off',
@@ -197,7 +175,7 @@ const scenes: readonly Scene[] = [
   },
   {
     name: 'containers-stale',
-    set: day,
+    set: workingDay,
     act: async (page, world) => {
       await page.getByText('nightly-report').waitFor();
       world.engines.set({
@@ -212,7 +190,7 @@ const scenes: readonly Scene[] = [
   },
   {
     name: 'run',
-    set: day,
+    set: workingDay,
     act: async (page) => {
       await page.getByRole('button', { name: 'Run …' }).click();
       await page.getByRole('textbox', { name: 'Image' }).fill('nginx:1.29-alpine');
@@ -223,7 +201,7 @@ const scenes: readonly Scene[] = [
   },
   {
     name: 'remove',
-    set: day,
+    set: workingDay,
     act: async (page) => {
       await page.getByRole('button', { name: 'Remove …: postgres' }).click();
       await page.getByText('postgres-data').waitFor();
@@ -233,8 +211,8 @@ const scenes: readonly Scene[] = [
     name: 'log',
     set: (world) => void webLog(world),
     act: async (page, world) => {
-      const web = world.containers.values().find(({ name }) => name === 'web');
-      await page.goto(`${page.url().split('#')[0]}#/containers/default/${web?.id}`);
+      const web = named(world, 'web');
+      await page.goto(`${page.url().split('#')[0]}#/containers/default/${web.id}`);
       await page.getByText('lines').waitFor();
       await page.getByText('172.17.0.5').waitFor();
     },
@@ -243,8 +221,8 @@ const scenes: readonly Scene[] = [
     name: 'log-scrolled',
     set: (world) => void webLog(world),
     act: async (page, world) => {
-      const web = world.containers.values().find(({ name }) => name === 'web');
-      await page.goto(`${page.url().split('#')[0]}#/containers/default/${web?.id}`);
+      const web = named(world, 'web');
+      await page.goto(`${page.url().split('#')[0]}#/containers/default/${web.id}`);
       await page.getByText('lines').waitFor();
       await page.getByRole('button', { name: 'Show times' }).click();
       await page.getByRole('log').hover();
@@ -255,7 +233,7 @@ const scenes: readonly Scene[] = [
   {
     name: 'machines',
     set: (world) => {
-      day(world);
+      workingDay(world);
       world.machines.set(
         machineRow({
           name: 'build-box',
@@ -277,7 +255,7 @@ const scenes: readonly Scene[] = [
   {
     name: 'machine',
     set: (world) => {
-      day(world);
+      workingDay(world);
       bootLines(world);
     },
     hash: '#/machines/default',
