@@ -10,8 +10,8 @@ export interface Volumes {
 }
 
 /**
- * Reads `--volume` values: `target`, `name:target[:modes]`, `path:target[:modes]`. A path that begins with a dot or a tilde's
- * expansion is made absolute from `workingDir`; a drive letter is part of its path. Throws RangeError.
+ * Reads `--volume` values: `target`, `name:target[:modes]`, `path:target[:modes]`. A path that begins with a dot is made
+ * absolute from `workingDir`; a drive letter is part of its path. Throws RangeError.
  */
 export function parseVolumes(specs: readonly string[], workingDir: string): Volumes {
   const binds: string[] = [];

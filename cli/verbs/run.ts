@@ -1,0 +1,137 @@
+import { existsSync, readFileSync, writeFileSync } from 'node:fs';
+import { EngineError, messageOf } from '../../client/errors.ts';
+import { attachedStreams, createRequest } from '../container-spec/create-body.ts';
+import type { AttachedStreams } from '../container-spec/create-body.ts';
+import { missingRunFlags, runFlags } from '../container-spec/run-flags.ts';
+import type { RunFlags } from '../container-spec/run-flags.ts';
+import { describeError, writeLines } from '../report.ts';
+import { runContainer } from '../terminal/run-container.ts';
+import { checkTerminal } from '../terminal/join-container.ts';
+import { CommandError } from '../usage-error.ts';
+import { defineVerb } from '../verb.ts';
+import type { Context } from '../verb.ts';
+
+/** Exit code of `run` when it was Skiff and not the program in the container that failed. */
+const ownFailure = 125;
+
+export const run = defineVerb({
+  usage: '[OPTIONS] IMAGE [COMMAND] [ARG...]',
+  summary: 'Create and run a new container from an image',
+  flags: runFlags,
+  min: 1,
+  stopAt: 'first-argument',
+  missing: missingRunFlags,
+  async run({ flags, args, context }) {
+    try {
+      return await runImage(flags, args, context);
+    } catch (error) {
+      const isOwn = error instanceof CommandError && error.exitCode !== ownFailure;
+      if (isOwn) throw error;
+      const message = `skiff: ${describeError(error)}\n\nRun 'skiff run --help' for more information`;
+      throw new CommandError(message, { cause: error, exitCode: exitCodeOfFailure(error) });
+    }
+  },
+});
+
+export const create = defineVerb({
+  usage: '[OPTIONS] IMAGE [COMMAND] [ARG...]',
+  summary: 'Create a new container',
+  flags: runFlags,
+  min: 1,
+  stopAt: 'first-argument',
+  missing: missingRunFlags,
+  async run({ flags, args, context }) {
+    await writeLines(context.stdout, [await createContainer(flags, args, context)]);
+    return 0;
+  },
+});
+
+async function runImage(flags: RunFlags, args: readonly string[], context: Context): Promise<number> {
+  const streams = streamsOf(flags);
+  const join = { hasTerminal: flags.tty, stdin: streams.stdin, detachKeys: flags.detachKeys };
+  if (!flags.detach) checkTerminal(context, join);
+  const id = await createContainer(flags, args, context);
+  if (flags.detach) {
+    await context.engine.containers.start(id);
+    await writeLines(context.stdout, [id]);
+    return 0;
+  }
+  return runContainer(context, id, {
+    ...join,
+    stdout: streams.stdout,
+    stderr: streams.stderr,
+    isRemovedAtExit: flags.rm,
+    forwardsSignals: flags.sigProxy,
+  });
+}
+
+function streamsOf(flags: RunFlags): AttachedStreams {
+  try {
+    return attachedStreams(flags);
+  } catch (error) {
+    throw new CommandError(messageOf(error), { cause: error, exitCode: ownFailure });
+  }
+}
+
+async function createContainer(flags: RunFlags, args: readonly string[], context: Context): Promise<string> {
+  checkPull(flags);
+  if (flags.cidfile !== undefined && existsSync(flags.cidfile)) {
+    const message = `container ID file found, make sure the other container isn't running or delete ${flags.cidfile}`;
+    throw new CommandError(message, { exitCode: ownFailure });
+  }
+  const { body, boundPaths } = requestOf(flags, args, context);
+  if (!context.isHostGiven) await warnOfPaths(boundPaths, context);
+  try {
+    const { Id, Warnings } = await context.engine.containers.create(body, {
+      name: flags.name,
+      platform: flags.platform,
+    });
+    for (const warning of Warnings ?? []) await writeLines(context.stderr, [`WARNING: ${warning}`]);
+    if (flags.cidfile !== undefined) writeFileSync(flags.cidfile, Id);
+    return Id;
+  } catch (error) {
+    if (!(error instanceof EngineError) || !/^No such image/.test(error.message)) throw error;
+    const reference = error.message.replace(/^No such image: /, '');
+    await writeLines(context.stderr, [`Unable to find image '${reference}' locally`]);
+    const message = 'pulling images is not supported yet. Load one with: skiff load -i FILE';
+    throw new CommandError(message, { cause: error, exitCode: ownFailure });
+  }
+}
+
+function requestOf(flags: RunFlags, args: readonly string[], context: Context): ReturnType<typeof createRequest> {
+  try {
+    return createRequest(flags, args, {
+      variables: context.environment,
+      readFile: (path) => readFileSync(path, 'utf8'),
+      workingDir: context.workingDir,
+      consoleSize: context.stdout.isTTY ? [context.stdout.rows, context.stdout.columns] : null,
+    });
+  } catch (error) {
+    throw new CommandError(messageOf(error), { cause: error, exitCode: ownFailure });
+  }
+}
+
+function checkPull({ pull = 'missing' }: RunFlags): void {
+  if (pull === 'missing' || pull === 'never') return;
+  const message =
+    pull === 'always'
+      ? '--pull always: pulling images is not supported yet'
+      : `invalid pull option: '${pull}': must be one of "always", "missing" or "never"`;
+  throw new CommandError(message, { exitCode: ownFailure });
+}
+
+async function warnOfPaths(paths: readonly string[], context: Context): Promise<void> {
+  const lines = paths.map(
+    (path) =>
+      `WARNING: ${path} is taken from machine "${context.machineName}": folders of this computer are not shared with machines yet`,
+  );
+  await writeLines(context.stderr, lines);
+}
+
+/** docker's: 127 when the program is not there, 126 when it cannot be executed, else 125; read from the engine's words. */
+function exitCodeOfFailure(error: unknown): number {
+  const message = messageOf(error);
+  if (!(error instanceof EngineError)) return ownFailure;
+  if (/executable file not found|no such file or directory|system cannot find the file/.test(message)) return 127;
+  return /permission denied|is a directory/.test(message) ? 126 : ownFailure;
+}
