@@ -20,7 +20,7 @@ const nodeFlags = ['--max-old-space-size=128', '--max-semi-space-size=1', '--no-
 
 /** The program beside this file, when the engine runs from its sources. */
 export function monitorFromSources(): MonitorProgram {
-  return monitorProgram(fileURLToPath(new URL('main.ts', import.meta.url)));
+  return monitorProgram(fileURLToPath(new URL('./main.ts', import.meta.url)));
 }
 
 /** A bundle is its own identity; of sources, all in this folder count. */
