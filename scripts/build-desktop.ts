@@ -1,5 +1,6 @@
 import { existsSync, globSync, readFileSync, statSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
+import type { BuildOptions } from 'esbuild';
 
 const root = path.resolve(import.meta.dirname, '..');
 
@@ -24,21 +25,21 @@ export async function buildRenderer(): Promise<void> {
 /** Main process, core and preload, into dist/electron. A sandboxed preload can be CommonJS alone. */
 export async function buildElectron(): Promise<void> {
   const { build } = await import('esbuild');
-  const common = {
+  const common: BuildOptions = {
     bundle: true,
     platform: 'node',
     external: ['electron', 'koffi', 'cpu-features', '*.node'],
     sourcemap: true,
     logLevel: 'warning',
     absWorkingDir: root,
-  } as const;
-  const esm = {
+  };
+  const esm: BuildOptions = {
     ...common,
     format: 'esm',
     target: 'node24',
     outExtension: { '.js': '.mjs' },
     banner: { js: "import { createRequire } from 'node:module'; const require = createRequire(import.meta.url);" },
-  } as const;
+  };
   await build({ ...esm, entryPoints: ['electron/main.ts', 'electron/core-process.ts'], outdir: 'dist/electron' });
   await build({
     ...common,
