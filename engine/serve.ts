@@ -15,6 +15,7 @@ import { Events } from './events/events.ts';
 import type { EngineFacts } from './facts.ts';
 import { containerRoutes } from './http/containers/routes.ts';
 import { imageRoutes } from './http/images/routes.ts';
+import { networkRoutes } from './http/networks/routes.ts';
 import { notThereYetRoutes } from './http/not-there-yet.ts';
 import { serveApi } from './http/server.ts';
 import { systemRoutes } from './http/system/routes.ts';

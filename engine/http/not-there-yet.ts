@@ -1,4 +1,4 @@
-import { notImplemented, EngineError } from '../model/errors.ts';
+import { EngineError, notFound, notImplemented } from '../model/errors.ts';
 import type { Route } from './router.ts';
 
 /** Endpoints of the Engine API that this engine does not have yet: they say so, instead of looking like a misspelt path. */
@@ -34,16 +34,10 @@ const missing: readonly (readonly [method: Route['method'], path: string, what: 
   ['POST', '/session', 'BuildKit'],
   ['POST', '/grpc', 'BuildKit'],
   ['GET', '/system/df', 'system df'],
-  ['GET', '/volumes', 'volumes'],
   ['POST', '/volumes/create', 'volumes'],
   ['POST', '/volumes/prune', 'volumes'],
-  ['GET', '/volumes/:name', 'volumes'],
-  ['DELETE', '/volumes/:name', 'volumes'],
-  ['GET', '/networks', 'networks'],
   ['POST', '/networks/create', 'networks'],
   ['POST', '/networks/prune', 'networks'],
-  ['GET', '/networks/:id', 'networks'],
-  ['DELETE', '/networks/:id', 'networks'],
   ['POST', '/networks/:id/connect', 'networks'],
   ['POST', '/networks/:id/disconnect', 'networks'],
 ];
@@ -73,4 +67,25 @@ export const notThereYetRoutes: readonly Route[] = [
     },
   })),
   { method: 'GET', path: '/plugins', handle: (exchange) => exchange.json(200, []) },
+  {
+    method: 'GET',
+    path: '/plugins/*name/json',
+    handle: (exchange) => none(`plugin "${exchange.param('name')}" not found`),
+  },
+  { method: 'GET', path: '/volumes', handle: (exchange) => exchange.json(200, { Volumes: [], Warnings: null }) },
+  {
+    method: 'GET',
+    path: '/volumes/:name',
+    handle: (exchange) => none(`get ${exchange.param('name')}: no such volume`),
+  },
+  {
+    method: 'DELETE',
+    path: '/volumes/:name',
+    handle: (exchange) => none(`get ${exchange.param('name')}: no such volume`),
+  },
 ];
+
+/** Of things that cannot be made yet there are none: that is the truth, and what `docker inspect` wants to hear. */
+function none(message: string): never {
+  throw notFound(message);
+}
