@@ -19,7 +19,7 @@ export interface NetlinkMessage {
   readonly body: Buffer;
 }
 
-export const headerBytes = 16;
+const headerBytes = 16;
 export const messageFlags = {
   request: 0x1,
   ack: 0x4,
@@ -110,7 +110,7 @@ export function decodeText(bytes: Buffer | undefined): string {
  * `isCapped` says that the request is not repeated in the answer (source: NETLINK_CAP_ACK, NETLINK_EXT_ACK in netlink(7)).
  */
 export function decodeError(body: Buffer): { readonly errno: number; readonly reason: string } {
-  const errno = -body.readInt32LE(0);
+  const errno = Math.abs(body.readInt32LE(0));
   const requestLength = body.length >= 4 + headerBytes ? body.readUInt32LE(4) : 0;
   const flags = body.length >= 4 + headerBytes ? body.readUInt16LE(4 + 6) : 0;
   const capped = 0x100;
@@ -120,6 +120,6 @@ export function decodeError(body: Buffer): { readonly errno: number; readonly re
   return { errno, reason: decodeText(decodeAttributes(body.subarray(4 + skipped)).get(1)) };
 }
 
-export function aligned(length: number): number {
+function aligned(length: number): number {
   return (length + 3) & ~3;
 }

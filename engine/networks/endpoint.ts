@@ -13,14 +13,15 @@ import { internal } from '../model/errors.ts';
 import type { Endpoint } from './networks.ts';
 import type { ReadyNamespace } from './ready-namespaces.ts';
 
-/** Joins a namespace to a bridge: a pair of interfaces, address and default route. Three round trips to the kernel. */
+/** Joins a namespace to a bridge: a pair of interfaces, address and default route. Six round trips to the kernel. */
 export function connectEndpoint(parts: {
   readonly host: Netlink;
   readonly inside: ReadyNamespace;
   readonly bridgeIndex: number;
+  readonly bridgeName: string;
   readonly endpoint: Endpoint;
 }): void {
-  const { host, inside, bridgeIndex, endpoint } = parts;
+  const { host, inside, bridgeIndex, bridgeName, endpoint } = parts;
   const { hostInterface, interfaceName, macAddress, address, prefixLength, gateway } = endpoint;
   host.change([
     createVethPair({
@@ -39,4 +40,9 @@ export function connectEndpoint(parts: {
     setLinkUp(link),
     addDefaultRoute({ gateway }),
   ]);
+  // Carrier is noticed by a kernel worker (for a bridge that had no port, up to a second later), and packets before that
+  // are lost. Asking for a link makes recent kernels (6.13) do that work first; the port comes before its bridge.
+  inside.netlink.read(getLink(interfaceName));
+  host.read(getLink(hostInterface));
+  host.read(getLink(bridgeName));
 }

@@ -102,12 +102,10 @@ export interface PlanRequest {
   readonly ports: readonly PortRequest[];
 }
 
-export type Protocol = 'tcp' | 'udp' | 'sctp';
-
 export interface PortRequest {
   /** Of the container. */
   readonly port: number;
-  readonly protocol: Protocol;
+  readonly protocol: 'tcp' | 'udp' | 'sctp';
   /** Null: 0.0.0.0 and [::], with the same port. */
   readonly hostAddress: string | null;
   /** First and last port of the host to choose from; null: any free one. */

@@ -168,8 +168,9 @@ class KernelNetworks implements Networks {
     if (holding === undefined) throw internal(`the network of container ${plan.containerId} was not planned`);
     if (plan.netnsPath === null || plan.mode === 'container') return;
     using inside = this.#namespaces.take();
+    const { bridgeIndex, bridge } = ground;
     for (const endpoint of plan.endpoints)
-      connectEndpoint({ host: this.#netlink, inside, bridgeIndex: ground.bridgeIndex, endpoint });
+      connectEndpoint({ host: this.#netlink, inside, bridgeIndex, bridgeName: bridge.name, endpoint });
     pinNamespace(inside.namespace, plan.netnsPath);
     this.#openFirewall(holding);
     serve(holding);
