@@ -28,9 +28,6 @@ const symlinkat = systemCall<[Buffer, number, Buffer]>(
   'int symlinkat(const char *target, int newdirfd, const char *linkpath)',
 );
 const unlinkat = systemCall<[number, Buffer, number]>('int unlinkat(int dirfd, const char *path, int flags)');
-const renameat = systemCall<[number, Buffer, number, Buffer]>(
-  'int renameat(int olddirfd, const char *oldpath, int newdirfd, const char *newpath)',
-);
 const fchownat = systemCall<[number, Buffer, number, number, number]>(
   'int fchownat(int dirfd, const char *path, unsigned int owner, unsigned int group, int flags)',
 );
@@ -83,10 +80,6 @@ export function makeNodeAt(
 /** A second name for a file; a link is linked itself, not what it points to. */
 export function linkAt(from: { directory: number; name: string }, to: { directory: number; name: string }): void {
   linkat(to.name, from.directory, cString(from.name), to.directory, cString(to.name), 0);
-}
-
-export function renameAt(from: { directory: number; name: string }, to: { directory: number; name: string }): void {
-  renameat(to.name, from.directory, cString(from.name), to.directory, cString(to.name));
 }
 
 export function symlinkAt(target: string, directory: number, name: string): void {

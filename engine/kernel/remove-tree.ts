@@ -1,60 +1,74 @@
-import { closeSync, constants, opendirSync } from 'node:fs';
-import { setImmediate } from 'node:timers/promises';
-import { openAt, removeDirectoryAt, renameAt, statAt, unlinkAt } from './files.ts';
+import { closeSync, constants, type Dirent } from 'node:fs';
+import { open, opendir, rename, rmdir, unlink } from 'node:fs/promises';
+import { isCode, namesIn, openAt, removeDirectoryAt, statAt, unlinkAt } from './files.ts';
 
-/** A container may nest directories deeper than descriptors or the stack would bear: past this depth they are moved up first. */
+/** A container may nest directories deeper than descriptors would reach: past this depth they are moved up first. */
 const deepest = 64;
 
 /**
  * Deletes `name` in the open directory with all that is below, walking by descriptors: a link is removed, never followed.
- * Does nothing when it is not there. Yields after every `step` removals, so that the main thread can let go.
+ * Does nothing when it is not there. Every call runs in Node's thread pool: under load an unlink takes milliseconds.
  */
-function* removingTree(directory: number, name: string, step = 100): Generator<void, void, void> {
+export async function removeTree(directory: number, name: string): Promise<void> {
   const waiting = [name];
   let moved = 0;
-  let removed = 0;
-  function* remove(parent: number, child: string, depth: number): Generator<void, void, void> {
-    removed += 1;
-    if (removed % step === 0) yield;
-    const stats = statAt(parent, child);
-    if (stats === null) return;
-    if (!stats.isDirectory()) {
-      unlinkAt(parent, child);
+  const remove = async (parent: number, entry: Pick<Dirent, 'name' | 'isDirectory'>, depth: number): Promise<void> => {
+    const path = pathIn(parent, entry.name);
+    if (!entry.isDirectory()) {
+      await unlessGone(unlink(path));
     } else if (depth === deepest) {
       moved += 1;
       const aside = `${name}.deep-${moved}`;
-      renameAt({ directory: parent, name: child }, { directory, name: aside });
+      await rename(path, pathIn(directory, aside));
       waiting.push(aside);
     } else {
-      yield* removeInside(parent, child, depth);
-      removeDirectoryAt(parent, child);
+      await removeInside(path, depth);
+      await unlessGone(rmdir(path));
     }
-  }
-  function* removeInside(parent: number, child: string, depth: number): Generator<void, void, void> {
-    const inside = openAt(parent, child, constants.O_DIRECTORY | constants.O_RDONLY);
-    try {
-      // Removing while reading may hide entries from the reader on some file systems: read again until nothing is left.
-      for (let isEmpty = false; !isEmpty;) {
-        isEmpty = true;
-        using entries = opendirSync(`/proc/self/fd/${inside}`, { encoding: 'latin1', bufferSize: step });
-        for (let entry = entries.readSync(); entry !== null; entry = entries.readSync()) {
-          isEmpty = false;
-          yield* remove(inside, entry.name, depth + 1);
-        }
+  };
+  const removeInside = async (path: Buffer, depth: number): Promise<void> => {
+    await using inside = await open(path, constants.O_DIRECTORY | constants.O_NOFOLLOW);
+    // Removing while reading may hide entries from the reader on some file systems: read again until nothing is left.
+    for (let isEmpty = false; !isEmpty;) {
+      isEmpty = true;
+      for await (const entry of await opendir(`/proc/self/fd/${inside.fd}`, { encoding: 'latin1', bufferSize: 256 })) {
+        isEmpty = false;
+        await remove(inside.fd, entry, depth + 1);
       }
-    } finally {
-      closeSync(inside);
     }
+  };
+  for (let next = waiting.pop(); next !== undefined; next = waiting.pop()) {
+    const stats = statAt(directory, next);
+    if (stats !== null) await remove(directory, { name: next, isDirectory: () => stats.isDirectory() }, 0);
   }
-  for (let next = waiting.pop(); next !== undefined; next = waiting.pop()) yield* remove(directory, next, 0);
 }
 
-/** At once: for workers. */
+/** The same at once, for workers and for trees that are no deeper than a path can be. */
 export function removeTreeSync(directory: number, name: string): void {
-  for (const _ of removingTree(directory, name));
+  const stats = statAt(directory, name);
+  if (stats === null) return;
+  if (!stats.isDirectory()) {
+    unlinkAt(directory, name);
+    return;
+  }
+  const inside = openAt(directory, name, constants.O_DIRECTORY);
+  try {
+    for (const child of namesIn(inside)) removeTreeSync(inside, child);
+  } finally {
+    closeSync(inside);
+  }
+  removeDirectoryAt(directory, name);
 }
 
-/** In slices, so that the event loop never stands still. */
-export async function removeTree(directory: number, name: string): Promise<void> {
-  for (const _ of removingTree(directory, name)) await setImmediate();
+/** `/proc/self/fd/N` is the open directory itself; the one name behind it is not followed by any of the calls above. */
+function pathIn(directory: number, name: string): Buffer {
+  return Buffer.from(`/proc/self/fd/${directory}/${name}`, 'latin1');
+}
+
+async function unlessGone(work: Promise<void>): Promise<void> {
+  try {
+    await work;
+  } catch (error) {
+    if (!isCode(error, 'ENOENT')) throw error;
+  }
 }

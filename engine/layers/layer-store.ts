@@ -4,8 +4,9 @@
  * as long as an image, a container's root, a layer above it or a *hold* needs it.
  */
 import { createHash, randomBytes } from 'node:crypto';
-import { closeSync, constants, fsyncSync, mkdirSync, openSync, readdirSync, renameSync } from 'node:fs';
+import { closeSync, constants, fsync, mkdirSync, openSync, readdirSync, renameSync } from 'node:fs';
 import path from 'node:path';
+import { promisify } from 'node:util';
 import type { Log } from '../diagnostics/log.ts';
 import { removeTree } from '../kernel/remove-tree.ts';
 import { internal } from '../model/errors.ts';
@@ -222,15 +223,15 @@ export class LayerStore {
       control.abort.signal,
     );
     tell(layer.source.sizeBytes);
-    this.#publish({ chainId, diffId: layer.diffId, parent, sizeBytes }, name);
+    await this.#publish({ chainId, diffId: layer.diffId, parent, sizeBytes }, name);
   }
 
-  /** One rename, then the row: both at once as far as this process is concerned, and a folder without a row to the next. */
-  #publish(layer: Omit<Layer, 'folder'>, unpacked: string): void {
+  /** One rename, then the row: until then nobody finds it, and after a crash between the two it is a folder without a row. */
+  async #publish(layer: Omit<Layer, 'folder'>, unpacked: string): Promise<void> {
     const folder = folderName(layer.chainId);
     renameSync(path.join(this.#root, unpacked), path.join(this.#root, folder));
     try {
-      fsyncSync(this.#directory);
+      await promisify(fsync)(this.#directory);
       this.#database.sql
         .prepare('INSERT INTO layers (chain_id, diff_id, parent, folder, size_bytes) VALUES (?, ?, ?, ?, ?)')
         .run(layer.chainId, layer.diffId, layer.parent, folder, layer.sizeBytes);
