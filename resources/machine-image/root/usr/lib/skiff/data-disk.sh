@@ -1,5 +1,5 @@
-# Sourced by boot: brings the data disk (vdb) to /var/lib/skiff: formats it when it is new, checks it after an unclean stop, grows it when
-# the disk grew. A disk that holds anything which is not ours is never touched.
+# Sourced by boot: brings the data disk (vdb) to /var/lib/skiff: formats it when it is new, checks it after an unclean stop,
+# grows it when the disk grew. A disk that holds anything which is not ours is never touched.
 #
 # Whether a disk is new is read from its ext4 superblock (1024 bytes at 1024), not guessed:
 #   no magic, first MiB all zero      new: format
@@ -10,6 +10,9 @@
 # the same, over it as its last step, and only when all is on the disk does the label become skiff-data. So at no moment
 # does a half-made file system look finished, or a new disk look foreign.
 disk=/dev/vdb
+logs=/run
+# Called by their path, for busybox has a mke2fs of its own.
+tools=/usr/sbin
 
 # Fields at their offsets in the superblock: magic 56, state 58, feature_incompat 96, label 120..135, blocks 4, log block size 24.
 read_superblock() {
@@ -42,15 +45,15 @@ format() {
     printf skiff-making
     dd if=/dev/zero bs=892 count=1
   } 2>/dev/null | dd of="$disk" bs=1024 seek=1 count=1 iflag=fullblock conv=notrunc,fsync 2>/dev/null || fail data "the data disk does not take writes"
-  /usr/sbin/mke2fs -q -F -t ext4 -L skiff-making -m 1 -E lazy_itable_init=1,lazy_journal_init=1,nodiscard "$disk" </dev/null >/run/mke2fs.log 2>&1 ||
-    fail data "mke2fs: $(tail -n 1 /run/mke2fs.log)"
+  "$tools"/mke2fs -q -F -t ext4 -L skiff-making -m 1 -E lazy_itable_init=1,lazy_journal_init=1,nodiscard "$disk" </dev/null >"$logs/mke2fs.log" 2>&1 ||
+    fail data "mke2fs: $(tail -n 1 "$logs/mke2fs.log")"
   sync
-  /usr/sbin/tune2fs -L skiff-data "$disk" >/run/mke2fs.log 2>&1 || fail data "tune2fs: $(tail -n 1 /run/mke2fs.log)"
+  "$tools"/tune2fs -L skiff-data "$disk" >"$logs/mke2fs.log" 2>&1 || fail data "tune2fs: $(tail -n 1 "$logs/mke2fs.log")"
   sync
 }
 
-bring_up_data_disk() {
-  [ -b "$disk" ] || fail data "there is no data disk $disk"
+# After this the disk holds our file system, whole and clean.
+prepare_data_disk() {
   read_superblock
   if [ "$magic" != ef53 ]; then
     is_blank || fail data "the data disk is not empty and not Skiff's: it is left alone"
@@ -65,10 +68,12 @@ bring_up_data_disk() {
   # State 1 is 'clean'; a journal that must be replayed is an unclean stop.
   if [ "$state" != 0001 ] || [ "$recover" = 1 ]; then
     stage data-check
-    /usr/sbin/e2fsck -p "$disk" >/run/e2fsck.log 2>&1
-    [ $? -lt 4 ] || fail data "e2fsck cannot repair the data disk by itself: $(tail -n 1 /run/e2fsck.log)"
+    "$tools"/e2fsck -p "$disk" >"$logs/e2fsck.log" 2>&1
+    [ $? -lt 4 ] || fail data "e2fsck cannot repair the data disk by itself: $(tail -n 1 "$logs/e2fsck.log")"
   fi
+}
 
+mount_data_disk() {
   mount -t ext4 -o discard,errors=remount-ro "$disk" /var/lib/skiff || fail data "the data disk does not mount"
   [ -d /var/lib/skiff/home ] || mkdir -p -m 0700 /var/lib/skiff/home
   [ -d /var/lib/skiff/log ] || mkdir -p -m 0700 /var/lib/skiff/log
@@ -77,7 +82,13 @@ bring_up_data_disk() {
   # Mounted ext4 grows without a pause; nothing waits for it.
   read -r sectors </sys/class/block/vdb/size
   if [ $((sectors / (block_size / 512))) -gt $((blocks + 8192)) ]; then
-    /usr/sbin/resize2fs "$disk" >/run/resize2fs.log 2>&1 </dev/null &
+    "$tools"/resize2fs "$disk" >"$logs/resize2fs.log" 2>&1 </dev/null &
   fi
+}
+
+bring_up_data_disk() {
+  [ -b "$disk" ] || fail data "there is no data disk $disk"
+  prepare_data_disk
+  mount_data_disk
   stage data
 }
