@@ -12,15 +12,13 @@ import { openCore, type Core } from '../../desktop/services/desktop-services.ts'
 import { connect } from '../../desktop/wire/connect.ts';
 import { memoryLinks } from '../../desktop/wire/memory-link.ts';
 import { serve } from '../../desktop/wire/serve.ts';
+import type { Machines } from '../../provisioners/machines.ts';
 import { startFakeEngine, type FakeEngine } from './fake-engine.ts';
 import { FakeMachines } from './fake-machines.ts';
 
-export interface DesktopCore extends AsyncDisposable {
-  readonly core: Core;
-  readonly client: DesktopClient;
+export interface DesktopCore extends DesktopOn {
   readonly engine: FakeEngine;
   readonly machines: FakeMachines;
-  readonly faults: readonly Error[];
 }
 
 export interface DesktopCoreOptions {
@@ -42,14 +40,19 @@ export const testInfo = {
   defaultMachine: 'default',
 } as const;
 
-export async function openDesktopCore(options: DesktopCoreOptions = {}): Promise<DesktopCore> {
-  const { clock, helloImage = { reference: 'hello', open: null }, images, serialLogFile, prepare } = options;
-  const engine = await startFakeEngine(images === undefined ? {} : { images });
-  const machines = new FakeMachines({
-    engineSocket: engine.path,
-    ...(serialLogFile !== undefined && { serialLogFile }),
-  });
-  prepare?.(machines);
+/** A core on machines of whatever kind, with a page's client in front. */
+export interface DesktopOn extends AsyncDisposable {
+  readonly core: Core;
+  readonly client: DesktopClient;
+  readonly faults: readonly Error[];
+}
+
+export function openDesktopOn(options: {
+  readonly machines: Machines;
+  readonly helloImage?: HelloImage;
+  readonly clock?: Clock;
+}): DesktopOn {
+  const { machines, helloImage = { reference: 'hello', open: null }, clock } = options;
   const faults: Error[] = [];
   const report = (fault: Error): void => void faults.push(fault);
   const core = openCore({
@@ -66,13 +69,31 @@ export async function openDesktopCore(options: DesktopCoreOptions = {}): Promise
   return {
     core,
     client: connection.client,
-    engine,
-    machines,
     faults,
     async [Symbol.asyncDispose]() {
       connection.close();
       await serving.done;
       await core[Symbol.asyncDispose]();
+    },
+  };
+}
+
+/** The same on fakes. */
+export async function openDesktopCore(options: DesktopCoreOptions = {}): Promise<DesktopCore> {
+  const { images, serialLogFile, prepare, ...rest } = options;
+  const engine = await startFakeEngine(images === undefined ? {} : { images });
+  const machines = new FakeMachines({
+    engineSocket: engine.path,
+    ...(serialLogFile !== undefined && { serialLogFile }),
+  });
+  prepare?.(machines);
+  const desktop = openDesktopOn({ machines, ...rest });
+  return {
+    ...desktop,
+    engine,
+    machines,
+    async [Symbol.asyncDispose]() {
+      await desktop[Symbol.asyncDispose]();
       await engine[Symbol.asyncDispose]();
     },
   };
