@@ -41,7 +41,7 @@ const view = (machines: readonly Machine[], engines: readonly EngineConnection[]
   startView({ machines, engines, defaultMachine: 'default', connectTitle: 'Connecting', now: 1_000 });
 
 test('without any machine the first screen offers to make one', () => {
-  expect(view([])).toEqual({ kind: 'no-machine' });
+  expect(view([])).toEqual({ kind: 'no-machine', machine: 'default' });
 });
 
 test('a machine being made shows its steps, and the connection as the one to come', () => {
@@ -111,4 +111,23 @@ test('progress over all steps grows with each', () => {
       step({ state: 'waiting' }),
     ]),
   ).toBe(0.625);
+});
+
+test('a machine that is not the default one is shown by its own name', () => {
+  expect(view([machine({ name: 'other' })])).toMatchObject({ kind: 'coming-up', machine: 'other' });
+});
+
+test('the engine of a machine that is still being made does not end the first screen early', () => {
+  expect(view([machine({ operation: operation({}) })], [ready])).toMatchObject({ kind: 'coming-up' });
+});
+
+test('one attempt keeps its name from beginning to end, the next one has another', () => {
+  const attempt = (state: Operation['state'], id: string) => {
+    const shown = view([
+      machine({ state: state === 'failed' ? 'create-failed' : 'creating', operation: operation({ id, state }) }),
+    ]);
+    return shown.kind === 'coming-up' || shown.kind === 'failed' ? shown.attempt : null;
+  };
+  expect(attempt('running', '1')).toBe(attempt('failed', '1'));
+  expect(attempt('running', '2')).not.toBe(attempt('failed', '1'));
 });

@@ -8,19 +8,17 @@ import type { Machine, Operation, Step } from '../../desktop/contract/machines.t
 export type StartView =
   /** The machine works, or the user has other machines to work with. */
   | { readonly kind: 'ready' }
-  | { readonly kind: 'no-machine' }
-  | {
-      readonly kind: 'coming-up';
-      readonly verb: 'create' | 'start';
-      readonly operation: Operation | null;
-      readonly steps: readonly Step[];
-    }
-  | {
-      readonly kind: 'failed';
-      readonly verb: 'create' | 'start';
-      readonly reason: string;
-      readonly steps: readonly Step[];
-    };
+  | { readonly kind: 'no-machine'; readonly machine: string }
+  | (StartProgress & { readonly kind: 'coming-up'; readonly operation: Operation | null })
+  | (StartProgress & { readonly kind: 'failed'; readonly reason: string });
+
+export interface StartProgress {
+  readonly machine: string;
+  readonly verb: 'create' | 'start';
+  readonly steps: readonly Step[];
+  /** The same for one attempt from its beginning to its end: who left the screen is not called back before the next one. */
+  readonly attempt: string;
+}
 
 export interface StartFacts {
   readonly machines: readonly Machine[];
@@ -34,26 +32,27 @@ export interface StartFacts {
 export function startView(facts: StartFacts): StartView {
   const { machines, engines, defaultMachine } = facts;
   const machine = machines.find(({ name }) => name === defaultMachine) ?? machines[0];
-  if (machine === undefined) return { kind: 'no-machine' };
-  const isWorking = engines.some(({ state }) => state === 'ready' || state === 'stale');
-  if (isWorking && machine.state !== 'creating' && machine.state !== 'create-failed') return { kind: 'ready' };
-  const { operation } = machine;
-  const verb =
-    machine.state === 'creating' || machine.state === 'create-failed' || operation?.verb === 'create'
-      ? 'create'
-      : 'start';
+  if (machine === undefined) return { kind: 'no-machine', machine: defaultMachine };
+  const { name, state, operation } = machine;
+  const isBeingMade = state === 'creating' || state === 'create-failed';
+  const isAtWork = (engine: EngineConnection): boolean => engine.state === 'ready' || engine.state === 'stale';
+  if (engines.some((engine) => isAtWork(engine) && !(isBeingMade && engine.machine === name))) return { kind: 'ready' };
+
   const steps = operation?.steps ?? [];
-  const hasFailed = machine.state === 'create-failed' || (operation?.state === 'failed' && isBringingUp(operation));
-  if (hasFailed && operation?.state !== 'running') {
-    return { kind: 'failed', verb, reason: operation?.error?.message ?? machine.error ?? '', steps };
+  const progress = {
+    machine: name,
+    verb: isBeingMade || operation?.verb === 'create' ? 'create' : 'start',
+    attempt: operation?.id ?? `${name} without an operation`,
+  } as const;
+  const isBringingUp = operation !== null && bringingUp.includes(operation.verb);
+  if (operation?.state !== 'running' && (state === 'create-failed' || (isBringingUp && operation.state === 'failed'))) {
+    return { kind: 'failed', ...progress, steps, reason: operation?.error?.message ?? machine.error ?? '' };
   }
-  if (machine.state === 'creating' || machine.state === 'starting') {
-    return { kind: 'coming-up', verb, operation, steps: [...steps, connecting(facts, machine, operation)] };
+  const engine = engines.find((connection) => connection.machine === name);
+  const isJustUp = state === 'running' && isBringingUp && engine?.state === 'connecting';
+  if (state === 'creating' || state === 'starting' || isJustUp) {
+    return { kind: 'coming-up', ...progress, operation, steps: [...steps, connecting(facts, machine, operation)] };
   }
-  const engine = engines.find((connection) => connection.machine === machine.name);
-  const isJustUp =
-    machine.state === 'running' && operation !== null && isBringingUp(operation) && engine?.state === 'connecting';
-  if (isJustUp) return { kind: 'coming-up', verb, operation, steps: [...steps, connecting(facts, machine, operation)] };
   // Stopped on purpose, or broken later: the list of containers and the machine's page say it better.
   return { kind: 'ready' };
 }
@@ -68,9 +67,7 @@ export function totalFraction(steps: readonly Step[]): number | null {
   return parts.reduce((sum, part) => sum + part, 0) / steps.length;
 }
 
-function isBringingUp(operation: Operation): boolean {
-  return operation.verb === 'create' || operation.verb === 'start' || operation.verb === 'ensure-running';
-}
+const bringingUp: readonly Operation['verb'][] = ['create', 'start', 'ensure-running'];
 
 function connecting({ engines, connectTitle, now }: StartFacts, machine: Machine, operation: Operation | null): Step {
   const engine = engines.find((connection) => connection.machine === machine.name);

@@ -11,7 +11,7 @@ import type { Page } from 'playwright-core';
 import { DesktopError } from '../../desktop/contract/errors.ts';
 import { startDesktopServer } from '../../desktop/server/desktop-server.ts';
 import { buildRenderer, launchChromium } from './chromium.ts';
-import { containerRow, dailyContainers, firstRunSteps, machineRow, operationRow } from './fixture-rows.ts';
+import { containerRow, firstRunSteps, machineRow, operationRow } from './fixture-rows.ts';
 import { FixtureWorld } from './fixture-world.ts';
 import { emptyMachine, named, workingDay } from './scenes.ts';
 
@@ -79,7 +79,7 @@ const scenes: readonly Scene[] = [
     name: 'first-run',
     set: (world) => {
       world.machines.set(
-        machineRow({ state: 'creating', dockerHost: null, operation: operationRow({ steps: firstRunSteps(2) }) }),
+        machineRow({ state: 'creating', dockerHost: null, operation: operationRow({ steps: firstRunSteps(3) }) }),
       );
     },
   },
@@ -118,7 +118,7 @@ const scenes: readonly Scene[] = [
       );
     },
   },
-  { name: 'containers', set: day },
+  { name: 'containers', set: workingDay },
   {
     name: 'containers-busy',
     set: workingDay,
