@@ -158,7 +158,7 @@ async function provideNode(
     [
       `cd ${shellQuote(`${layout.deployFolder}/node`)} || exit 1`,
       `echo "${node.sha256}  incoming.gz" | sha256sum -c - >&2 || { echo "the Node runtime arrived damaged" >&2; exit 1; }`,
-      `mkdir -p ${node.sha256}/bin && chmod 0755 incoming.gz && mv incoming.gz ${node.sha256}/bin/node && sync`,
+      `mkdir -p ${node.sha256}/bin && chmod 0755 incoming.gz && sync incoming.gz && mv incoming.gz ${node.sha256}/bin/node && sync ${node.sha256}/bin ${node.sha256} .`,
     ].join('\n'),
     { signal, timeoutMs: 120_000 },
   );

@@ -29,7 +29,8 @@ export function storeObjectsScript(layout: MachineLayout, digests: readonly stri
     `sha256sum -c - >&2 <<'END' || { echo "a file arrived damaged" >&2; exit 1; }`,
     sums,
     'END',
-    'mv -f * ../objects/ && cd .. && rmdir incoming',
+    // Only what was written here: a plain sync would wait for all that containers have written.
+    'sync * && mv -f * ../objects/ && cd .. && sync objects && rmdir incoming',
   ].join('\n');
 }
 
@@ -52,7 +53,7 @@ export function assembleScript(options: {
     ...files.map(({ path, sha256 }) => `ln objects/${sha256} ${making}/${path} || exit 1`),
     `cat > ${making}/run <<'END' || exit 1`,
     `${options.runScript}END`,
-    `chmod 0755 ${making}/run && rm -rf releases/${release} && mv ${making} releases/${release} && sync`,
+    `chmod 0755 ${making}/run && sync ${[making, ...folders.map((path) => `${making}/${path}`)].join(' ')} ${making}/run && rm -rf releases/${release} && mv ${making} releases/${release} && sync releases`,
   ].join('\n');
 }
 
@@ -62,7 +63,7 @@ export function switchScript(layout: MachineLayout, release: string): string {
     // A log whose end a power cut turned into zeros has no last line end of its own.
     `printf '\\n%s\\n' ${shellQuote(switchMark(release))} >> ${shellQuote(layout.engineLog)}`,
     `cd ${shellQuote(layout.deployFolder)} || exit 1`,
-    `rm -f current.new && ln -s releases/${release} current.new && mv -T current.new current && sync || exit 1`,
+    `rm -f current.new && ln -s releases/${release} current.new && mv -T current.new current && sync . || exit 1`,
     layout.restart,
   ].join('\n');
 }
@@ -99,7 +100,9 @@ export function pruneScript(layout: MachineLayout, keep: readonly string[]): str
     `cd ${shellQuote(layout.deployFolder)}/releases || exit 1`,
     'for release in *; do',
     `  case $release in '*'|${keep.join('|')}) continue ;; esac`,
-    '  grep -qs "releases/$release/" /proc/[0-9]*/cmdline && continue',
+    // In brackets, so that the command line of this very search is not found.
+    '  rest=${release#?}',
+    '  grep -qs "releases/[${release%"$rest"}]$rest/" /proc/[0-9]*/cmdline && continue',
     '  rm -rf "$release"',
     'done',
     'rm -rf .*.new',

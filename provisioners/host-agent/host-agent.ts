@@ -1,4 +1,4 @@
-import { rm } from 'node:fs/promises';
+import { chmod, rm } from 'node:fs/promises';
 import type { Duplex } from 'node:stream';
 import type { HostAgentState, PortForward } from '../machines.ts';
 import type { SshTarget } from '../ssh/ssh-connection.ts';
@@ -55,9 +55,11 @@ export async function runHostAgent(options: HostAgentOptions): Promise<void> {
   const onFailure = (error: Error): void => log(error.message);
   publish({});
   // Whoever holds the agent's lock owns the path; a socket there is what a killed agent left. Pipes of Windows go with their process.
-  if (!paths.dockerSocket.startsWith('\\\\')) await rm(paths.dockerSocket, { force: true });
+  const isPipe = paths.dockerSocket.startsWith('\\\\');
+  if (!isPipe) await rm(paths.dockerSocket, { force: true });
   {
     await using _server = await serveStreams({ listen: { path: paths.dockerSocket }, dial: dialEngine, onFailure });
+    if (!isPipe) await chmod(paths.dockerSocket, 0o600);
     await using forwarder = new PortForwarder({
       dial: (address) => link.dialTcp(address, { waitMs: waitForLinkMs }),
       onChange: (forwards: readonly PortForward[]) => publish({ forwards }),
