@@ -60,17 +60,27 @@ export class ProcessHandle implements Disposable {
 
 /**
  * Start time in clock ticks since boot: with the pid, the identity of a process. Null when there is none.
- * Source: proc_pid_stat(5), field 22; the name before it may hold spaces and parentheses.
+ * Source: proc_pid_stat(5), field 22.
  */
 export function processStartTicks(pid: number): number | null {
-  let stat: string;
+  const fields = readStat(pid);
+  return fields === null ? null : Number(fields[19]);
+}
+
+/** False also for a zombie: it does nothing any more, it only has not been waited for. */
+export function isProcessAlive(pid: number, startTicks: number): boolean {
+  const fields = readStat(pid);
+  return fields !== null && fields[0] !== 'Z' && fields[0] !== 'X' && Number(fields[19]) === startTicks;
+}
+
+/** Fields of /proc/<pid>/stat from the third, the state, on; the name before it may hold spaces and parentheses. */
+function readStat(pid: number): readonly string[] | null {
   try {
-    stat = readFileSync(`/proc/${pid}/stat`, 'latin1');
+    const stat = readFileSync(`/proc/${pid}/stat`, 'latin1');
+    return stat.slice(stat.lastIndexOf(')') + 2).split(' ');
   } catch (error) {
     const code = (error as NodeJS.ErrnoException).code;
     if (code === 'ENOENT' || code === 'ESRCH') return null;
     throw error;
   }
-  const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
-  return Number(fields[19]);
 }

@@ -127,6 +127,10 @@ export async function openAttachment(path: string, request: AttachRequest): Prom
   if (opened === null) throw lost();
   const rest = opened.lines.rest();
   if (rest.length > 0) opened.socket.unshift(rest);
+  // A connection that breaks is told by its closing, also to those who do not listen for errors.
+  opened.socket.on('error', () => opened.socket.destroy());
+  // The container has ended, or we were cut off: there is nobody to read what we might still write.
+  opened.socket.once('end', () => opened.socket.end());
   return opened.socket;
 }
 
@@ -140,29 +144,32 @@ async function greet(path: string, hello: Hello): Promise<Greeted | null> {
   const socket = createConnection({ path, allowHalfOpen: true });
   const lines = new LineSplitter();
   const answered = new Promise<Greeting | null>((resolve, reject) => {
-    const late = (): void => reject(new EngineError('unavailable', `the monitor at ${path} does not answer`));
-    const timer = setTimeout(late, connectTimeoutMs);
     const settle = (act: () => void): void => {
       clearTimeout(timer);
-      socket.removeAllListeners();
+      socket.off('data', onData).off('error', onError).off('close', onClose);
       act();
     };
-    socket.on('data', (bytes) => {
+    const late = (): void =>
+      settle(() => reject(new EngineError('unavailable', `the monitor at ${path} does not answer`)));
+    const timer = setTimeout(late, connectTimeoutMs);
+    const onData = (bytes: Buffer): void => {
       lines.push(bytes);
       try {
         const greeting = lines.next() as Greeting | undefined;
         if (greeting === undefined) return;
+        // Whoever gets the socket reads on from here.
         socket.pause();
         settle(() => resolve(greeting));
       } catch (error) {
         settle(() => reject(error as Error));
       }
-    });
-    socket.on('error', (error: NodeJS.ErrnoException) => {
+    };
+    const onError = (error: NodeJS.ErrnoException): void => {
       const isGone = error.code === 'ECONNREFUSED' || error.code === 'ENOENT' || error.code === 'ECONNRESET';
       settle(() => (isGone ? resolve(null) : reject(error)));
-    });
-    socket.on('close', () => settle(() => resolve(null)));
+    };
+    const onClose = (): void => settle(() => resolve(null));
+    socket.on('data', onData).on('error', onError).on('close', onClose);
   });
   socket.write(encodeLine(hello));
   try {

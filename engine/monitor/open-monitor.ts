@@ -18,7 +18,7 @@ import type {
   StartRequest,
   TerminalSize,
 } from './monitor.ts';
-import { isAlive, MonitorRecords } from './records.ts';
+import { awaitEndOf, MonitorRecords } from './records.ts';
 import { StartError } from './start-error.ts';
 import { startMonitor, type MonitorProgram } from './start-monitor.ts';
 import { fromWireStarted, type WireStarted } from './wire.ts';
@@ -36,6 +36,7 @@ export interface OpenMonitorOptions {
 }
 
 const callTimeoutMs = 10_000;
+const monitorEndTimeoutMs = 5000;
 const defaultStartTimeoutMs = 60_000;
 
 export async function openMonitor(options: OpenMonitorOptions): Promise<Monitor> {
@@ -161,7 +162,12 @@ class Monitors implements Monitor {
     await Promise.all(sockets.map((name) => this.#connect(join(folder, name))));
     for (const id of this.#records.running()) {
       const record = this.#records.readRunning(id);
-      if (record === null || isAlive(record.monitor)) continue;
+      if (record === null || this.processes().some(({ pid }) => pid === record.monitor.pid)) continue;
+      // Its connection breaks a moment before it is gone.
+      if (!(await awaitEndOf(record.monitor, monitorEndTimeoutMs))) {
+        this.#options.report(`the monitor of container ${id}, process ${record.monitor.pid}, cannot be reached`);
+        continue;
+      }
       const connection = await this.#ensureCurrent();
       await connection.call({ op: 'adopt', id }, callTimeoutMs);
       this.#owners.set(id, connection);

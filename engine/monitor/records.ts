@@ -5,7 +5,7 @@
 import { mkdirSync, readFileSync, readdirSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { open, rename } from 'node:fs/promises';
 import { join } from 'node:path';
-import { processStartTicks } from '../kernel/pidfd.ts';
+import { isProcessAlive, ProcessHandle } from '../kernel/pidfd.ts';
 import { parseContainerId, type ContainerId } from '../model/ids.ts';
 import type { ExitRecord, RuntimeProgram } from './monitor.ts';
 import { fromWireExit, toWireExit, type WireExitRecord, type WireStarted } from './wire.ts';
@@ -24,7 +24,20 @@ export interface ProcessIdentity {
 }
 
 export function isAlive(identity: ProcessIdentity): boolean {
-  return processStartTicks(identity.pid) === identity.startTicks;
+  return isProcessAlive(identity.pid, identity.startTicks);
+}
+
+/** False when the process is still there after that time. */
+export async function awaitEndOf(identity: ProcessIdentity, timeoutMs: number): Promise<boolean> {
+  using handle = ProcessHandle.open(identity.pid);
+  if (handle === null || !isAlive(identity)) return true;
+  let timer: NodeJS.Timeout | undefined;
+  const hasEnded = await new Promise<boolean>((resolve) => {
+    timer = setTimeout(() => resolve(false), timeoutMs);
+    handle.onEnd(() => resolve(true));
+  });
+  clearTimeout(timer);
+  return hasEnded;
 }
 
 export class MonitorRecords {

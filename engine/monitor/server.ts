@@ -75,10 +75,16 @@ export class MonitorServer implements AsyncDisposable {
     socket.on('close', () => {
       this.#connections.delete(socket);
       this.#controls.delete(socket);
-      for (const [id, container] of this.#containers)
-        if (container.state === 'announced' && container.audienceSize === 0) this.#containers.delete(id);
-      this.#checkIdle();
+      // After the containers' own handlers have seen it.
+      setImmediate(() => this.#forgetLonely());
     });
+  }
+
+  /** Containers that were announced by clients who are gone, and never started. */
+  #forgetLonely(): void {
+    for (const [id, container] of this.#containers)
+      if (container.state === 'announced' && container.audienceSize === 0) this.#containers.delete(id);
+    this.#checkIdle();
   }
 
   #greet(socket: Socket, hello: Hello, lines: LineSplitter): void {
