@@ -61,7 +61,9 @@ async function api(contenders: readonly Contender[]): Promise<Measurement> {
 
 /** The same image for both: skiffd makes it, dockerd imports its files. */
 async function copyHello(skiffd: Contender, dockerd: Contender): Promise<void> {
-  const busybox = execFileSync('tar', ['-c', '-C', '/', 'bin/busybox', '--transform', 's,bin/busybox,bin/true,']);
+  const busybox = execFileSync('tar', ['-c', '-C', '/', 'bin/busybox', '--transform', 's,bin/busybox,bin/true,'], {
+    maxBuffer: 64 * 1024 * 1024,
+  });
   const importing = spawn(
     'docker',
     ['-H', `unix://${dockerd.socket}`, 'import', '--change', 'ENV PATH=/bin', '--change', 'CMD ["true"]', '-', 'hello'],

@@ -52,6 +52,7 @@ export async function startEngine(settings: Settings, log: Log): Promise<AsyncDi
     ...systemRoutes(parts, facts),
     ...containerRoutes(parts),
     ...imageRoutes(parts),
+    ...networkRoutes(parts),
     ...notThereYetRoutes,
   ];
   opening.use(await serveApi({ routes, sockets: settings.sockets, group: settings.socketGroup, log }));
@@ -117,6 +118,7 @@ async function openEngine(settings: Settings, log: Log): Promise<OpenEngine> {
     bundleFolder,
   };
   opening.use(await recoverContainers(parts));
+  await images.collectGarbage();
   await ensureHelloImage({ database, images, log, busybox: findBusybox() });
   const facts: EngineFacts = {
     engineId,

@@ -1,4 +1,4 @@
-import type { ImageInspect, ImageSummary } from '../../../api/images.ts';
+import type { ImageInspect, ImageSummary, ProgressMessage } from '../../../api/images.ts';
 import type { Parts } from '../../containers/parts.ts';
 import type { Image } from '../../images/image.ts';
 import { imageListFilterKeys, type ListedImage } from '../../images/images.ts';
@@ -92,6 +92,7 @@ async function load(parts: Parts, exchange: Exchange): Promise<void> {
   const send = (message: object): void => void response.write(`${JSON.stringify(message)}\r\n`);
   try {
     for (let next = first; next.done !== true; next = await messages.next()) {
+      publishLoaded(parts, next.value);
       if (!isQuiet || next.value.stream !== undefined) send(next.value);
     }
   } catch (error) {
@@ -100,6 +101,12 @@ async function load(parts: Parts, exchange: Exchange): Promise<void> {
     send({ errorDetail: { message }, error: message });
   }
   response.end();
+}
+
+function publishLoaded(parts: Parts, message: ProgressMessage): void {
+  const name = /^Loaded image: (\S+)\n$/.exec(message.stream ?? '')?.[1];
+  if (name === undefined) return;
+  parts.events.publish({ type: 'image', action: 'load', actorId: parts.images.resolve(name).id, attributes: { name } });
 }
 
 /** The docker CLI comes here when an image is not there. */
@@ -129,6 +136,7 @@ function tag(parts: Parts, exchange: Exchange): void {
 }
 
 async function remove(parts: Parts, exchange: Exchange): Promise<void> {
+  const { id } = parts.images.resolve(exchange.param('name'));
   const removed = await parts.images.remove(exchange.param('name'), {
     isForced: exchange.flag('force'),
     usersOf: (id) =>
@@ -137,6 +145,13 @@ async function remove(parts: Parts, exchange: Exchange): Promise<void> {
         .filter(({ spec }) => spec.imageId === id)
         .map((container) => ({ id: container.id, isRunning: container.state.status === 'running' })),
   });
+  for (const line of removed) {
+    const [action, text] =
+      'untagged' in line ? (['untag', line.untagged] as const) : (['delete', line.deleted] as const);
+    // Layers that go with an image are deleted too, but no event of docker's tells of them.
+    if (action === 'untag' || text === id)
+      parts.events.publish({ type: 'image', action, actorId: id, attributes: { name: text } });
+  }
   exchange.json(
     200,
     removed.map((line) => ('untagged' in line ? { Untagged: line.untagged } : { Deleted: line.deleted })),
