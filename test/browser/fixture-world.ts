@@ -7,6 +7,7 @@ import type { LogLine } from '../../desktop/contract/logs.ts';
 import type { Machine } from '../../desktop/contract/machines.ts';
 import type { Forward } from '../../desktop/contract/ports.ts';
 import { LiveList } from '../../desktop/services/lists/live-list.ts';
+import { splitCommand } from '../../renderer/containers/run-form.ts';
 import { Feed } from './fixture-feed.ts';
 import { containerRow } from './fixture-rows.ts';
 
@@ -227,10 +228,16 @@ export class FixtureWorld {
   }
 }
 
+function wordsOf(command: string): string[] {
+  const words = splitCommand(command);
+  if ('problem' in words) throw new Error(`not a command line: ${command}`);
+  return words.value;
+}
+
 function detailsOf(container: Container): ContainerDetails {
   return {
     container,
-    argv: container.command.split(' '),
+    argv: wordsOf(container.command),
     workingDir: '/app',
     user: '',
     isTty: false,

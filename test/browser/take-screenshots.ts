@@ -259,6 +259,7 @@ const scenes: readonly Scene[] = [
       bootLines(world);
     },
     hash: '#/machines/default',
+    act: (page) => page.getByText('ssh is listening').waitFor(),
   },
 ];
 
