@@ -143,7 +143,11 @@ export class ContainerLab implements AsyncDisposable {
     ];
   }
 
+  /** A test that fails must not leave its containers to the next one. */
   async [Symbol.asyncDispose](): Promise<void> {
+    const state = join(this.folder, 'crun');
+    for (const id of existsSync(state) ? readdirSync(state) : [])
+      spawnSync(program, ['--root', state, 'delete', '--force', id], { timeout: deadlineMs });
     for (const monitor of this.#opened) await monitor[Symbol.asyncDispose]();
     removeEngineCgroup(`/skiff-${this.engine}`);
     rmSync(this.folder, { recursive: true, force: true });

@@ -64,6 +64,8 @@ export class MonitorConnection implements Disposable {
       take();
     });
     socket.on('error', () => socket.destroy());
+    // The monitor never ends its side alone: it is gone.
+    socket.on('end', () => socket.destroy());
     socket.on('close', () => {
       connection.#abandon();
       events.onClose();
