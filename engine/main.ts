@@ -4,7 +4,6 @@ import { openLog } from './diagnostics/log.ts';
 import { EngineError } from './model/errors.ts';
 import { engineVersion } from './version.ts';
 
-process.title = 'skiffd';
 process.exitCode = await main(process.argv.slice(2));
 
 /** Exit codes: 0 ended as asked, 1 could not start, 2 the settings are wrong (as dockerd has it: 1 for both is less use). */
