@@ -41,7 +41,7 @@ export interface Deployment {
   readonly node: WantedNode | null;
   readonly signal: AbortSignal;
   readonly tell: (progress: { readonly fraction?: number; readonly detail?: string }) => void;
-  /** How long the new engine may take until it answers. */
+  /** How long the new engine may take until it answers; its very first start on a busy emulated machine takes half a minute. */
   readonly answerTimeoutMs?: number;
 }
 
@@ -232,7 +232,7 @@ interface ExpectedRelease {
 
 /** Null when the release answers; else what was wrong last. */
 async function waitForAnswer(deployment: Deployment, expected: ExpectedRelease): Promise<string | null> {
-  const { signal, answerTimeoutMs = 30_000 } = deployment;
+  const { signal, answerTimeoutMs = 120_000 } = deployment;
   const deadline = performance.now() + answerTimeoutMs;
   for (;;) {
     const trouble = await lookForAnswer(deployment, expected);
@@ -261,10 +261,10 @@ async function lookForAnswer(deployment: Deployment, expected: ExpectedRelease):
     });
     await engine.ping({ signal });
     const { Version } = await engine.version({ signal });
-    // The old engine may answer until it has ended; the command line tells which release a process is of.
-    const running = await ssh.check(runningReleaseScript(layout), { signal });
-    if (!running.includes(`/releases/${name}/`))
-      return `another release still answers (${running.trim() || 'its process is not known'})`;
+    // The old engine may answer until it has ended.
+    const running = (await ssh.check(runningReleaseScript(layout), { signal })).trim();
+    if (!running.endsWith(`/releases/${name}`))
+      return `another release still answers (${running || 'its process is not known'})`;
     const wanted = expectedVersion ?? Version;
     return Version === wanted ? null : `it says that it is version ${Version}, not ${wanted}`;
   } catch (error) {

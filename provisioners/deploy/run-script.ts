@@ -3,8 +3,8 @@ import type { MachineLayout } from './machine-layout.ts';
 import { engineProgram } from './engine-release.ts';
 
 /**
- * The program `run` of a release: what the machine's service starts. It runs the engine by the release's own path, not by
- * `current`, so that the process table tells which release a process is of.
+ * The program `run` of a release: what the machine's service starts. `SKIFF_RELEASE` stays in the environment of the engine and of
+ * its monitor, and so tells which release a process is of: command lines do not, for a program may give itself a title.
  */
 export function runScript(options: { readonly layout: MachineLayout; readonly node: string }): string {
   const { layout, node } = options;
@@ -23,8 +23,9 @@ export function runScript(options: { readonly layout: MachineLayout; readonly no
   return [
     '#!/bin/sh',
     'here=$(readlink -f "$0") || exit 1',
+    'export SKIFF_RELEASE="${here%/*}"',
     `export NODE_COMPILE_CACHE=${shellQuote(layout.compileCache)}`,
-    `exec ${shellQuote(node)} ${flags.join(' ')} "\${here%/*}/${engineProgram}" ${args.map(shellQuote).join(' ')}`,
+    `exec ${shellQuote(node)} ${flags.join(' ')} "$SKIFF_RELEASE/${engineProgram}" ${args.map(shellQuote).join(' ')}`,
     '',
   ].join('\n');
 }
