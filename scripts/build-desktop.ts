@@ -28,17 +28,18 @@ export async function buildElectron(): Promise<void> {
   const common: BuildOptions = {
     bundle: true,
     platform: 'node',
-    external: ['electron', 'koffi', 'cpu-features', '*.node'],
+    external: ['electron'],
     sourcemap: true,
     logLevel: 'warning',
     absWorkingDir: root,
   };
+  // Packages stay where npm puts them, as in a packaged app: some (ssh2, koffi, esbuild) look for files beside their own.
   const esm: BuildOptions = {
     ...common,
+    packages: 'external',
     format: 'esm',
     target: 'node24',
     outExtension: { '.js': '.mjs' },
-    banner: { js: "import { createRequire } from 'node:module'; const require = createRequire(import.meta.url);" },
   };
   await build({ ...esm, entryPoints: ['electron/main.ts', 'electron/core-process.ts'], outdir: 'dist/electron' });
   await build({
