@@ -127,6 +127,7 @@ async function writeCertificates({ packages, root }: SystemRoot): Promise<void> 
 async function writeModules({ recipe, modules, root, kernelRelease }: SystemRoot): Promise<void> {
   const wanted = await modules.closure(wantedModules({ list: recipe.data.modules, modules }));
   const folder = join(root, 'usr/lib/modules', kernelRelease);
+  await mkdir(folder, { recursive: true });
   for (const module of wanted) {
     await mkdir(dirname(join(folder, module.path)), { recursive: true });
     await writeFile(join(folder, module.path), module.data);
