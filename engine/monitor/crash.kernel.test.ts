@@ -81,10 +81,9 @@ describeWith(['linux', 'root', { program }], 'crashes', () => {
     expect(processStartTicks(found?.pid ?? 0)).toBe(found?.startTicks);
     const { stream } = await monitor.attach({ id: request.id, wants: ['stdin', 'stdout'], whenSlow: 'drop' });
     stream.write('it\n');
-    const [chunk] = (await withDeadline(
-      'output',
-      once(stream, 'data').finally(() => stream.resume()),
-    )) as [Buffer];
+    const data = once(stream, 'data');
+    stream.resume();
+    const [chunk] = (await withDeadline('output', data)) as [Buffer];
     expect(chunk.toString()).toContain('got it');
     const exits = new Exits(monitor);
     await monitor.signal(request.id, 9);

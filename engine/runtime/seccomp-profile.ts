@@ -24,12 +24,12 @@ const waiting = `
 // Not here: io_uring_*, whose operations no filter sees.
 
 const memory = `
-  brk cachestat get_mempolicy_home_node madvise map_shadow_stack membarrier memfd_create memfd_secret mincore mlock mlock2
+  brk cachestat madvise map_shadow_stack membarrier memfd_create memfd_secret mincore mlock mlock2
   mlockall mmap mmap2 mprotect mremap mseal msync munlock munlockall munmap pkey_alloc pkey_free pkey_mprotect
   process_mrelease remap_file_pages`;
 
 const processes = `
-  arch_specific_syscall execve execveat exit exit_group fork getcpu getpgid getpgrp getpid getppid getpriority getrlimit
+  execve execveat exit exit_group fork getcpu getpgid getpgrp getpid getppid getpriority getrlimit
   getrusage getsid get_robust_list get_thread_area gettid ioprio_get ioprio_set kill pidfd_open pidfd_send_signal prctl
   prlimit64 restart_syscall riscv_hwprobe rseq sched_getaffinity sched_getattr sched_getparam sched_get_priority_max
   sched_get_priority_min sched_getscheduler sched_rr_get_interval sched_rr_get_interval_time64 sched_setaffinity
