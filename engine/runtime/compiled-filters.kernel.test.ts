@@ -27,7 +27,7 @@ describeWith(['linux', 'root', { program }], 'compiled seccomp filters', () => {
     const outputs: string[] = [];
     const saved: (string | null)[] = [];
     for (const round of [1, 2]) {
-      const request = lab.request(['sh', '-c', 'grep Seccomp: /proc/self/status; mount -t tmpfs x /tmp; echo $?']);
+      const request = lab.request(['sh', '-c', 'grep Seccomp: /proc/self/status; mount -t tmpfs x /tmp 2>&1; echo $?']);
       const config = join(request.bundle, 'config.json');
       const { spec, saveFilterTo } = filters.apply(JSON.parse(readFileSync(config, 'utf8')) as RuntimeSpec);
       writeFileSync(config, JSON.stringify(spec));
