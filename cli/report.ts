@@ -1,3 +1,4 @@
+import { getSystemErrorMessage } from 'node:util';
 import { EngineError, EngineUnreachable } from '../client/errors.ts';
 import type { Context } from './verb.ts';
 
@@ -22,7 +23,15 @@ export async function writeLines(stream: NodeJS.WritableStream, lines: readonly 
 /** What went wrong, for a person; docker's words where the engine spoke. */
 export function describeError(error: unknown): string {
   if (error instanceof EngineError) return `Error response from daemon: ${error.message}`;
-  return error instanceof Error ? error.message : String(error);
+  if (!(error instanceof Error)) return String(error);
+  return describeSystemError(error) ?? error.message;
+}
+
+/** `open /nowhere: no such file or directory`, as Go's programs and scripts that read them say it. */
+export function describeSystemError(error: Error): string | null {
+  const { errno, syscall, path }: NodeJS.ErrnoException = error;
+  if (errno === undefined || syscall === undefined || path === undefined) return null;
+  return `${syscall} ${path}: ${getSystemErrorMessage(errno)}`;
 }
 
 /**

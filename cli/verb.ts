@@ -91,10 +91,10 @@ function checkCount(name: string, count: number, { min = 0, max = Infinity, usag
       ? `requires ${plural(min)}`
       : count < min
         ? `requires at least ${plural(min)}`
-        : `accepts at most ${plural(max)}`;
+        : `requires at most ${plural(max)}`;
   const verb = max === 0 ? 'accepts no arguments' : wanted;
   throw new UsageError(
-    `skiff: '${name}' ${verb}\n\nUsage:  ${name} ${usage}\n\nSee '${name} --help' for more information`,
+    `skiff: '${name}' ${verb}\n\nUsage:  ${name} ${usage}\n\nRun '${name} --help' for more information`,
     1,
   );
 }

@@ -146,7 +146,6 @@ describe('run flags to a request', () => {
 
   it.each([
     [['--rm', '--restart', 'always', 'hello'], 'conflicting options: cannot specify both --restart and --rm'],
-    [['-d', '-a', 'stdout', 'hello'], 'conflicting options: cannot specify both --attach and --detach'],
     [['-a', 'stdlog', 'hello'], 'valid streams are STDIN, STDOUT and STDERR'],
     [['-m', 'foo', 'hello'], `invalid argument "foo" for "-m, --memory" flag: invalid size: 'foo'`],
     [['--cpus', 'x', 'hello'], 'invalid argument "x" for "--cpus" flag: failed to parse x as a rational number'],

@@ -23,21 +23,12 @@ export interface AttachedStreams {
   readonly stderr: boolean;
 }
 
-/** Which streams `-a`, `-d` and `-i` ask for. Throws RangeError. */
+/** Which streams `-a`, `-d` and `-i` ask for. */
 export function attachedStreams(flags: RunFlags): AttachedStreams {
-  const wanted = flags.attach.map((name) => name.toLowerCase());
-  const unknown = wanted.find((name) => !['stdin', 'stdout', 'stderr'].includes(name));
-  if (unknown !== undefined) {
-    throw new RangeError(
-      `invalid argument "${unknown}" for "-a, --attach" flag: valid streams are STDIN, STDOUT and STDERR`,
-    );
-  }
-  if (flags.detach) {
-    if (wanted.length > 0) throw new RangeError('conflicting options: cannot specify both --attach and --detach');
-    return { stdin: false, stdout: false, stderr: false };
-  }
-  if (wanted.length === 0) return { stdin: flags.interactive, stdout: true, stderr: true };
-  return { stdin: wanted.includes('stdin'), stdout: wanted.includes('stdout'), stderr: wanted.includes('stderr') };
+  const { attach } = flags;
+  if (flags.detach) return { stdin: false, stdout: false, stderr: false };
+  if (attach.length === 0) return { stdin: flags.interactive, stdout: true, stderr: true };
+  return { stdin: attach.includes('stdin'), stdout: attach.includes('stdout'), stderr: attach.includes('stderr') };
 }
 
 /** What `run` and `create` ask the engine for. Throws RangeError in docker's words. */
@@ -105,7 +96,7 @@ function hostConfig(
       Dns: nonEmpty(flags.dns),
       DnsSearch: nonEmpty(flags.dnsSearch),
       DnsOptions: nonEmpty(flags.dnsOption),
-      ExtraHosts: nonEmpty(flags.addHost.map(hostMapping)),
+      ExtraHosts: nonEmpty(flags.addHost),
       Memory: flags.memory,
       MemorySwap: flags.memorySwap,
       NanoCpus: flags.cpus,
@@ -132,13 +123,6 @@ function given<T extends object>(fields: T): Partial<T> {
 
 function nonEmpty(list: readonly string[]): readonly string[] | undefined {
   return list.length > 0 ? list : undefined;
-}
-
-function hostMapping(text: string): string {
-  // docker also takes `host=ip`, and brackets around IPv6.
-  const [, host = '', address = ''] = /^([^:=]+)[:=](.+)$/.exec(text) ?? [];
-  if (host === '' || address === '') throw new RangeError(`bad format for add-host: "${text}"`);
-  return `${host}:${address.replace(/^\[(.*)\]$/, '$1')}`;
 }
 
 function tmpfsEntry(text: string): [string, string] {

@@ -42,8 +42,19 @@ export function pairsOfFile(text: string, path: string): string[] {
     });
 }
 
+/** One `--env` value. Throws RangeError when it names nothing. */
+export function parseVariable(text: string): string {
+  if (text === '' || text.startsWith('=')) throw new RangeError(`invalid environment variable: ${text}`);
+  return text;
+}
+
+/** One `--label` value. Throws RangeError when it names nothing. */
+export function parseLabel(text: string): string {
+  if (text.startsWith('=')) throw new RangeError(`invalid label '${text}': empty name`);
+  return text;
+}
+
 function withValue(pair: string, { variables }: EnvironmentSources): string[] {
-  if (pair === '' || pair.startsWith('=')) throw new RangeError(`invalid environment variable: ${pair}`);
   if (pair.includes('=')) return [pair];
   const value = variables[pair];
   return value === undefined ? [] : [`${pair}=${value}`];

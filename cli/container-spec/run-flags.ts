@@ -1,12 +1,14 @@
 import { flag } from '../flags/flag.ts';
 import type { ValuesOf } from '../flags/flag.ts';
 import { parseMemory } from '../formats/sizes.ts';
+import { parseLabel, parseVariable } from './environment.ts';
 import { parseCpus, parseRestartPolicy, parseSwap } from './limits.ts';
+import { parseHostMapping, parseStream } from './words.ts';
 
 /** The flags of `create` and `run` that describe a container. */
 export const runFlags = {
-  addHost: flag.list({ help: 'Add a custom host-to-IP mapping (host:ip)' }),
-  attach: flag.list({ short: 'a', help: 'Attach to STDIN, STDOUT or STDERR' }),
+  addHost: flag.list({ help: 'Add a custom host-to-IP mapping (host:ip)' }, parseHostMapping),
+  attach: flag.list({ short: 'a', help: 'Attach to STDIN, STDOUT or STDERR' }, parseStream),
   capAdd: flag.list({ help: 'Add Linux capabilities' }),
   capDrop: flag.list({ help: 'Drop Linux capabilities' }),
   cidfile: flag.text({ help: 'Write the container ID to the file' }),
@@ -22,12 +24,12 @@ export const runFlags = {
   dnsSearch: flag.list({ help: 'Set custom DNS search domains' }),
   domainname: flag.text({ help: 'Container NIS domain name' }),
   entrypoint: flag.text({ help: 'Overwrite the default ENTRYPOINT of the image' }),
-  env: flag.list({ short: 'e', help: 'Set environment variables' }),
+  env: flag.list({ short: 'e', help: 'Set environment variables' }, parseVariable),
   envFile: flag.list({ help: 'Read in a file of environment variables' }),
   expose: flag.list({ help: 'Expose a port or a range of ports' }),
   hostname: flag.text({ short: 'h', help: 'Container host name' }),
   interactive: flag.switch({ short: 'i', help: 'Keep STDIN open even if not attached' }),
-  label: flag.list({ short: 'l', help: 'Set meta data on a container' }),
+  label: flag.list({ short: 'l', help: 'Set meta data on a container' }, parseLabel),
   labelFile: flag.list({ help: 'Read in a line delimited file of labels' }),
   logDriver: flag.text({ help: 'Logging driver for the container' }),
   logOpt: flag.list({ help: 'Log driver options' }),

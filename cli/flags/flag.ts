@@ -55,13 +55,16 @@ export const flag = {
   /** Any parser of one value. */
   value,
 
-  /** Every use adds one. */
-  list: ({ short, help, placeholder = 'list' }: FlagText): Flag<readonly string[]> => ({
+  /** Every use adds one, as `parse` makes it. */
+  list: (
+    { short, help, placeholder = 'list' }: FlagText,
+    parse: (input: string) => string = (input) => input,
+  ): Flag<readonly string[]> => ({
     short: short ?? null,
     placeholder,
     help,
     initial: [],
-    take: (previous, text) => [...previous, text],
+    take: (previous, text) => [...previous, parse(text)],
   }),
 };
 

@@ -17,9 +17,10 @@ export const attach = defineVerb({
   async run({ flags, args: [name = ''], context }) {
     const { engine } = context;
     const { Id, Config, State } = await engine.containers.inspect(name);
-    if (!State.Running) throw new CommandError('cannot attach to a stopped container, start it first');
-    if (State.Paused) throw new CommandError('cannot attach to a paused container, unpause it first');
-    if (State.Restarting) throw new CommandError('cannot attach to a restarting container, wait until it is running');
+    if (!State.Running) throw new CommandError('You cannot attach to a stopped container, start it first');
+    if (State.Paused) throw new CommandError('You cannot attach to a paused container, unpause it first');
+    if (State.Restarting)
+      throw new CommandError('You cannot attach to a restarting container, wait until it is running');
     const stdin = !flags.noStdin && (Config.OpenStdin ?? false);
     const join = { hasTerminal: Config.Tty ?? false, stdin, detachKeys: flags.detachKeys };
     checkTerminal(context, join);

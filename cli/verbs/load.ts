@@ -1,8 +1,7 @@
 import { open } from 'node:fs/promises';
 import type { Readable } from 'node:stream';
-import { messageOf } from '../../client/errors.ts';
 import { flag } from '../flags/flag.ts';
-import { write } from '../report.ts';
+import { describeError, write } from '../report.ts';
 import { CommandError } from '../usage-error.ts';
 import { defineVerb } from '../verb.ts';
 import type { Context } from '../verb.ts';
@@ -43,6 +42,6 @@ async function openArchive(path: string | undefined, context: Context): Promise<
     const file = await open(path, 'r');
     return file.createReadStream({ highWaterMark: 1 << 20 });
   } catch (error) {
-    throw new CommandError(messageOf(error), { cause: error });
+    throw new CommandError(describeError(error), { cause: error });
   }
 }

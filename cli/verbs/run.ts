@@ -1,7 +1,6 @@
 import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { EngineError, messageOf } from '../../client/errors.ts';
 import { attachedStreams, createRequest } from '../container-spec/create-body.ts';
-import type { AttachedStreams } from '../container-spec/create-body.ts';
 import { missingRunFlags, runFlags } from '../container-spec/run-flags.ts';
 import type { RunFlags } from '../container-spec/run-flags.ts';
 import { describeError, writeLines } from '../report.ts';
@@ -47,7 +46,10 @@ export const create = defineVerb({
 });
 
 async function runImage(flags: RunFlags, args: readonly string[], context: Context): Promise<number> {
-  const streams = streamsOf(flags);
+  if (flags.detach && flags.attach.length > 0) {
+    throw new CommandError('conflicting options: cannot specify both --attach and --detach');
+  }
+  const streams = attachedStreams(flags);
   const join = { hasTerminal: flags.tty, stdin: streams.stdin, detachKeys: flags.detachKeys };
   if (!flags.detach) checkTerminal(context, join);
   const id = await createContainer(flags, args, context);
@@ -63,14 +65,6 @@ async function runImage(flags: RunFlags, args: readonly string[], context: Conte
     isRemovedAtExit: flags.rm,
     forwardsSignals: flags.sigProxy,
   });
-}
-
-function streamsOf(flags: RunFlags): AttachedStreams {
-  try {
-    return attachedStreams(flags);
-  } catch (error) {
-    throw new CommandError(messageOf(error), { cause: error, exitCode: ownFailure });
-  }
 }
 
 async function createContainer(flags: RunFlags, args: readonly string[], context: Context): Promise<string> {
@@ -90,7 +84,8 @@ async function createContainer(flags: RunFlags, args: readonly string[], context
     if (flags.cidfile !== undefined) writeFileSync(flags.cidfile, Id);
     return Id;
   } catch (error) {
-    if (!(error instanceof EngineError) || !/^No such image/.test(error.message)) throw error;
+    const isMissing = error instanceof EngineError && error.message.startsWith('No such image');
+    if (!isMissing || flags.pull === 'never') throw error;
     const reference = error.message.replace(/^No such image: /, '');
     await writeLines(context.stderr, [`Unable to find image '${reference}' locally`]);
     const message = 'pulling images is not supported yet. Load one with: skiff load -i FILE';
@@ -107,7 +102,7 @@ function requestOf(flags: RunFlags, args: readonly string[], context: Context): 
       consoleSize: context.stdout.isTTY ? [context.stdout.rows, context.stdout.columns] : null,
     });
   } catch (error) {
-    throw new CommandError(messageOf(error), { cause: error, exitCode: ownFailure });
+    throw new CommandError(describeError(error), { cause: error, exitCode: ownFailure });
   }
 }
 

@@ -104,7 +104,7 @@ describe('create', () => {
 
   it.each([
     [['create', '--memory', 'much'], `invalid argument "much" for "--memory" flag: invalid size: 'much'`],
-    [['create', 'a', 'b'], "'skiff machine create' accepts at most 1 argument"],
+    [['create', 'a', 'b'], "'skiff machine create' requires at most 1 argument"],
   ])('refuses %j', async (words, says) => {
     expect((await machine(some(), words)).stderr).toContain(says);
   });
