@@ -13,6 +13,7 @@ import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { MachineError } from '../machines.ts';
 import type { Operation } from '../progress.ts';
+import { isErrno } from '../store/atomic-file.ts';
 import { buildMachineImage } from './build.ts';
 import { lockImage, publishImage, readVerifiedImage, removeLeftovers } from './cache.ts';
 import type { Manifest } from './manifest.ts';
@@ -68,13 +69,28 @@ export async function ensureMachineImage(request: EnsureMachineImage, operation:
   });
   const made = await readVerifiedImage(folder).catch(ignoreDamage);
   if (made !== null) return machineImage({ folder, manifest: made });
-  return machineImage({ folder, manifest: await plan.make({ images, folder, operation }) });
+  try {
+    return machineImage({ folder, manifest: await plan.make({ images, folder, operation }) });
+  } catch (error) {
+    throw isOutOfSpace(error)
+      ? new MachineError(
+          'no-space',
+          `There is no space left for the machine image in ${images}: it takes ${plan.needs}.`,
+          { cause: error },
+        )
+      : error;
+  }
 }
 
 /** A damaged image is made again: it is a copy of something, nobody's only one. */
 function ignoreDamage(error: unknown): null {
   if (error instanceof MachineError && error.code === 'image-corrupt') return null;
   throw error;
+}
+
+/** Node says it by code, the programs that the builder runs by the C library's words. */
+function isOutOfSpace(error: unknown): boolean {
+  return isErrno(error, 'ENOSPC') || (error instanceof Error && error.message.includes('No space left on device'));
 }
 
 interface Making {
@@ -86,6 +102,8 @@ interface Making {
 interface Plan {
   /** Of the image's folder in the cache. */
   readonly name: string;
+  /** Space, in words. */
+  readonly needs: string;
   readonly make: (making: Making) => Promise<Manifest>;
 }
 
@@ -96,6 +114,7 @@ async function planFor({ arch, source }: EnsureMachineImage): Promise<Plan> {
   const name = recipeHash({ recipe, arch, nodeVersion });
   return {
     name,
+    needs: 'about 1.2 GB while it is built (also in the folder for temporary files), 150 MB afterwards',
     make: async ({ images, folder, operation }) => {
       await removeLeftovers({ images, prefix: `.${name}.build` });
       const making = join(images, `.${name}.build`);
@@ -123,6 +142,7 @@ function releasePlan({ arch, release }: { arch: Architecture; release: ReleasedI
   const name = `release-${release.sha256.slice(0, 16)}`;
   return {
     name,
+    needs: 'about 150 MB',
     make: async ({ images, folder, operation }) => {
       // Kept when the download breaks off, so that the next try goes on from there.
       const making = join(images, `.${name}.download`);
