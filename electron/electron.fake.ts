@@ -27,7 +27,7 @@ function listening<F>(add: (name: string, listener: Listener) => void): F {
 }
 
 /** Electron's kind of port around Node's: listeners get an event. */
-export function fakePort(port: MessagePort): MessagePortMain {
+function fakePort(port: MessagePort): MessagePortMain {
   const events = new EventEmitter();
   port.on('message', (data: unknown) => events.emit('message', { data, ports: [] }));
   port.on('close', () => events.emit('close'));

@@ -1,6 +1,6 @@
 /** The page's own address: a scheme of ours instead of `file:`, so that the page has an origin and files are not within reach. */
 export const pageScheme = 'skiff';
-export const pageHost = 'app';
+const pageHost = 'app';
 export const pageOrigin = `${pageScheme}://${pageHost}`;
 export const pageUrl = `${pageOrigin}/`;
 

@@ -3,7 +3,7 @@ import { errorShape } from './errors.ts';
 import { listUpdate } from './list-updates.ts';
 import { method, stream } from './shape.ts';
 
-export const appInfo = z.object({
+const appInfo = z.object({
   version: z.string(),
   /** Of the computer that the core runs on, which in a browser need not be the one with the screen. */
   platform: z.enum(['darwin', 'win32', 'linux', 'other']),
@@ -18,7 +18,7 @@ export const appInfo = z.object({
 export type AppInfo = z.infer<typeof appInfo>;
 
 /** Something that takes a while, in one line of a status bar: a machine's operation, an image that is being loaded. */
-export const task = z.object({
+const task = z.object({
   id: z.string(),
   /** For people, in the present: `Creating the machine default`. */
   title: z.string(),

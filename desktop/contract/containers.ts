@@ -3,12 +3,12 @@ import { listUpdate } from './list-updates.ts';
 import { machineName } from './machines.ts';
 import { method, stream } from './shape.ts';
 
-export const containerState = z.enum(['created', 'running', 'paused', 'restarting', 'removing', 'exited', 'dead']);
+const containerState = z.enum(['created', 'running', 'paused', 'restarting', 'removing', 'exited', 'dead']);
 export type ContainerState = z.infer<typeof containerState>;
 
 export const protocol = z.enum(['tcp', 'udp', 'sctp']);
 
-export const containerPort = z.object({
+const containerPort = z.object({
   containerPort: z.number(),
   protocol,
   /** Null where the port is exposed and not published. */
@@ -21,7 +21,7 @@ export const containerPort = z.object({
 export type ContainerPort = z.infer<typeof containerPort>;
 
 /** One row of the list. Times are Unix milliseconds; how long ago that is, the page works out as time goes on. */
-export const container = z.object({
+const container = z.object({
   machine: z.string(),
   /** 64 hex digits. */
   id: z.string(),
@@ -46,10 +46,10 @@ export const container = z.object({
 });
 export type Container = z.infer<typeof container>;
 
-export const containerKey = z.object({ machine: z.string(), id: z.string() });
+const containerKey = z.object({ machine: z.string(), id: z.string() });
 export type ContainerKey = z.infer<typeof containerKey>;
 
-export const containerDetails = z.object({
+const containerDetails = z.object({
   container,
   /** Program and arguments as they run. */
   argv: z.array(z.string()),

@@ -12,7 +12,7 @@ import type { Client, Implementation } from './shape.ts';
 
 export const contract = { app, machines, engine, containers, logs, ports };
 
-export type DesktopContract = typeof contract;
+type DesktopContract = typeof contract;
 /** What the page holds. */
 export type DesktopClient = Client<DesktopContract>;
 /** What desktop/services is. */

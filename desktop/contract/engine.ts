@@ -5,7 +5,7 @@ import { machineName } from './machines.ts';
 import { method, stream } from './shape.ts';
 
 /** How the core stands with the engine of one machine. Times are Unix milliseconds. */
-export const engineConnection = z.discriminatedUnion('state', [
+const engineConnection = z.discriminatedUnion('state', [
   /** The machine does not run, so there is nothing to connect to; it has no containers in the list. */
   z.object({ machine: z.string(), state: z.literal('off') }),
   /** First contact is under way; the lists are not there yet. */

@@ -4,7 +4,7 @@
  */
 import { z } from './zod.ts';
 
-export const errorCodes = [
+const errorCodes = [
   // Of the protocol itself: any call may end with one of these.
   'invalid-input',
   'unknown-method',
@@ -38,7 +38,7 @@ export const errorCodes = [
   'conflict',
 ] as const;
 
-export const errorCode = z.enum(errorCodes);
+const errorCode = z.enum(errorCodes);
 export type ErrorCode = z.infer<typeof errorCode>;
 
 /** Any call may answer with these, so no method lists them. */

@@ -2,7 +2,7 @@ import { z } from './zod.ts';
 import { machineName } from './machines.ts';
 import { stream } from './shape.ts';
 
-export const logLine = z.object({
+const logLine = z.object({
   stream: z.enum(['stdout', 'stderr']),
   /** When the engine took it in: RFC 3339 with nanoseconds, so that sources can be merged; null when it could not be told. */
   time: z.string().nullable(),

@@ -24,7 +24,7 @@ export const machineState = z.enum([
 export type MachineState = z.infer<typeof machineState>;
 
 /** One step of an operation, as it stands now. Steps are listed in the order in which they begin. */
-export const step = z.object({
+const step = z.object({
   /** Stable name within its operation: `build-image`, `boot`, `deploy-engine`. */
   step: z.string(),
   /** For people: `Starting the machine`. */
@@ -41,7 +41,7 @@ export const step = z.object({
 export type Step = z.infer<typeof step>;
 
 /** What is being done to a machine, or was done last. Another process may do it too (`skiff machine start`): then there is no operation, only a state. */
-export const operation = z.object({
+const operation = z.object({
   id: z.string(),
   verb: z.enum(['create', 'start', 'ensure-running', 'stop', 'kill', 'remove']),
   state: z.enum(['running', 'done', 'failed', 'cancelled']),
@@ -55,7 +55,7 @@ export const operation = z.object({
 });
 export type Operation = z.infer<typeof operation>;
 
-export const machineSettings = z.strictObject({
+const machineSettings = z.strictObject({
   cpus: z.int().min(1).max(1024).optional(),
   memoryBytes: z
     .int()
@@ -68,7 +68,7 @@ export const machineSettings = z.strictObject({
 });
 
 /** Fields that are null are not known yet: the machine is only being made. */
-export const machine = z.object({
+const machine = z.object({
   name: z.string(),
   driver: z.string().nullable(),
   state: machineState,
@@ -88,13 +88,12 @@ export const machine = z.object({
 });
 export type Machine = z.infer<typeof machine>;
 
-export const driver = z.object({
+const driver = z.object({
   name: z.string(),
   title: z.string(),
   /** Null when it can be used here; else why not, and what to do about it. */
   unavailable: z.string().nullable(),
 });
-export type Driver = z.infer<typeof driver>;
 
 const named = z.strictObject({ name: machineName });
 const wanted = z.strictObject({

@@ -4,7 +4,7 @@ import { listUpdate } from './list-updates.ts';
 import { stream } from './shape.ts';
 
 /** A published port of a container, brought to this computer. */
-export const forward = z.object({
+const forward = z.object({
   /** Unique among all forwards. */
   id: z.string(),
   machine: z.string(),

@@ -27,7 +27,7 @@ export interface Stream<I extends z.ZodType, T extends z.ZodType> {
   readonly errors: readonly ErrorCode[];
 }
 
-export type Service = Readonly<Record<string, Method<z.ZodType, z.ZodType> | Stream<z.ZodType, z.ZodType>>>;
+type Service = Readonly<Record<string, Method<z.ZodType, z.ZodType> | Stream<z.ZodType, z.ZodType>>>;
 export type Contract = Readonly<Record<string, Service>>;
 
 export function method<I extends z.ZodType, O extends z.ZodType>(spec: {

@@ -1,7 +1,7 @@
 /** What every answer that a page is made of carries, here and in Electron: the page may load its own files and nothing else. */
 
 /** `link`: where the page's WebSocket goes, which `'self'` does not cover in every browser; null where there is none. */
-export function contentSecurityPolicy(link: string | null): string {
+function contentSecurityPolicy(link: string | null): string {
   return [
     "default-src 'none'",
     "script-src 'self'",

@@ -40,7 +40,7 @@ export interface Core extends AsyncDisposable {
 }
 
 /** What shells draw without a page: the tray. */
-export interface CoreLists {
+interface CoreLists {
   readonly machines: MachineList;
   readonly connections: Engines['connections'];
   readonly containers: ContainerList['list'];

@@ -31,7 +31,7 @@ export interface DesktopCoreOptions {
   readonly prepare?: (machines: FakeMachines) => void;
 }
 
-export const testInfo = {
+const testInfo = {
   version: '0.0.0-test',
   platform: 'linux',
   arch: 'x64',

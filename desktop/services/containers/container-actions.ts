@@ -110,7 +110,7 @@ function graceOf(graceSeconds: number | undefined): { readonly timeoutSeconds?: 
   return graceSeconds === undefined ? {} : { timeoutSeconds: graceSeconds };
 }
 
-export function bodyOf(request: RunRequest): CreateContainerBody {
+function bodyOf(request: RunRequest): CreateContainerBody {
   const { image, command, env, ports, isTty, removeWhenDone } = request;
   const bindings: Record<string, PortBinding[]> = {};
   for (const { containerPort, protocol, hostPort } of ports) {

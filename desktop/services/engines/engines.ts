@@ -11,7 +11,7 @@ import { noSuchMachine, type MachineList } from '../machines/machine-list.ts';
 import { EngineLine } from './engine-line.ts';
 
 /** What of an engine is handed on. `off`: its machine does not run any more, so nothing is known of its containers. */
-export interface EngineListener {
+interface EngineListener {
   list(machine: string, containers: readonly ContainerSummary[]): void;
   event(machine: string, event: EngineEvent): void;
   off(machine: string): void;

@@ -16,7 +16,7 @@ export interface OperationRecord {
   readonly error: ErrorShape | null;
 }
 
-export interface StepRecord {
+interface StepRecord {
   readonly report: StepReport;
   readonly reportedAt: number;
 }
