@@ -310,7 +310,7 @@ async function powerOffInside(
   const remainingMs = options.deadline - performance.now();
   if (remainingMs <= 0 || !(await isAlive(options.identity))) return;
   try {
-    await run.powerOff(AbortSignal.any([run.signal, AbortSignal.timeout(remainingMs)]));
+    await run.powerOff(AbortSignal.any([run.signal, AbortSignal.timeout(Math.ceil(remainingMs))]));
   } catch (error) {
     run.signal.throwIfAborted();
     run.tell({ detail: `it cannot be told over SSH: ${error instanceof Error ? error.message : String(error)}` });
