@@ -38,7 +38,19 @@ const machine = (fields: Partial<Machine>): Machine => ({
 });
 const ready: EngineConnection = { machine: 'default', state: 'ready', engineVersion: '1', apiVersion: '1.55' };
 const view = (machines: readonly Machine[], engines: readonly EngineConnection[] = []) =>
-  startView({ machines, engines, defaultMachine: 'default', connectTitle: 'Connecting', now: 1_000 });
+  startView({
+    machines,
+    engines,
+    defaultMachine: 'default',
+    titles: {
+      'make-machine': 'Making',
+      boot: 'Starting',
+      'deploy-engine': 'Deploying',
+      'host-agent': 'Connecting',
+      connect: 'Asking',
+    },
+    now: 1_000,
+  });
 
 test('without any machine the first screen offers to make one', () => {
   expect(view([])).toEqual({ kind: 'no-machine', machine: 'default' });
@@ -49,6 +61,8 @@ test('a machine being made shows its steps, and the connection as the one to com
   expect(shown).toMatchObject({ kind: 'coming-up', verb: 'create' });
   expect(shown.kind === 'coming-up' && shown.steps.map(({ step: name, state }) => [name, state])).toEqual([
     ['boot', 'running'],
+    ['deploy-engine', 'waiting'],
+    ['host-agent', 'waiting'],
     ['connect', 'waiting'],
   ]);
 });

@@ -1,5 +1,6 @@
 import type { EngineConnection } from '../../desktop/contract/engine.ts';
 import type { Machine, Operation, Step } from '../../desktop/contract/machines.ts';
+import { bringUpVerb, isBringingUp, withStepsToCome, type PlannedStep } from './steps-to-come.ts';
 
 /**
  * What the first screen shows: whether there is a machine at all, how far it has come, and when it can be left. It is
@@ -24,8 +25,8 @@ export interface StartFacts {
   readonly machines: readonly Machine[];
   readonly engines: readonly EngineConnection[];
   readonly defaultMachine: string;
-  /** The title of the last step, which is the page's own: the engine's first answer. */
-  readonly connectTitle: string;
+  /** Titles of steps that have not begun; `connect` is the page's own last one, the engine's first answer. */
+  readonly titles: Readonly<Record<PlannedStep | 'connect', string>>;
   readonly now: number;
 }
 
@@ -41,17 +42,18 @@ export function startView(facts: StartFacts): StartView {
   const steps = operation?.steps ?? [];
   const progress = {
     machine: name,
-    verb: isBeingMade || operation?.verb === 'create' ? 'create' : 'start',
+    verb: bringUpVerb(machine),
     attempt: operation?.id ?? `${name} without an operation`,
   } as const;
-  const isBringingUp = operation !== null && bringingUp.includes(operation.verb);
-  if (operation?.state !== 'running' && (state === 'create-failed' || (isBringingUp && operation.state === 'failed'))) {
+  const isForThis = isBringingUp(operation);
+  if (operation?.state !== 'running' && (state === 'create-failed' || (isForThis && operation?.state === 'failed'))) {
     return { kind: 'failed', ...progress, steps, reason: operation?.error?.message ?? machine.error ?? '' };
   }
   const engine = engines.find((connection) => connection.machine === name);
-  const isJustUp = state === 'running' && isBringingUp && engine?.state === 'connecting';
+  const isJustUp = state === 'running' && isForThis && engine?.state === 'connecting';
   if (state === 'creating' || state === 'starting' || isJustUp) {
-    return { kind: 'coming-up', ...progress, operation, steps: [...steps, connecting(facts, machine, operation)] };
+    const way = withStepsToCome({ steps, verb: progress.verb, titles: facts.titles });
+    return { kind: 'coming-up', ...progress, operation, steps: [...way, connecting(facts, machine, operation)] };
   }
   // Stopped on purpose, or broken later: the list of containers and the machine's page say it better.
   return { kind: 'ready' };
@@ -67,14 +69,12 @@ export function totalFraction(steps: readonly Step[]): number | null {
   return parts.reduce((sum, part) => sum + part, 0) / steps.length;
 }
 
-const bringingUp: readonly Operation['verb'][] = ['create', 'start', 'ensure-running'];
-
-function connecting({ engines, connectTitle, now }: StartFacts, machine: Machine, operation: Operation | null): Step {
+function connecting({ engines, titles, now }: StartFacts, machine: Machine, operation: Operation | null): Step {
   const engine = engines.find((connection) => connection.machine === machine.name);
   const isUnderWay = operation?.state !== 'running' && engine?.state === 'connecting';
   return {
     step: 'connect',
-    title: connectTitle,
+    title: titles.connect,
     state: isUnderWay ? 'running' : 'waiting',
     fraction: null,
     detail: null,

@@ -1,7 +1,7 @@
 import { readFile } from 'node:fs/promises';
 import type { Page } from 'playwright-core';
 import { expect, it } from 'vitest';
-import { chromiumSuite } from './chromium-suite.ts';
+import { chromiumSuite, eventually } from './chromium-suite.ts';
 import { firstRunSteps, machineRow, operationRow } from './fixture-rows.ts';
 import type { FixtureWorld } from './fixture-world.ts';
 import { emptyMachine, named, workingDay } from './scenes.ts';
@@ -111,6 +111,6 @@ chromiumSuite('the page for everybody', (open) => {
     }
     await page.keyboard.press('Escape');
     await dialog.waitFor({ state: 'detached' });
-    await expect.poll(() => run.evaluate((button) => button === button.ownerDocument.activeElement)).toBe(true);
+    await eventually(() => run.evaluate((button) => button === button.ownerDocument.activeElement)).toBe(true);
   });
 });

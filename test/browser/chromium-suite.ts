@@ -1,5 +1,6 @@
 import type { Browser, BrowserContextOptions, Page } from 'playwright-core';
 import { afterAll, beforeAll, describe, expect } from 'vitest';
+import type { DesktopServices } from '../../desktop/contract/contract.ts';
 import { startDesktopServer, type DesktopServer } from '../../desktop/server/desktop-server.ts';
 import { buildRenderer, chromiumLacking, findChromium, launchChromium } from './chromium.ts';
 import { FixtureWorld } from './fixture-world.ts';
@@ -20,9 +21,16 @@ export interface OpenedPage extends AsyncDisposable {
 export interface OpenPageOptions extends BrowserContextOptions {
   /** What there is before the page is opened. */
   readonly set?: (world: FixtureWorld) => void;
+  /** What stands behind the page instead of the world. */
+  readonly services?: DesktopServices;
 }
 
 export type OpenPage = (options?: OpenPageOptions) => Promise<OpenedPage>;
+
+/** Asserts on what comes to be so: a busy computer is no reason to fail. */
+export function eventually<T>(read: () => T) {
+  return expect.poll(read, { timeout: 15_000 });
+}
 
 /** A suite with one Chromium and one build of the page for all its tests; skipped with a printed reason without Chromium. */
 export function chromiumSuite(title: string, body: (open: OpenPage) => void): void {
@@ -48,13 +56,13 @@ export function chromiumSuite(title: string, body: (open: OpenPage) => void): vo
 async function openPage(
   options: OpenPageOptions & { readonly browser: Browser; readonly rendererDir: string },
 ): Promise<OpenedPage> {
-  const { browser, rendererDir, set, ...contextOptions } = options;
   const world = new FixtureWorld();
+  const { browser, rendererDir, set, services = world.services, ...contextOptions } = options;
   set?.(world);
   const faults: Error[] = [];
   const complaints: string[] = [];
   const server = await startDesktopServer({
-    services: world.services,
+    services,
     rendererDir,
     report: (fault) => faults.push(fault),
   });

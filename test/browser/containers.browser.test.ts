@@ -1,6 +1,6 @@
 import { expect, it } from 'vitest';
 import { DesktopError } from '../../desktop/contract/errors.ts';
-import { chromiumSuite } from './chromium-suite.ts';
+import { chromiumSuite, eventually } from './chromium-suite.ts';
 import { machineRow } from './fixture-rows.ts';
 import { emptyMachine, manyContainers, named, workingDay } from './scenes.ts';
 
@@ -79,34 +79,34 @@ chromiumSuite('the list of containers', (open) => {
     const focused = (): Promise<string | null> => page.locator(':focus').getAttribute('aria-label');
     await page.getByRole('row', { name: 'web' }).waitFor();
     await page.keyboard.press('/');
-    await expect.poll(focused).toBe('Search containers');
+    await eventually(focused).toBe('Search containers');
     await page.keyboard.type('registry');
-    await expect.poll(() => page.getByRole('row').count()).toBe(4);
+    await eventually(() => page.getByRole('row').count()).toBe(4);
     await page.keyboard.press('Enter');
-    await expect.poll(focused).toBe('api');
+    await eventually(focused).toBe('api');
     await page.keyboard.press('j');
-    await expect.poll(focused).toBe('migrate');
+    await eventually(focused).toBe('migrate');
     await page.keyboard.press('Home');
-    await expect.poll(focused).toBe('api');
+    await eventually(focused).toBe('api');
     await page.keyboard.press('Tab');
     await page.keyboard.press('Tab');
     await page.keyboard.press('Tab');
-    await expect.poll(focused).toBe('Stop: api');
+    await eventually(focused).toBe('Stop: api');
     await page.keyboard.press('Enter');
-    await expect.poll(() => world.asked).toEqual(['stop api']);
+    await eventually(() => world.asked).toEqual(['stop api']);
     // The button under the focus became another one, and the focus is still there.
-    await expect.poll(focused).toBe('Start: api');
+    await eventually(focused).toBe('Start: api');
     await page.keyboard.press('Escape');
-    await expect.poll(focused).toBe('api');
+    await eventually(focused).toBe('api');
     await page.keyboard.press('Delete');
     await page.getByRole('alertdialog').waitFor();
     await page.keyboard.press('Escape');
     await page.getByRole('alertdialog').waitFor({ state: 'detached' });
-    await expect.poll(focused).toBe('api');
+    await eventually(focused).toBe('api');
     await page.keyboard.press('Delete');
     await page.getByRole('button', { name: 'Remove', exact: true }).click();
     // The row is gone; its neighbour has the focus.
-    await expect.poll(focused).toBe('migrate');
+    await eventually(focused).toBe('migrate');
     await page.keyboard.press('Enter');
     await page.getByRole('heading', { name: 'migrate' }).waitFor();
     await page.keyboard.press('Escape');
@@ -118,12 +118,12 @@ chromiumSuite('the list of containers', (open) => {
     const { page } = opened;
     await page.getByRole('row', { name: 'worker-0', exact: true }).focus();
     await page.keyboard.press('End');
-    await expect.poll(() => page.locator(':focus').getAttribute('aria-label')).toBe('worker-999');
-    await expect.poll(() => page.getByRole('row', { name: 'worker-999' }).isVisible()).toBe(true);
+    await eventually(() => page.locator(':focus').getAttribute('aria-label')).toBe('worker-999');
+    await eventually(() => page.getByRole('row', { name: 'worker-999' }).isVisible()).toBe(true);
     expect(await page.getByRole('row').count()).toBeLessThan(60);
     expect(await page.getByRole('grid').getAttribute('aria-rowcount')).toBe('1001');
     await page.getByText('Only running').click();
-    await expect.poll(() => page.getByRole('grid').getAttribute('aria-rowcount')).toBe('801');
+    await eventually(() => page.getByRole('grid').getAttribute('aria-rowcount')).toBe('801');
   });
 
   it('is loading, then live, then stale, and never quietly empty', async () => {
@@ -140,7 +140,7 @@ chromiumSuite('the list of containers', (open) => {
     world.engines.set({ machine: 'default', state: 'failed', since: Date.now(), retryAt: Date.now() + 60_000, error });
     await page.getByRole('alert').getByText('connection refused').waitFor();
     await page.getByRole('button', { name: 'Try again' }).click();
-    await expect.poll(() => world.asked).toEqual(['reconnect default']);
+    await eventually(() => world.asked).toEqual(['reconnect default']);
 
     workingDay(world);
     await page.getByRole('row', { name: 'web' }).waitFor();
@@ -169,7 +169,7 @@ chromiumSuite('the list of containers', (open) => {
     });
     const { page, world } = opened;
     await page.getByRole('button', { name: 'Start the machine' }).click();
-    await expect.poll(() => world.asked).toEqual(['ensureRunning default']);
+    await eventually(() => world.asked).toEqual(['ensureRunning default']);
   });
 
   it('leads published ports to localhost and names those that are taken', async () => {

@@ -1,5 +1,5 @@
 import { expect, it } from 'vitest';
-import { chromiumSuite } from './chromium-suite.ts';
+import { chromiumSuite, eventually } from './chromium-suite.ts';
 import { firstRunSteps, machineRow, operationRow } from './fixture-rows.ts';
 
 chromiumSuite('the first run', (open) => {
@@ -9,22 +9,22 @@ chromiumSuite('the first run', (open) => {
     await page.getByRole('heading', { name: 'Welcome to Skiff' }).waitFor();
     const finish = world.hold('ensureRunning');
     await page.getByRole('button', { name: 'Set up Skiff' }).click();
-    await expect.poll(() => world.asked).toEqual(['ensureRunning default']);
+    await eventually(() => world.asked).toEqual(['ensureRunning default']);
 
     world.machines.set(
       machineRow({ state: 'creating', dockerHost: null, operation: operationRow({ steps: firstRunSteps(1) }) }),
     );
     await page.getByRole('heading', { name: 'Setting up Skiff' }).waitFor();
     const steps = page.getByRole('list', { name: 'Steps' }).getByRole('listitem');
-    await expect.poll(() => steps.allInnerTexts()).toHaveLength(6);
+    await eventually(() => steps.allInnerTexts()).toHaveLength(6);
     expect(await steps.nth(0).innerText()).toContain('done');
     expect(await steps.nth(1).getAttribute('aria-current')).toBe('step');
-    expect(await steps.nth(5).innerText()).toContain('Connecting to the engine');
+    expect(await steps.nth(5).innerText()).toContain('Asking the engine for its containers');
 
     const done = operationRow({ state: 'done', steps: firstRunSteps(5) });
     world.machines.set(machineRow({ operation: done }));
     world.engines.set({ machine: 'default', state: 'connecting', since: Date.now() });
-    await expect.poll(() => steps.nth(5).getAttribute('aria-current')).toBe('step');
+    await eventually(() => steps.nth(5).getAttribute('aria-current')).toBe('step');
     world.engineReady();
     finish();
     await page.getByRole('heading', { name: 'No containers yet' }).waitFor();
@@ -45,7 +45,7 @@ chromiumSuite('the first run', (open) => {
     expect(await page.getByRole('alert').innerText()).toContain('The disk of this computer is full');
     world.hold('ensureRunning');
     await page.getByRole('button', { name: 'Try again' }).click();
-    await expect.poll(() => world.asked).toEqual(['ensureRunning default']);
+    await eventually(() => world.asked).toEqual(['ensureRunning default']);
     world.machines.set(machineRow({ state: 'creating', operation: operationRow({ steps: firstRunSteps(2) }) }));
     await page.getByRole('heading', { name: 'Setting up Skiff' }).waitFor();
   });
@@ -71,7 +71,7 @@ chromiumSuite('the first run', (open) => {
     });
     const { page, world } = opened;
     await page.getByRole('button', { name: 'Stop' }).click();
-    await expect.poll(() => world.asked).toEqual(['cancel default']);
+    await eventually(() => world.asked).toEqual(['cancel default']);
     await page.getByRole('button', { name: 'Continue in the background' }).click();
     await page.getByRole('heading', { name: 'Containers' }).waitFor();
     await page.getByText('The machine “default” is being made.').waitFor();

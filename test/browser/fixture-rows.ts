@@ -40,26 +40,28 @@ export function stepRow(fields: Partial<Step> & Pick<Step, 'step' | 'title'>): S
   return { state: 'waiting', fraction: null, detail: null, elapsedMs: 0, ...fields };
 }
 
-/** The steps of a first run, as far as `done` of them are finished. */
+/** The steps of a first run as the provisioner reports them, of which `done` are finished and the next one is under way. */
 export function firstRunSteps(done: number): Step[] {
-  const steps: readonly (Pick<Step, 'step' | 'title'> & {
-    readonly fraction: number | null;
-    readonly detail: string;
-    readonly ms: number;
-  })[] = [
-    { step: 'image', title: 'Preparing the machine image', fraction: 0.62, detail: '78 of 126 MB', ms: 21_400 },
-    { step: 'disk', title: 'Making the disk', fraction: null, detail: '64 GB, grows as it is used', ms: 340 },
+  const steps: readonly (Pick<Step, 'step' | 'title' | 'fraction' | 'detail'> & { readonly ms: number })[] = [
+    {
+      step: 'image-download',
+      title: 'Downloading the machine image',
+      fraction: 0.62,
+      detail: '78 of 126 MB',
+      ms: 21_400,
+    },
+    { step: 'make-machine', title: 'Making the machine', fraction: null, detail: null, ms: 340 },
     { step: 'boot', title: 'Starting the machine', fraction: null, detail: 'Linux is up, waiting for SSH', ms: 5_200 },
-    { step: 'deploy-engine', title: 'Installing the engine', fraction: 0.4, detail: '14 of 35 MB', ms: 2_900 },
-    { step: 'agent', title: 'Opening the connection', fraction: null, detail: '', ms: 210 },
+    { step: 'deploy-engine', title: 'Deploying the engine', fraction: 0.4, detail: '14 of 35 MB', ms: 2_900 },
+    { step: 'host-agent', title: 'Connecting this computer to the engine', fraction: null, detail: null, ms: 210 },
   ];
-  return steps.map(({ step, title, fraction, detail, ms }, index) =>
-    index < done
-      ? stepRow({ step, title, state: 'done', elapsedMs: ms })
-      : index === done
-        ? stepRow({ step, title, state: 'running', fraction, detail, elapsedMs: Math.round(ms * 0.6) })
-        : stepRow({ step, title }),
-  );
+  return steps
+    .slice(0, done + 1)
+    .map(({ ms, ...step }, index) =>
+      index < done
+        ? stepRow({ ...step, fraction: null, detail: null, state: 'done', elapsedMs: ms })
+        : stepRow({ ...step, state: 'running', elapsedMs: Math.round(ms * 0.6) }),
+    );
 }
 
 let made = 0;

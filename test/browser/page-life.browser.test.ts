@@ -1,5 +1,5 @@
 import { expect, it } from 'vitest';
-import { chromiumSuite } from './chromium-suite.ts';
+import { chromiumSuite, eventually } from './chromium-suite.ts';
 import { containerRow } from './fixture-rows.ts';
 import { emptyMachine, named, workingDay } from './scenes.ts';
 
@@ -18,7 +18,7 @@ chromiumSuite('the page', (open) => {
     const log = page.getByRole('log');
     await log.getByText('red alert').waitFor();
     world.write(web, 'one more');
-    await expect.poll(() => log.getByText('one more').isVisible()).toBe(true);
+    await eventually(() => log.getByText('one more').isVisible()).toBe(true);
 
     await log.hover();
     await page.mouse.wheel(0, -3_000);
@@ -29,7 +29,7 @@ chromiumSuite('the page', (open) => {
     await page.getByText('2,502 lines').or(page.getByText('2502 lines')).waitFor();
     expect(await log.evaluate((element) => element.scrollTop)).toBe(before);
     await jump.click();
-    await expect.poll(() => log.getByText('later 499').isVisible()).toBe(true);
+    await eventually(() => log.getByText('later 499').isVisible()).toBe(true);
   });
 
   it('takes a flood of lines, forgets the oldest and says so', async () => {
@@ -41,7 +41,7 @@ chromiumSuite('the page', (open) => {
     const text = 'x'.repeat(80);
     for (let line = 0; line < 60_000; line += 1) world.write(web, `${line} ${text}`);
     await page.getByText('older lines are not shown any more').waitFor({ timeout: 30_000 });
-    await expect.poll(() => page.getByRole('log').getByText('59999 ').isVisible(), { timeout: 30_000 }).toBe(true);
+    await eventually(() => page.getByRole('log').getByText('59999 ').isVisible()).toBe(true);
   });
 
   it('says that the line is lost, keeps what is known, and is whole again afterwards', async () => {
@@ -100,9 +100,9 @@ chromiumSuite('the page', (open) => {
       })()
     `);
     expect(ran).toBe('undefined');
-    await expect
-      .poll(() => complaints.filter((text) => text.includes('Content Security Policy')).length)
-      .toBeGreaterThanOrEqual(1);
+    await eventually(
+      () => complaints.filter((text) => text.includes('Content Security Policy')).length,
+    ).toBeGreaterThanOrEqual(1);
     expect(await page.evaluate('typeof window.injected')).toBe('undefined');
     complaints.length = 0;
   });
