@@ -7,7 +7,7 @@ import type { Context } from './verb.ts';
 import { machineVerbs, missingMachineVerbs, missingVerbs, verbs } from './verbs.ts';
 import type { VerbTable } from './verbs.ts';
 
-export const globalFlags = {
+const globalFlags = {
   debug: flag.switch({ short: 'D', help: 'Show the whole story of an error' }),
   host: flag.text({ short: 'H', help: 'Socket of the engine: unix:///path (env SKIFF_HOST)' }),
   machine: flag.text({

@@ -28,7 +28,7 @@ export function describeError(error: unknown): string {
 }
 
 /** `open /nowhere: no such file or directory`, as Go's programs and scripts that read them say it. */
-export function describeSystemError(error: Error): string | null {
+function describeSystemError(error: Error): string | null {
   const { errno, syscall, path }: NodeJS.ErrnoException = error;
   if (errno === undefined || syscall === undefined || path === undefined) return null;
   return `${syscall} ${path}: ${getSystemErrorMessage(errno)}`;

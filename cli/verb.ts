@@ -26,7 +26,7 @@ export interface Context {
   onSignal(signals: readonly NodeJS.Signals[], listener: (signal: NodeJS.Signals) => void): Disposable;
 }
 
-export interface VerbInput<F extends FlagTable> {
+interface VerbInput<F extends FlagTable> {
   readonly flags: ValuesOf<F>;
   readonly args: readonly string[];
   readonly context: Context;

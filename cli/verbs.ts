@@ -1,7 +1,7 @@
 import type { Verb } from './verb.ts';
 
 /** A verb by name: its line in the help, and how its code is loaded when it is wanted. */
-export interface VerbEntry {
+interface VerbEntry {
   readonly summary: string;
   load(): Promise<Verb>;
 }

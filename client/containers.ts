@@ -57,8 +57,8 @@ export interface ContainerWait extends Disposable {
 
 /** Time that a stop may take beyond its own grace period. */
 const stopMarginMs = 30_000;
-/** Of the engine, when neither call nor container says otherwise. */
-const defaultStopSeconds = 10;
+/** For a stop that leaves the grace period to the container: longer than any sensible one. */
+const unknownGraceSeconds = 600;
 
 /** Containers of one engine. `id` is an id, an unambiguous beginning of one, or a name. */
 export class ContainersClient {
@@ -190,7 +190,7 @@ export interface StopOptions {
 }
 
 function stopRequest(id: string, verb: 'stop' | 'restart', options: StopOptions, call: CallOptions): EngineRequest {
-  const graceSeconds = options.timeoutSeconds ?? defaultStopSeconds;
+  const graceSeconds = options.timeoutSeconds ?? unknownGraceSeconds;
   // A negative grace period waits for ever: the longest that a timer can.
   const timeoutMs = graceSeconds < 0 ? 2 ** 31 - 1 : graceSeconds * 1000 + stopMarginMs;
   const query = { t: options.timeoutSeconds, signal: options.signal };

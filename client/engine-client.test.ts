@@ -76,6 +76,25 @@ describe('version negotiation', () => {
     await expect(client.info()).rejects.toMatchObject({ name: 'EngineUnreachable', code: 'protocol' });
   });
 
+  it('does not hold up who gives up while the version is asked for, nor the others', async () => {
+    await using server = await listenLocally((request, answer) => {
+      answer.setHeader('Api-Version', '1.55');
+      if (request.url === '/_ping') pings.push(() => void answer.setHeader('Content-Length', 0).end());
+      else json(answer, versionAnswer);
+    });
+    const pings: (() => void)[] = [];
+    using client = new EngineClient(unixSocketDialer(server.path));
+    const control = new AbortController();
+    const patient = client.version();
+    const impatient = client.version({ signal: control.signal });
+    const reason = new Error('closed');
+    control.abort(reason);
+    await expect(impatient).rejects.toBe(reason);
+    await expect.poll(() => pings.length).toBe(1);
+    pings[0]?.();
+    await expect(patient).resolves.toMatchObject({ Version: '0.1.0' });
+  });
+
   it('asks again after a ping that failed', async () => {
     const { client, server } = await serve((_request, answer) => json(answer, versionAnswer));
     server.server.once('connection', (socket) => socket.destroy());

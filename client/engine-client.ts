@@ -27,7 +27,7 @@ import { Transport } from './transport.ts';
 import type { CallOptions } from './transport.ts';
 
 export interface EngineClientOptions {
-  /** How long to wait for a connection, and for an answer, where a call says nothing else. Default 30 s. */
+  /** How long to wait for a connection, and for an answer, where a call says nothing else. Default 60 s: a start on an emulated machine takes long. */
   readonly timeoutMs?: number;
 }
 
@@ -46,7 +46,7 @@ export class EngineClient implements Disposable {
   readonly #session: Session;
 
   constructor(dial: Dial, options: EngineClientOptions = {}) {
-    this.#transport = new Transport(dial, options.timeoutMs ?? 30_000);
+    this.#transport = new Transport(dial, options.timeoutMs ?? 60_000);
     this.#session = new Session(this.#transport);
     this.containers = new ContainersClient(this.#session);
     this.images = new ImagesClient(this.#session);

@@ -53,9 +53,8 @@ export class Session {
   }
 
   async #versioned(spec: EngineRequest): Promise<EngineRequest> {
-    // The first caller's signal must not end a ping that others wait for too, but its own wait ends with it.
-    const version = await this.apiVersion();
-    spec.signal?.throwIfAborted();
+    // One caller's signal must not end a ping that others wait for too; its own wait ends with it.
+    const version = await untilAborted(this.apiVersion(), spec.signal);
     return { ...spec, path: `/v${version}${spec.path}` };
   }
 }
@@ -66,4 +65,14 @@ function negotiate(serverVersion: string): string {
     throw new EngineUnreachable('incompatible', message);
   }
   return compareApiVersions(serverVersion, newestApiVersion) < 0 ? serverVersion : newestApiVersion;
+}
+
+function untilAborted<T>(work: Promise<T>, signal: AbortSignal | undefined): Promise<T> {
+  if (!signal) return work;
+  return new Promise((resolve, reject) => {
+    const onAbort = (): void => reject(signal.reason);
+    if (signal.aborted) onAbort();
+    signal.addEventListener('abort', onAbort, { once: true });
+    work.then(resolve, reject).finally(() => signal.removeEventListener('abort', onAbort));
+  });
 }

@@ -6,7 +6,7 @@ import { join } from 'node:path';
 import type { Socket } from 'node:net';
 
 /** A place where a server can listen locally: a unix socket in a folder of its own, on Windows a named pipe. */
-export async function temporarySocket(): Promise<{ path: string } & AsyncDisposable> {
+async function temporarySocket(): Promise<{ path: string } & AsyncDisposable> {
   const folder = await mkdtemp(join(tmpdir(), 'skiff-test-'));
   const path =
     process.platform === 'win32' ? `\\\\.\\pipe\\${folder.replaceAll(/[^a-z0-9]/gi, '-')}` : join(folder, 's');

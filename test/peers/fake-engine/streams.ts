@@ -7,7 +7,7 @@ import { Refusal } from './refusal.ts';
 
 const flag = (query: URLSearchParams, name: string): boolean => /^(1|true)$/i.test(query.get(name) ?? '');
 
-export function outputType(container: FakeContainer): string {
+function outputType(container: FakeContainer): string {
   return `application/vnd.docker.${container.hasTerminal ? 'raw' : 'multiplexed'}-stream`;
 }
 
