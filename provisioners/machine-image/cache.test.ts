@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { tryLockFile } from '../store/machine-lock.ts';
-import { cacheFolder, lockImage, publishImage, readVerifiedImage } from './cache.ts';
+import { buildFolder, cacheFolder, lockImage, publishImage, readVerifiedImage, removeDeadBuilds } from './cache.ts';
 import { imageFixture, writeImageFixture } from './image.fixture.ts';
 
 describe('the cache folder', () => {
@@ -129,5 +129,16 @@ describe('the lock of an image', () => {
     const aborting = new AbortController();
     const waiting = lockImage({ ...quiet, signal: aborting.signal, onWait: () => aborting.abort(new Error('enough')) });
     await expect(waiting).rejects.toThrow();
+  });
+
+  it('tells a build that was killed, which is removed, from one that is under way and from a half download', async () => {
+    await using _alive = await tryLockFile(join(images, '.alive.lock'));
+    for (const name of ['alive', 'dead', 'own']) await mkdir(buildFolder({ images, name }));
+    await mkdir(join(images, '.release.download'));
+    await removeDeadBuilds({ images, own: 'own' });
+    expect((await readdir(images)).filter((name) => !name.includes('.lock')).sort()).toEqual([
+      '.alive.build',
+      '.release.download',
+    ]);
   });
 });

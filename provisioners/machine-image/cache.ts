@@ -100,10 +100,26 @@ export async function publishImage({ made, folder }: { made: string; folder: str
   await syncFolder(join(folder, '..'));
 }
 
-/** Removes what interrupted builds and downloads of this image left. For the lock's holder. */
-export async function removeLeftovers({ images, prefix }: { images: string; prefix: string }): Promise<void> {
-  for (const name of await readdir(images))
-    if (name.startsWith(prefix)) await rm(join(images, name), { recursive: true, force: true });
+/** Where the image `name` is built. */
+export function buildFolder({ images, name }: { images: string; name: string }): string {
+  return join(images, `.${name}.build`);
+}
+
+/**
+ * Removes what builds that were killed left behind (a gigabyte each): those whose lock nobody holds, and that of `own`,
+ * whose lock the caller holds. Half downloads stay: they are gone on with.
+ */
+export async function removeDeadBuilds({ images, own }: { images: string; own: string }): Promise<void> {
+  for (const entry of await readdir(images)) {
+    const name = /^\.(.+)\.build$/.exec(entry)?.[1];
+    if (name === undefined) continue;
+    await using lock = name === own ? null : await tryLockFile(lockPath({ images, name }));
+    if (name === own || lock !== null) await rm(join(images, entry), { recursive: true, force: true });
+  }
+}
+
+function lockPath({ images, name }: { images: string; name: string }): string {
+  return join(images, `.${name}.lock`);
 }
 
 /**
@@ -119,7 +135,7 @@ export async function lockImage(options: {
 }): Promise<FileLock> {
   const { images, name, timeoutMs, signal, onWait } = options;
   await mkdir(images, { recursive: true });
-  const path = join(images, `.${name}.lock`);
+  const path = lockPath({ images, name });
   const deadline = performance.now() + timeoutMs;
   for (let isFirst = true; ; isFirst = false) {
     signal.throwIfAborted();

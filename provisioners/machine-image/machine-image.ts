@@ -9,13 +9,13 @@
  *     const image = await ensureMachineImage({ arch: 'amd64', cacheDir: cacheFolder(), source: { kind: 'build' } }, operation);
  *     // image.kernel, image.initrd, image.systemDisk, image.commandLine: what a driver boots
  */
-import { mkdir } from 'node:fs/promises';
+import { mkdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { MachineError } from '../machines.ts';
 import type { Operation } from '../progress.ts';
 import { isErrno } from '../store/atomic-file.ts';
 import { buildMachineImage } from './build.ts';
-import { lockImage, publishImage, readVerifiedImage, removeLeftovers } from './cache.ts';
+import { buildFolder, lockImage, publishImage, readVerifiedImage, removeDeadBuilds } from './cache.ts';
 import type { Manifest } from './manifest.ts';
 import { checkoutNodeVersion } from './node-runtime.ts';
 import { type Architecture, readRecipe, recipeFolder, recipeHash } from './recipe.ts';
@@ -116,8 +116,8 @@ async function planFor({ arch, source }: EnsureMachineImage): Promise<Plan> {
     name,
     needs: 'about 1.2 GB while it is built (also in the folder for temporary files), 150 MB afterwards',
     make: async ({ images, folder, operation }) => {
-      await removeLeftovers({ images, prefix: `.${name}.build` });
-      const making = join(images, `.${name}.build`);
+      await removeDeadBuilds({ images, own: name });
+      const making = buildFolder({ images, name });
       const [output, work] = [join(making, 'image'), join(making, 'work')];
       await mkdir(output, { recursive: true });
       await mkdir(work);
@@ -126,7 +126,7 @@ async function planFor({ arch, source }: EnsureMachineImage): Promise<Plan> {
         await publishImage({ made: output, folder });
         return manifest;
       } finally {
-        await removeLeftovers({ images, prefix: `.${name}.build` });
+        await rm(making, { recursive: true, force: true });
       }
     },
   };
@@ -149,7 +149,7 @@ function releasePlan({ arch, release }: { arch: Architecture; release: ReleasedI
       await mkdir(making, { recursive: true });
       const manifest = await downloadImage({ release, folder: making }, operation);
       if (manifest.arch !== arch) {
-        await removeLeftovers({ images, prefix: `.${name}.download` });
+        await rm(making, { recursive: true });
         throw new MachineError(
           'image-unavailable',
           `The machine image at ${release.url} is for ${manifest.arch}, this machine needs ${arch}.`,
