@@ -1,5 +1,18 @@
 /** Who may import whom, as docs/architecture.md draws it. A cycle is an error. */
-const rooms = ['api', 'client', 'engine', 'provisioners', 'desktop', 'renderer', 'electron', 'cli', 'bench', 'test', 'scripts', 'resources'];
+const rooms = [
+  'api',
+  'client',
+  'engine',
+  'provisioners',
+  'desktop',
+  'renderer',
+  'electron',
+  'cli',
+  'bench',
+  'test',
+  'scripts',
+  'resources',
+];
 const may = {
   api: [],
   client: ['api'],
@@ -14,7 +27,12 @@ const test = '\\.(test|suite)\\.ts$';
 
 module.exports = {
   forbidden: [
-    { name: 'no-cycles', severity: 'error', from: {}, to: { circular: true, viaOnly: { dependencyTypesNot: ['type-only'] } } },
+    {
+      name: 'no-cycles',
+      severity: 'error',
+      from: {},
+      to: { circular: true, viaOnly: { dependencyTypesNot: ['type-only'] } },
+    },
     ...Object.entries(may).map(([room, allowed]) => ({
       name: `${room}-imports`,
       comment: `${room}/ may import ${allowed.join(', ') || 'nothing of ours'} (docs/architecture.md)`,
@@ -47,6 +65,10 @@ module.exports = {
     exclude: { path: '(^|/)dist/' },
     tsPreCompilationDeps: true,
     tsConfig: { fileName: 'tsconfig.json' },
-    enhancedResolveOptions: { extensions: ['.ts', '.js', '.mjs', '.cjs', '.svelte'], exportsFields: ['exports'], conditionNames: ['import', 'node', 'svelte', 'default', 'types'] },
+    enhancedResolveOptions: {
+      extensions: ['.ts', '.js', '.mjs', '.cjs', '.svelte'],
+      exportsFields: ['exports'],
+      conditionNames: ['import', 'node', 'svelte', 'default', 'types'],
+    },
   },
 };

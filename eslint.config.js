@@ -44,7 +44,10 @@ export default ts.config(
   },
   {
     files: ['renderer/**/*.{ts,svelte}', 'electron/preload.ts'],
-    languageOptions: { globals: globals.browser, parserOptions: { parser: ts.parser, extraFileExtensions: ['.svelte'] } },
+    languageOptions: {
+      globals: globals.browser,
+      parserOptions: { parser: ts.parser, extraFileExtensions: ['.svelte'] },
+    },
   },
   {
     // Programs that speak to a terminal, and configuration files whose readers demand a default export.
@@ -53,8 +56,18 @@ export default ts.config(
   },
   {
     files: ['engine/**/*.ts'],
-    ignores: ['engine/kernel/**', 'engine/runtime/**', 'engine/monitor/**', 'engine/lab/**', '**/*.test.ts', '**/*.suite.ts'],
-    rules: noNodeOutside(['node:child_process', 'child_process'], 'Programs are run by engine/kernel, engine/runtime and engine/monitor alone.'),
+    ignores: [
+      'engine/kernel/**',
+      'engine/runtime/**',
+      'engine/monitor/**',
+      'engine/lab/**',
+      '**/*.test.ts',
+      '**/*.suite.ts',
+    ],
+    rules: noNodeOutside(
+      ['node:child_process', 'child_process'],
+      'Programs are run by engine/kernel, engine/runtime and engine/monitor alone.',
+    ),
   },
   { files: ['**/*.cjs'], languageOptions: { globals: globals.node, sourceType: 'commonjs' } },
 );

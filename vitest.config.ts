@@ -17,7 +17,14 @@ export default defineConfig({
       { test: { name: 'kernel', include: kernel, exclude: never, testTimeout: 30_000, hookTimeout: 60_000 } },
       { test: { name: 'browser', include: browser, exclude: never, testTimeout: 60_000, hookTimeout: 120_000 } },
       {
-        test: { name: 'chain', include: chain, exclude: never, fileParallelism: false, testTimeout: 180_000, hookTimeout: 600_000 },
+        test: {
+          name: 'chain',
+          include: chain,
+          exclude: never,
+          fileParallelism: false,
+          testTimeout: 180_000,
+          hookTimeout: 600_000,
+        },
       },
     ],
   },
