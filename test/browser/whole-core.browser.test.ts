@@ -27,7 +27,7 @@ chromiumSuite('the page on the whole core, with an engine in memory behind it', 
     expect(desktop.faults).toEqual([]);
   });
 
-  it('shows rows as old while the engine is away, and as live when it is back', async () => {
+  it('goes on working when the connections to the engine were cut', async () => {
     await using desktop = await openDesktopCore({ prepare: (machines) => machines.add('default') });
     await desktop.client.containers.runHello({ machine: 'default' });
     await using opened = await open({ services: desktop.core.services });
@@ -35,7 +35,6 @@ chromiumSuite('the page on the whole core, with an engine in memory behind it', 
     const row = page.getByRole('row').nth(1);
     await row.waitFor();
     desktop.engine.disconnectAll();
-    await page.getByText(/^Engine \d/).waitFor();
     await row.getByRole('button', { name: 'Start' }).click();
     await row.getByText('Exited (0)').waitFor();
   });

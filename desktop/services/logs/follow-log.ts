@@ -104,7 +104,7 @@ async function readRun({ client, log, batches, signal }: Reading, point: ResumeP
   return inspect;
 }
 
-/** Resolves when the container runs again after the run that has been read, or is no longer there. */
+/** Resolves when the container has been started again after the run that has been read, or is no longer there. */
 function nextRun(
   list: ContainerList,
   before: ContainerInspect,
@@ -114,8 +114,7 @@ function nextRun(
   return list.list.until(() => {
     const container = list.list.get({ machine, id: before.Id });
     if (!container) return 'removed';
-    return container.state === 'running' && container.startedAt !== null && container.startedAt !== startedAt
-      ? 'runs'
-      : undefined;
+    // Whatever its state: a short run is over before anybody sees it running.
+    return container.startedAt !== null && container.startedAt !== startedAt ? 'runs' : undefined;
   }, signal);
 }
