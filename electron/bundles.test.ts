@@ -6,6 +6,7 @@ import { promisify } from 'node:util';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { buildElectron } from '../scripts/build-desktop.ts';
 import { formatCoreSettings } from './core-settings.ts';
+import { wantedMachine } from './life-rules.ts';
 
 const built = resolve(import.meta.dirname, '../dist/electron');
 
@@ -44,7 +45,12 @@ describe("the app's programs, bundled", () => {
   afterAll(() => rm(home, { recursive: true }));
 
   it('has a core that starts, answers and ends', { timeout: 30_000 }, async () => {
-    const settings = { version: '0.0.0-test', hasTray: false, preparesMachine: false, provisioning: {} };
+    const settings = {
+      version: '0.0.0-test',
+      hasTray: false,
+      machine: wantedMachine(['--no-machine']),
+      provisioning: {},
+    };
     const { stdout } = await promisify(execFile)(
       process.execPath,
       ['--input-type=module', '--eval', program, formatCoreSettings(settings)],

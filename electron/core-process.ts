@@ -9,11 +9,14 @@ const desktop = openDesktop({
   version: settings.version,
   host: 'electron',
   capabilities: { tray: settings.hasTray, nativeDialogs: true },
+  defaultMachine: settings.machine.name,
   provisioning: settings.provisioning,
   report,
 });
 serveCore({ desktop, parent: process.parentPort, report, exit: () => process.exit(0) });
-if (settings.preparesMachine) {
+const { driver, isPrepared } = settings.machine;
+if (isPrepared) {
   // The first thing that a person wants of the app; pages show how it goes and offer to try again.
-  desktop.prepare().catch((cause: unknown) => report(new Error('the machine could not be prepared', { cause })));
+  const prepared = desktop.prepare({ settings: {}, ...(driver !== null && { driver }) });
+  prepared.catch((cause: unknown) => report(new Error('the machine could not be prepared', { cause })));
 }

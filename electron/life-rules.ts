@@ -13,7 +13,25 @@ export function opensAtStart(argv: readonly string[]): boolean {
   return !argv.includes('--hidden');
 }
 
-/** Whether the machine is made or started with the app: not for those who use none on this computer. */
-export function preparesMachine(argv: readonly string[]): boolean {
-  return !argv.includes('--no-machine');
+/**
+ * The machine that the app is about, and whether it is made or started with the app: `--machine=NAME`, `--driver=NAME`, and
+ * `--no-machine` for those who use none on this computer.
+ */
+export function wantedMachine(argv: readonly string[]): WantedMachine {
+  const valueOf = (name: string): string | null => {
+    const prefix = `--${name}=`;
+    return argv.findLast((word) => word.startsWith(prefix))?.slice(prefix.length) ?? null;
+  };
+  return {
+    name: valueOf('machine') ?? 'default',
+    driver: valueOf('driver'),
+    isPrepared: !argv.includes('--no-machine'),
+  };
+}
+
+export interface WantedMachine {
+  readonly name: string;
+  /** Null: the best for this computer. */
+  readonly driver: string | null;
+  readonly isPrepared: boolean;
 }

@@ -22,7 +22,7 @@ import type { TrayMood } from '../desktop/services/tray-menu.ts';
 import { appScheme, serveApp } from './app-protocol.ts';
 import { CoreHost } from './core-host.ts';
 import { formatCoreSettings, type CoreSettings } from './core-settings.ts';
-import { endsWithLastWindow, opensAtStart, preparesMachine } from './life-rules.ts';
+import { endsWithLastWindow, opensAtStart, wantedMachine } from './life-rules.ts';
 import { report } from './report.ts';
 import { guardApp, type Outside } from './security.ts';
 import { TrayIcon } from './tray.ts';
@@ -76,7 +76,7 @@ function forkCore(): ReturnType<typeof utilityProcess.fork> {
   const settings: CoreSettings = {
     version: app.getVersion(),
     hasTray,
-    preparesMachine: preparesMachine(process.argv),
+    machine: wantedMachine(process.argv),
     provisioning: {
       engine: { kind: 'checkout', root },
       // Electron's own program may not be run as Node once its fuses are set, so the agent gets a real one.

@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest';
+import { eventually } from '../test/eventually.ts';
 import { openDesktopCore, type DesktopCore } from '../test/peers/desktop-core.ts';
 import type { Clock } from '../desktop/services/clock.ts';
 import { contract, type DesktopClient } from '../desktop/contract/contract.ts';
@@ -9,7 +10,7 @@ import { CoreHost } from './core-host.ts';
 import { formatCoreSettings, parseCoreSettings } from './core-settings.ts';
 import { fakeChannel, FakeUtilityProcess, FakeWindow } from './electron.fake.ts';
 import { handPort, portChannel } from './port-channel.ts';
-import { endsWithLastWindow, opensAtStart, preparesMachine } from './life-rules.ts';
+import { endsWithLastWindow, opensAtStart, wantedMachine } from './life-rules.ts';
 import { serveCore } from './serve-core.ts';
 import { menuTemplate, TrayIcon } from './tray.ts';
 import { TrayClient } from './tray-client.ts';
@@ -145,9 +146,9 @@ describe('the core in its own process', () => {
     const first = pageOf(fake);
     await first.client.app.info();
     first.close();
-    await expect.poll(() => shell.clock.pauses.map(({ ms }) => ms)).toEqual([250]);
+    await eventually(() => shell.clock.pauses.map(({ ms }) => ms)).toEqual([250]);
     shell.clock.pauses[0]?.end();
-    await expect.poll(() => fake.ports.length).toBe(2);
+    await eventually(() => fake.ports.length).toBe(2);
     const second = pageOf(fake);
     expect(await second.client.app.info()).toMatchObject({ version: '0.0.0-test' });
     second.close();
@@ -161,7 +162,7 @@ describe('the core in its own process', () => {
     shell.processes[0]?.exit(9);
     expect(shell.faults).toEqual(['the core ended by itself (exit code 9); it is started again']);
     shell.clock.pauses[0]?.end();
-    await expect.poll(() => shell.processes.length).toBe(2);
+    await eventually(() => shell.processes.length).toBe(2);
     const page = pageOf(fake);
     expect(fake.ports).toHaveLength(2);
     await page.client.app.info();
@@ -185,7 +186,7 @@ describe('the core in its own process', () => {
   });
 
   it('reads the settings that it was started with, and refuses to start with none', () => {
-    const settings = { version: '1.2.3', hasTray: true, preparesMachine: true, provisioning: {} };
+    const settings = { version: '1.2.3', hasTray: true, machine: wantedMachine([]), provisioning: {} };
     expect(parseCoreSettings(formatCoreSettings(settings))).toEqual(settings);
     expect(() => parseCoreSettings(undefined)).toThrow('started by the app');
     expect(() => parseCoreSettings('{}')).toThrow('started by the app');
@@ -239,10 +240,10 @@ describe('the tray', () => {
     for (let n = 0; n < 50; n += 1) icon.show(loading(n / 50));
     expect(tips).toHaveLength(1);
     clock.pauses.at(-1)?.end();
-    await expect.poll(() => tips.length).toBe(2);
+    await eventually(() => tips.length).toBe(2);
     icon.show(loading(49 / 50));
     clock.pauses.at(-1)?.end();
-    await expect.poll(() => clock.pauses.length).toBe(3);
+    await eventually(() => clock.pauses.length).toBe(3);
     expect(tips).toHaveLength(2);
   });
 
@@ -262,13 +263,13 @@ describe('the tray', () => {
       },
     });
     shell.host.join(tray);
-    await expect.poll(() => state.connections[0]?.state).toBe('ready');
+    await eventually(() => state.connections[0]?.state).toBe('ready');
     const { id } = shell.desktop.engine.state.create({ Image: 'hello', Cmd: ['sleep', '1000'] }, 'box');
     await tray.run({ do: 'start-container', machine: 'default', id });
-    await expect.poll(() => state.containers.map(({ name, state: now }) => `${name} ${now}`)).toEqual(['box running']);
+    await eventually(() => state.containers.map(({ name, state: now }) => `${name} ${now}`)).toEqual(['box running']);
     await tray.run({ do: 'stop-machine', machine: 'default' });
-    await expect.poll(() => state.machines[0]?.state).toBe('stopped');
-    await expect.poll(() => state.containers).toEqual([]);
+    await eventually(() => state.machines[0]?.state).toBe('stopped');
+    await eventually(() => state.containers).toEqual([]);
     await tray.run({ do: 'start-container', machine: 'default', id });
     expect(failures).toEqual([expect.stringContaining('not running')]);
     await tray.run({ do: 'open' });
@@ -292,5 +293,10 @@ it('ends with its last window only where nothing could bring it back', () => {
     ['darwin', false, false],
   ]);
   expect([opensAtStart(['skiff']), opensAtStart(['skiff', '--hidden'])]).toEqual([true, false]);
-  expect([preparesMachine(['skiff']), preparesMachine(['skiff', '--no-machine'])]).toEqual([true, false]);
+  expect(wantedMachine(['skiff'])).toEqual({ name: 'default', driver: null, isPrepared: true });
+  expect(wantedMachine(['skiff', '--machine=two', '--driver=qemu', '--no-machine'])).toEqual({
+    name: 'two',
+    driver: 'qemu',
+    isPrepared: false,
+  });
 });

@@ -6,6 +6,7 @@ import { networkInterfaces, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { text } from 'node:stream/consumers';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { eventually } from '../../test/eventually.ts';
 import { WebSocket } from 'ws';
 import { openDesktopCore, type DesktopCore } from '../../test/peers/desktop-core.ts';
 import { contract } from '../contract/contract.ts';
@@ -237,7 +238,7 @@ describe('the desktop in a browser', () => {
       expect(server.openPages).toBe(1);
       close();
       await closed;
-      await expect.poll(() => server.openPages).toBe(0);
+      await eventually(() => server.openPages).toBe(0);
     });
 
     it('is refused without the cookie, with another Origin or Host or none, and elsewhere', async () => {

@@ -1,5 +1,6 @@
 /** What every link must carry: one suite, run by `link.test.ts` for each of them. */
 import { afterEach, describe, expect, it } from 'vitest';
+import { eventually } from '../../test/eventually.ts';
 import { DesktopError } from '../contract/errors.ts';
 import { method, stream, type Implementation } from '../contract/shape.ts';
 import { z } from '../contract/zod.ts';
@@ -202,7 +203,7 @@ export function describeWire(name: string, open: () => Promise<LinkPair>): void 
       const call = client.calls.hang({}, { signal: controller.signal });
       controller.abort();
       await expect(call).rejects.toMatchObject({ code: 'cancelled' });
-      await expect.poll(() => peer.ended).toEqual(['hang']);
+      await eventually(() => peer.ended).toEqual(['hang']);
     });
 
     it('gives up a call after its timeout, naming it', async () => {
@@ -211,7 +212,7 @@ export function describeWire(name: string, open: () => Promise<LinkPair>): void 
         code: 'timeout',
         message: 'calls.hang gave no answer for 0.005 s.',
       });
-      await expect.poll(() => peer.ended).toEqual(['hang']);
+      await eventually(() => peer.ended).toEqual(['hang']);
     });
 
     it('streams 10 000 items in order', async () => {
@@ -248,20 +249,20 @@ export function describeWire(name: string, open: () => Promise<LinkPair>): void 
       const client = await start();
       const items = client.streams.endless()[Symbol.asyncIterator]();
       expect(await items.next()).toEqual({ done: false, value: { n: 0 } });
-      await expect.poll(() => peer.taken).toBe(streamWindow);
+      await eventually(() => peer.taken).toBe(streamWindow);
       // Calls go on being answered: nothing of the stream stands in their way.
       for (let round = 0; round < 20; round += 1) await client.calls.add({ a: round });
       expect(peer.taken).toBe(streamWindow);
       for (let n = 1; n <= 100; n += 1) expect(await items.next()).toEqual({ done: false, value: { n } });
       expect(peer.taken).toBeLessThanOrEqual(101 + streamWindow);
       await items.return?.();
-      await expect.poll(() => peer.ended).toEqual(['endless']);
+      await eventually(() => peer.ended).toEqual(['endless']);
     });
 
     it('ends the source when the loop is left or its signal fires', async () => {
       const client = await start();
       for await (const { n } of client.streams.endless()) if (n === 3) break;
-      await expect.poll(() => peer.ended).toEqual(['endless']);
+      await eventually(() => peer.ended).toEqual(['endless']);
       const controller = new AbortController();
       let last = -1;
       for await (const { n } of client.streams.endless({}, { signal: controller.signal })) {
@@ -269,7 +270,7 @@ export function describeWire(name: string, open: () => Promise<LinkPair>): void 
         if (n === 3) controller.abort();
       }
       expect(last).toBe(3);
-      await expect.poll(() => peer.ended).toEqual(['endless', 'endless']);
+      await eventually(() => peer.ended).toEqual(['endless', 'endless']);
     });
 
     it('ends a loop that waits for an item when its signal fires', async () => {
@@ -281,7 +282,7 @@ export function describeWire(name: string, open: () => Promise<LinkPair>): void 
       await client.calls.add({ a: 1 });
       controller.abort();
       await loop;
-      await expect.poll(() => peer.ended).toEqual(['silent']);
+      await eventually(() => peer.ended).toEqual(['silent']);
     });
 
     it('gives out the items before an error, then the error', async () => {

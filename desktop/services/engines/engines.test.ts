@@ -1,4 +1,5 @@
 import { afterEach, describe, expect, it } from 'vitest';
+import { eventually } from '../../../test/eventually.ts';
 import {
   FollowedList,
   openDesktopCore,
@@ -87,11 +88,11 @@ describe('the line to an engine', () => {
     for (let round = 0; round < 3; round += 1) {
       const before = clock.sleeps.length;
       clock.sleeps.at(-1)?.wake();
-      await expect.poll(() => clock.sleeps.length).toBe(before + 1);
+      await eventually(() => clock.sleeps.length).toBe(before + 1);
     }
     expect(clock.sleeps.map(({ ms }) => ms)).toEqual([250, 500, 1000, 2000]);
     await desktop.client.engine.reconnect({ machine: 'default' });
-    await expect.poll(() => clock.sleeps.map(({ ms }) => ms)).toEqual([250, 500, 1000, 2000, 250]);
+    await eventually(() => clock.sleeps.map(({ ms }) => ms)).toEqual([250, 500, 1000, 2000, 250]);
     await expect(desktop.client.engine.reconnect({ machine: 'nobody' })).rejects.toMatchObject({
       code: 'no-such-machine',
     });

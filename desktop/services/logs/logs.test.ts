@@ -1,4 +1,5 @@
 import { afterEach, describe, expect, it } from 'vitest';
+import { eventually } from '../../../test/eventually.ts';
 import { openDesktopCore, type DesktopCore } from '../../../test/peers/desktop-core.ts';
 import type { LogLine } from '../../contract/logs.ts';
 import { Batches } from './batches.ts';
@@ -90,7 +91,7 @@ describe('batches', () => {
       for (; written < 20_000; written += 1) await batches.put([line({ text: String(written) })]);
       batches.end();
     })();
-    await expect.poll(() => written).toBe(3999);
+    await eventually(() => written).toBe(3999);
     const texts: string[] = [];
     for (let lines = await batches.take(); lines; lines = await batches.take()) {
       expect(lines.length).toBeLessThanOrEqual(1000);
@@ -145,7 +146,7 @@ describe('the log of a container', () => {
   it('comes whole, with streams and times, and ends when it is not followed', async () => {
     await open();
     const id = await run('echo out; echo err >&2; echo last');
-    await expect.poll(() => desktop.engine.state.container(id).status).toBe('exited');
+    await eventually(() => desktop.engine.state.container(id).status).toBe('exited');
     const log = follow(id, { follow: false, tail: null });
     await log.done;
     expect(log.lines.map(({ stream, text, isPartial }) => [stream, text, isPartial])).toEqual([
@@ -163,12 +164,12 @@ describe('the log of a container', () => {
     await open();
     const id = await run('echo hi; trap "exit 0" TERM; sleep 1000 & wait');
     const log = follow(id);
-    await expect.poll(log.texts).toEqual(['hi']);
+    await eventually(log.texts).toEqual(['hi']);
     await desktop.client.containers.restart({ machine, id, graceSeconds: 1 });
-    await expect.poll(log.texts).toEqual(['hi', 'hi']);
+    await eventually(log.texts).toEqual(['hi', 'hi']);
     await desktop.client.containers.stop({ machine, id, graceSeconds: 1 });
     await desktop.client.containers.start({ machine, id });
-    await expect.poll(log.texts).toEqual(['hi', 'hi', 'hi']);
+    await eventually(log.texts).toEqual(['hi', 'hi', 'hi']);
     await desktop.client.containers.remove({ machine, id, force: true });
     await log.done;
     expect(log.texts()).toEqual(['hi', 'hi', 'hi']);
@@ -178,11 +179,11 @@ describe('the log of a container', () => {
     await open();
     const id = await run('echo one; echo two; trap "exit 0" TERM; sleep 1000 & wait');
     const log = follow(id);
-    await expect.poll(log.texts).toEqual(['one', 'two']);
+    await eventually(log.texts).toEqual(['one', 'two']);
     desktop.engine.disconnectAll();
     await desktop.engine.state.stop(desktop.engine.state.container(id), 1);
     desktop.engine.state.start(desktop.engine.state.container(id));
-    await expect.poll(log.texts, { timeout: 4000 }).toEqual(['one', 'two', 'one', 'two']);
+    await eventually(log.texts).toEqual(['one', 'two', 'one', 'two']);
     log.stop.abort();
     await log.done;
   });
@@ -190,7 +191,7 @@ describe('the log of a container', () => {
   it('of a terminal comes in lines too', async () => {
     await open();
     const id = await run('echo one; echo two', true);
-    await expect.poll(() => desktop.engine.state.container(id).status).toBe('exited');
+    await eventually(() => desktop.engine.state.container(id).status).toBe('exited');
     const log = follow(id, { follow: false });
     await log.done;
     expect(log.texts()).toEqual(['one', 'two']);
@@ -200,7 +201,7 @@ describe('the log of a container', () => {
     await open();
     await expect(follow('nobody').done).rejects.toMatchObject({ code: 'no-such-container' });
     desktop.machines.change(machine, { state: 'stopped' });
-    await expect.poll(() => desktop.core.lists.connections.get(machine)?.state).toBe('off');
+    await eventually(() => desktop.core.lists.connections.get(machine)?.state).toBe('off');
     await expect(follow('nobody').done).rejects.toMatchObject({ code: 'not-running' });
   });
 
@@ -208,10 +209,10 @@ describe('the log of a container', () => {
     await open();
     const id = await run('echo hi; sleep 1000');
     const log = follow(id);
-    await expect.poll(log.texts).toEqual(['hi']);
+    await eventually(log.texts).toEqual(['hi']);
     const before = desktop.engine.server.open.size;
     log.stop.abort();
     await log.done;
-    await expect.poll(() => desktop.engine.server.open.size).toBeLessThan(before);
+    await eventually(() => desktop.engine.server.open.size).toBeLessThan(before);
   });
 });

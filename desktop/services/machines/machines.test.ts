@@ -2,6 +2,7 @@ import { appendFile, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, describe, expect, it } from 'vitest';
+import { eventually } from '../../../test/eventually.ts';
 import { runStep } from '../../../provisioners/progress.ts';
 import { MachineError } from '../../../provisioners/machines.ts';
 import {
@@ -243,11 +244,11 @@ describe('machines', () => {
         const log = desktop.client.machines.serialLog({ ...wanted, tailBytes: 14 }, { signal: stop.signal });
         for await (const piece of log) text += piece.text;
       })();
-      await expect.poll(() => text).toBe('the last line\n');
+      await eventually(() => text).toBe('the last line\n');
       await appendFile(serialLogFile, 'more\n');
-      await expect.poll(() => text).toBe('the last line\nmore\n');
+      await eventually(() => text).toBe('the last line\nmore\n');
       await writeFile(serialLogFile, 'boot\n');
-      await expect.poll(() => text).toBe('the last line\nmore\nboot\n');
+      await eventually(() => text).toBe('the last line\nmore\nboot\n');
       stop.abort();
       await reading;
     });
@@ -263,7 +264,7 @@ describe('machines', () => {
       })();
       await desktop.client.app.info();
       await writeFile(serialLogFile, 'first\n');
-      await expect.poll(() => text).toBe('first\n');
+      await eventually(() => text).toBe('first\n');
       const once: string[] = [];
       for await (const piece of desktop.client.machines.serialLog({ ...wanted, follow: false })) once.push(piece.text);
       expect(once).toEqual(['first\n']);
