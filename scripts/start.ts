@@ -111,7 +111,8 @@ async function openUntilQuit(options: Options): Promise<number> {
   await buildRenderer();
   if (electron !== null) {
     await buildElectron();
-    return await run(electron, [path.join(root, 'dist/electron/main.mjs')]);
+    const driver = options.driver === undefined ? [] : [`--driver=${options.driver}`];
+    return await run(electron, [path.join(root, 'dist/electron/main.mjs'), `--machine=${options.machine}`, ...driver]);
   }
   return await serveBrowser(options);
 }
