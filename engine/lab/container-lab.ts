@@ -1,4 +1,5 @@
 /** For tests: a root of busybox, containers of it on a real monitor with a real crun, and the proof that nothing is left. */
+import { spawnSync } from 'node:child_process';
 import {
   chmodSync,
   copyFileSync,

@@ -2,6 +2,7 @@
 import type { Socket } from 'node:net';
 import { frameHeader } from '../../api/framing.ts';
 import type { FdWriter } from '../kernel/fd-writer.ts';
+import { InputDecoder } from './attachment-stream.ts';
 import type { AttachRequest, StreamName } from './monitor.ts';
 
 /** Beyond this a client that the container waits for makes it wait (Docker's own figure, a million bytes, is alike). */
@@ -91,16 +92,17 @@ class Client {
   #stdin: Stdin | null = null;
   #early: Buffer[] = [];
   #earlyBytes = 0;
+  readonly #decoder = new InputDecoder();
   #input: 'early' | 'early-ended' | 'connected' | 'ended' = 'early';
 
   constructor(socket: Socket, request: AttachRequest, events: ClientEvents) {
     this.#socket = socket;
     this.#request = request;
     socket.on('data', (bytes) => this.receive(bytes));
-    socket.on('end', () => this.#inputEnded());
     socket.on('drain', events.room);
-    // The close event follows and does all there is to do: a client that breaks off has detached.
+    // The close event follows and does all there is to do: a client that ends or breaks off has detached.
     socket.on('error', () => socket.destroy());
+    socket.on('end', () => socket.destroy());
     socket.on('close', () => {
       this.#inputEnded();
       events.left();
@@ -116,8 +118,14 @@ class Client {
     return this.#request.wants.includes(stream);
   }
 
-  receive(bytes: Buffer): void {
-    if (!this.wants('stdin')) return;
+  receive(chunk: Buffer): void {
+    for (const bytes of this.#decoder.push(chunk)) {
+      if (bytes === null) this.#inputEnded();
+      else if (this.wants('stdin')) this.#take(bytes);
+    }
+  }
+
+  #take(bytes: Buffer): void {
     if (this.#input === 'early') {
       this.#early.push(bytes);
       this.#earlyBytes += bytes.length;
@@ -125,7 +133,7 @@ class Client {
       return;
     }
     const writer = this.#stdin?.writer;
-    if (writer === undefined) return;
+    if (this.#input !== 'connected' || writer === undefined) return;
     writer.write(bytes);
     if (writer.queuedBytes > inputBytes) {
       this.#socket.pause();
@@ -137,7 +145,7 @@ class Client {
     const hasEnded = this.#input === 'early-ended';
     this.#stdin = stdin;
     this.#input = 'connected';
-    for (const bytes of this.#early) this.receive(bytes);
+    for (const bytes of this.#early) this.#take(bytes);
     this.#early = [];
     if (hasEnded) this.#inputEnded();
     else if (this.#earlyBytes > inputBytes && (stdin?.writer.queuedBytes ?? 0) <= inputBytes) this.#socket.resume();
@@ -151,8 +159,6 @@ class Client {
 
   end(): void {
     this.#socket.end();
-    // Whoever still sends input has nobody to read it: without this the connection would stay half open for ever.
-    this.#socket.once('finish', () => this.#socket.destroySoon());
   }
 
   destroy(): void {

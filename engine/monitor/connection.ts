@@ -2,6 +2,7 @@
 import { createConnection, type Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
 import { EngineError } from '../model/errors.ts';
+import { AttachmentStream } from './attachment-stream.ts';
 import type { AttachRequest, ExitRecord } from './monitor.ts';
 import {
   encodeLine,
@@ -64,8 +65,6 @@ export class MonitorConnection implements Disposable {
       take();
     });
     socket.on('error', () => socket.destroy());
-    // The monitor never ends its side alone: it is gone.
-    socket.on('end', () => socket.destroy());
     socket.on('close', () => {
       connection.#abandon();
       events.onClose();
@@ -129,11 +128,7 @@ export async function openAttachment(path: string, request: AttachRequest): Prom
   if (opened === null) throw lost();
   const rest = opened.lines.rest();
   if (rest.length > 0) opened.socket.unshift(rest);
-  // A connection that breaks is told by its closing, also to those who do not listen for errors.
-  opened.socket.on('error', () => opened.socket.destroy());
-  // The container has ended, or we were cut off: there is nobody to read what we might still write.
-  opened.socket.once('end', () => opened.socket.end());
-  return opened.socket;
+  return new AttachmentStream(opened.socket);
 }
 
 interface Greeted {
@@ -143,7 +138,7 @@ interface Greeted {
 }
 
 async function greet(path: string, hello: Hello): Promise<Greeted | null> {
-  const socket = createConnection({ path, allowHalfOpen: true });
+  const socket = createConnection({ path });
   const lines = new LineSplitter();
   const answered = new Promise<Greeting | null>((resolve, reject) => {
     const settle = (act: () => void): void => {

@@ -38,7 +38,7 @@ export class MonitorServer implements AsyncDisposable {
 
   constructor(options: MonitorServerOptions) {
     this.#options = options;
-    this.#server = createServer({ allowHalfOpen: true }, (socket) => this.#connected(socket));
+    this.#server = createServer((socket) => this.#connected(socket));
   }
 
   async listen(path: string): Promise<void> {
@@ -92,7 +92,6 @@ export class MonitorServer implements AsyncDisposable {
     if (hello.role === 'control') {
       this.#controls.add(socket);
       socket.write(encodeLine(greeting));
-      socket.on('end', () => socket.end());
       socket.on('data', (bytes) => {
         lines.push(bytes);
         this.#answerAll(socket, lines);

@@ -2,7 +2,7 @@
  * What skiffd and a monitor say to each other over a unix socket (0600, below the exec root). A connection begins with one
  * line of the client, `Hello`, answered by one line, `Greeting`. With the role `control`, lines of JSON follow both ways:
  * requests with a number, answers with the same number, events without one. With the role `attach`, bytes follow: the
- * container's output one way, its stdin the other, each side's end of stream being the end of those.
+ * container's output one way, its stdin the other (`attachment-stream.ts`).
  *
  * The protocol has a version because a skiffd after an upgrade meets the monitor of the build before.
  */
