@@ -111,7 +111,7 @@ cat <<EOF
    _____|______
    \\\\          /   container  $(hostname)
 ~~~~\\\\________/~~  kernel     $(uname -sr) ($(uname -m))
-  ~~~~   ~~~~~~   processes  $(ls -d /proc/[0-9]* | wc -l) in here, this one is number $$
+  ~~~~   ~~~~~~   process    number $$, the first in here
 
 It has its own files, processes and network, and shares the
 kernel of the machine that Skiff runs for you. Try next:
