@@ -155,10 +155,21 @@ function answerError(parts: {
 }
 
 function unexpected(error: unknown, log: Log): EngineError {
+  if (isDiskFull(error)) {
+    const message = 'no space left on device: free some space where the engine keeps its data, then try again';
+    return internal(message, { cause: error });
+  }
   const incident = randomBytes(4).toString('hex');
   const message = error instanceof Error ? error.message : String(error);
   log.error('unexpected error', { incident, error, stack: error instanceof Error ? error.stack : undefined });
   return internal(`${message} (incident ${incident}: see the engine's log)`, { cause: error });
+}
+
+/** Said by the kernel, or by SQLite for it (source: SQLite result codes, SQLITE_FULL). */
+function isDiskFull(error: unknown): boolean {
+  if (!(error instanceof Error)) return false;
+  const isFull = ('code' in error && error.code === 'ENOSPC') || ('errcode' in error && error.errcode === 13);
+  return isFull || isDiskFull(error.cause);
 }
 
 function pathOf(request: IncomingMessage): string {
