@@ -1,4 +1,4 @@
-import type { Container, ContainerState } from '../../desktop/contract/containers.ts';
+import type { Container, ContainerKey, ContainerState } from '../../desktop/contract/containers.ts';
 import type { Session } from '../session/Session.svelte.ts';
 import { containerKeyText } from './container-table.ts';
 
@@ -41,7 +41,7 @@ export function actOn(options: {
   const { session, container, action, removal } = options;
   const one = { machine: container.machine, id: container.id };
   const limits = { timeoutMs: actionTimeoutMs };
-  return session.actions.run({
+  return session.containerActions.run({
     key: containerKeyText(container),
     action,
     work: async () => {
@@ -62,22 +62,17 @@ export function actOn(options: {
   });
 }
 
-const helloKey = 'run:hello';
 const helloTimeoutMs = 120_000;
 
-/** Runs the built-in image; the new container's key, or null when it failed (the book says why, under `helloAction`). */
-export async function runHello(session: Session, machine: string): Promise<{ machine: string; id: string } | null> {
+/** Runs the built-in image; the new container's key, or null when it failed: the session's `helloActions` say why. */
+export async function runHello(session: Session, machine: string): Promise<ContainerKey | null> {
   let id: string | null = null;
-  await session.actions.run({
-    key: helloKey,
+  await session.helloActions.run({
+    key: machine,
     action: 'hello',
     work: async () => {
       id = (await session.client.containers.runHello({ machine }, { timeoutMs: helloTimeoutMs })).id;
     },
   });
   return id === null ? null : { machine, id };
-}
-
-export function helloAction(session: Session) {
-  return { state: session.actions.of(helloKey), dismiss: (): void => session.actions.dismiss(helloKey) };
 }

@@ -1,11 +1,29 @@
-import type { Machine, MachineState } from '../../desktop/contract/machines.ts';
+import type { Machine } from '../../desktop/contract/machines.ts';
 import type { Session } from '../session/Session.svelte.ts';
 
 /** What can be done to one machine. `remove` asks for its name, `stop` asks when containers run in it. */
 export type MachineAction = 'start' | 'stop' | 'kill' | 'remove' | 'resume' | 'cancel';
 
-export function machineKey(name: string): string {
-  return `machine:${name}`;
+/** These end what is under way, so they do not wait for it: each has a line of its own in the book. */
+const interruptions: readonly MachineAction[] = ['cancel', 'kill'];
+
+function bookKey(name: string, action: MachineAction): string {
+  return interruptions.includes(action) ? `${name} ${action}` : name;
+}
+
+/** The action under way, interruptions apart. */
+export function pendingMachineAction(session: Session, name: string): MachineAction | null {
+  const entry = session.machineActions.of(name);
+  return entry?.kind === 'pending' ? entry.action : null;
+}
+
+/** What was tried last and failed, with the way to forget it. */
+export function failedMachineAction(session: Session, name: string) {
+  for (const key of [name, ...interruptions.map((action) => bookKey(name, action))]) {
+    const entry = session.machineActions.of(key);
+    if (entry?.kind === 'failed') return { ...entry, dismiss: (): void => session.machineActions.dismiss(key) };
+  }
+  return null;
 }
 
 /** The one that people want most in this state first. */
@@ -32,16 +50,6 @@ export function offeredMachineActions(machine: Pick<Machine, 'state' | 'operatio
   }
 }
 
-/** How the machine is called while something is done to it, until its own state says so. */
-export const stateOfAction: Record<MachineAction, MachineState | null> = {
-  start: 'starting',
-  stop: 'stopping',
-  kill: 'stopping',
-  remove: 'removing',
-  resume: 'creating',
-  cancel: null,
-};
-
 /** Does it, keeping track in the session's book; true when it went well. Machines take minutes and tell their progress, so nothing here gives up on them. */
 export function actOnMachine(options: {
   readonly session: Session;
@@ -50,9 +58,8 @@ export function actOnMachine(options: {
 }): Promise<boolean> {
   const { session, name, action } = options;
   const patient = { timeoutMs: null };
-  return session.actions.run({
-    // Cancelling has to work while another action is under way, so it has a line of its own in the book.
-    key: action === 'cancel' ? `${machineKey(name)}:cancel` : machineKey(name),
+  return session.machineActions.run({
+    key: bookKey(name, action),
     action,
     work: async () => {
       const { machines } = session.client;

@@ -5,8 +5,10 @@ import type { EngineConnection } from '../../desktop/contract/engine.ts';
 import { DesktopError } from '../../desktop/contract/errors.ts';
 import type { Machine } from '../../desktop/contract/machines.ts';
 import type { Forward } from '../../desktop/contract/ports.ts';
+import type { ContainerAction } from '../containers/container-actions.ts';
 import { containerKeyText } from '../containers/container-table.ts';
 import { LiveList } from '../lists/LiveList.svelte.ts';
+import type { MachineAction } from '../machines/machine-actions.ts';
 import { ActionBook } from './ActionBook.svelte.ts';
 import { holdLine, type LineState } from './hold-line.ts';
 import type { PageLinks } from './page-link.ts';
@@ -29,8 +31,12 @@ export class Session {
   });
   readonly tasks = new LiveList<Task, string>(byId);
   readonly forwards = new LiveList<Forward, string>(byId);
-  /** What is being done to containers (by their key text) and machines (by `machine:` and name), and what of it failed. */
-  readonly actions = new ActionBook();
+  /** What is being done to containers, by their key text, and what of it failed. */
+  readonly containerActions = new ActionBook<ContainerAction>();
+  /** The same of machines, by name (cancelling: see machine-actions.ts). */
+  readonly machineActions = new ActionBook<MachineAction>();
+  /** Runs of the built-in image, by machine. */
+  readonly helloActions = new ActionBook<'hello'>();
   readonly #stop = new AbortController();
   readonly #pauses = new Pauses();
   #client = $state.raw<DesktopClient | null>(null);
