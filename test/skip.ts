@@ -2,7 +2,7 @@ import { execFileSync } from 'node:child_process';
 import { describe } from 'vitest';
 
 /** What a suite may need of the computer that it runs on. */
-type Need = 'linux' | 'root' | { readonly program: string };
+export type Need = 'linux' | 'root' | { readonly program: string };
 
 /**
  * The reason why a suite cannot run here, or null. Printed once beside the skipped suite, so that a run on a Mac or

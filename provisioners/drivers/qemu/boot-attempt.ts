@@ -35,7 +35,7 @@ const slowStages: ReadonlySet<string> = new Set(['data-format', 'data-check']);
 const slowStageMs = 180_000;
 
 /** From here on somebody can log in. */
-const lastStage = 'sshd';
+export const lastBootStage = 'sshd';
 
 export async function attemptBoot(options: {
   readonly program: string;
@@ -92,7 +92,7 @@ async function watchSerial(options: {
     for (const event of await serial.read()) {
       switch (event.kind) {
         case 'stage':
-          if (event.stage === lastStage) return { kind: 'booted' };
+          if (event.stage === lastBootStage) return { kind: 'booted' };
           tell({ detail: `${event.stage} after ${event.guestSeconds.toFixed(1)} s` });
           stage = `what follows ${event.stage}`;
           deadline = performance.now() + (slowStages.has(event.stage) ? slowStageMs : patience.nextStageMs);

@@ -28,13 +28,14 @@ import {
   rememberAccelerator,
 } from './accelerators.ts';
 import { bootGuest } from './boot.ts';
-import { attemptBoot } from './boot-attempt.ts';
+import { attemptBoot, lastBootStage } from './boot-attempt.ts';
 import { dataDisk, provideDataDisk } from './data-disk.ts';
 import { freeLocalPort } from './local-port.ts';
 import { guestNetwork, qemuArguments } from './qemu-arguments.ts';
 import { endQemu, findQemuProcess, forgetQemu } from './qemu-process.ts';
 import type { Computer, QemuProgram } from './qemu-program.ts';
 import { findQemu, qemuMissing } from './qemu-program.ts';
+import { SerialReader } from './serial.ts';
 import { QmpConnection } from './qmp.ts';
 
 const MiB = 1024 ** 2;
@@ -125,7 +126,12 @@ export class QemuDriver implements Driver {
   }
 
   async start(machine: DriverMachine, run: DriverRun): Promise<void> {
-    if ((await findQemuProcess(machine.paths)) !== null) return;
+    const running = await findQemuProcess(machine.paths);
+    if (running !== null) {
+      if (await hasBooted(machine.paths.serialLog)) return;
+      // Whoever started it died before it was up; nobody knows what it hangs at.
+      await endQemu(running);
+    }
     const { image } = machine;
     if (image === null) throw new MachineError('image-unavailable', 'There is no machine image to start from');
     const qemu = await this.#qemu();
@@ -289,6 +295,11 @@ async function keepPreviousLog(paths: {
   } catch (error) {
     if (!isErrno(error, 'ENOENT')) throw error;
   }
+}
+
+async function hasBooted(serialLog: string): Promise<boolean> {
+  const events = await new SerialReader(serialLog).read();
+  return events.some((event) => event.kind === 'stage' && event.stage === lastBootStage);
 }
 
 /** False when QEMU could not be told. */

@@ -1,0 +1,89 @@
+import { mkdtemp, readFile, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { describe, expect, it } from 'vitest';
+import { cacheFolder } from '../../machine-image/cache.ts';
+import { ensureMachineImage } from '../../machine-image/machine-image.ts';
+import { connectSsh } from '../../ssh/ssh-connection.ts';
+import { provideKeys, sshTarget } from '../../machines/machine-keys.ts';
+import { waitForEnd } from '../../store/process-identity.ts';
+import { parseMachineName } from '../../store/machine-name.ts';
+import { MachineStore } from '../../store/machine-store.ts';
+import type { Driver, DriverMachine } from '../driver.ts';
+import type { DriverUnderTest } from '../driver.suite.ts';
+import { describeDriver } from '../driver.suite.ts';
+import { QemuDriver } from './qemu-driver.ts';
+import { findQemuProcess } from './qemu-process.ts';
+
+async function open(): Promise<DriverUnderTest> {
+  const home = await mkdtemp(join(tmpdir(), 'skiff-driver-'));
+  const store = new MachineStore(home);
+  const name = parseMachineName('suite');
+  await store.makeFolders(name);
+  const paths = store.machine(name);
+  const keys = await provideKeys(paths, name);
+  const signal = AbortSignal.timeout(550_000);
+  const arch = process.arch === 'arm64' ? 'arm64' : 'amd64';
+  const image = await ensureMachineImage(
+    { arch, cacheDir: cacheFolder(), source: { kind: 'build' } },
+    { report: () => undefined, signal },
+  );
+  const driver: Driver = new QemuDriver({ memoryFile: store.paths.qemuMemory });
+  let memory: DriverMachine['memory'] = {};
+  const machine: DriverMachine = {
+    name,
+    settings: driver.resolveSettings({ memoryBytes: 512 * 1024 ** 2, diskBytes: 4 * 1024 ** 3 }),
+    paths,
+    get memory() {
+      return memory;
+    },
+    remember: (next) => {
+      memory = next;
+      return Promise.resolve();
+    },
+    keys,
+    image,
+  };
+  return {
+    driver,
+    machine,
+    powerOff: async (end) => {
+      const address = await driver.address(machine);
+      if (address === null) return;
+      await using ssh = await connectSsh(sshTarget(address, keys), { signal: end, deadlineMs: 20_000 });
+      await ssh.run('poweroff', { signal: end });
+    },
+    crash: async () => {
+      const found = await findQemuProcess(paths);
+      if (found === null) throw new Error('no QEMU runs');
+      process.kill(found.pid, 'SIGKILL');
+      expect(await waitForEnd(found, { timeoutMs: 10_000 })).toBe(true);
+    },
+    async [Symbol.asyncDispose]() {
+      await driver.remove(machine, { tell: () => undefined, signal: new AbortController().signal });
+      expect(await findQemuProcess(paths)).toBeNull();
+      // What this computer can accelerate was found out once and is kept for all machines.
+      expect(await readFile(store.paths.qemuMemory, 'utf8')).toContain('"chosen"');
+      await rm(home, { recursive: true, force: true });
+    },
+  };
+}
+
+describeDriver({
+  title: 'the QEMU driver',
+  needs: [{ program: 'qemu-system-x86_64' }, { program: 'mmdebstrap' }],
+  open,
+});
+
+describe('the QEMU driver without QEMU', () => {
+  it('says what to install', async () => {
+    const computer = { platform: 'freebsd', arch: 'x64', environment: { PATH: '/nowhere' } } as const;
+    const driver = new QemuDriver({ memoryFile: '/nowhere/qemu.json', computer });
+    expect(await driver.availability()).toContain('apt-get install qemu-system-x86');
+  });
+
+  it('says for which processors there is no image', async () => {
+    const computer = { platform: 'linux', arch: 'riscv64', environment: {} } as const;
+    expect(await new QemuDriver({ memoryFile: '/nowhere/qemu.json', computer }).availability()).toContain('riscv64');
+  });
+});

@@ -1,0 +1,258 @@
+import { spawn } from 'node:child_process';
+import { createHash } from 'node:crypto';
+import { once } from 'node:events';
+import { appendFile, cp, mkdtemp, readFile, readdir, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { PassThrough } from 'node:stream';
+import { text } from 'node:stream/consumers';
+import { fileURLToPath } from 'node:url';
+import { afterAll, beforeAll, expect, it, vi } from 'vitest';
+import { EngineClient } from '../../client/engine-client.ts';
+import { unixSocketDialer } from '../../client/dial.ts';
+import { buildEngineRelease, openMachines } from '../../provisioners/index.ts';
+import type { EngineSource, Machines, Operation, StepReport } from '../../provisioners/index.ts';
+import { describeWith } from '../skip.ts';
+
+/**
+ * The whole chain, with one machine for all: a virtual machine made from nothing, the engine deployed into it, and everything
+ * that can happen to either. The tests follow the machine's life; each begins where the one before ended.
+ */
+const repository = fileURLToPath(new URL('../../', import.meta.url));
+const arch = process.arch === 'arm64' ? 'arm64' : 'x64';
+const name = 'chain.1';
+
+describeWith([{ program: 'qemu-system-x86_64' }, { program: 'mmdebstrap' }], 'a machine on QEMU', () => {
+  let home: string;
+  let engine: EngineSource;
+  let machines: Machines;
+  const signal = new AbortController().signal;
+  const quiet: Operation = { report: () => undefined, signal };
+
+  beforeAll(async () => {
+    home = await mkdtemp(join(tmpdir(), 'skiff-chain-'));
+    await buildEngineRelease({ checkout: repository.replace(/\/$/, ''), arch, folder: join(home, 'releases', arch) });
+    engine = { kind: 'releases', folder: join(home, 'releases') };
+    machines = openMachines(options());
+  });
+
+  afterAll(async () => {
+    // Also when a test in the middle failed: nothing may be left running.
+    await machines.remove(name, quiet).catch((error: unknown) => {
+      if (!(error instanceof Error && 'code' in error && error.code === 'no-such-machine')) throw error;
+    });
+    await rm(home, { recursive: true, force: true });
+  });
+
+  const options = () => ({ home: join(home, 'home'), environment: { DOCKER_CONFIG: join(home, 'docker') }, engine });
+  const request = { name, settings: { cpus: 2, memoryBytes: 1024 ** 3, diskBytes: 8 * 1024 ** 3 } };
+  const dial = async (): Promise<EngineClient> =>
+    new EngineClient(unixSocketDialer((await machines.inspect(name)).dockerSocket));
+
+  async function answers(): Promise<string> {
+    using docker = await dial();
+    await docker.ping();
+    return (await docker.version()).Version;
+  }
+
+  /** Pids of processes of this machine: their command lines name its folder, or its home and name. */
+  async function processes(): Promise<{ readonly pid: number; readonly kind: 'qemu' | 'agent' }[]> {
+    const found: { pid: number; kind: 'qemu' | 'agent' }[] = [];
+    for (const entry of await readdir('/proc')) {
+      if (!/^\d+$/.test(entry)) continue;
+      const line = await readFile(`/proc/${entry}/cmdline`, 'utf8').catch(() => '');
+      if (!line.includes(home)) continue;
+      if (line.includes('qemu-system')) found.push({ pid: Number(entry), kind: 'qemu' });
+      else if (line.includes('host-agent')) found.push({ pid: Number(entry), kind: 'agent' });
+    }
+    return found;
+  }
+
+  async function killHard(kind: 'qemu' | 'agent'): Promise<void> {
+    const victims = (await processes()).filter((process) => process.kind === kind);
+    expect(victims).toHaveLength(1);
+    for (const { pid } of victims) process.kill(pid, 'SIGKILL');
+  }
+
+  it('goes on with a creation that was killed in the middle', { timeout: 600_000 }, async () => {
+    const script = `
+      import { openMachines } from ${JSON.stringify(new URL('../../provisioners/index.ts', import.meta.url).href)};
+      const [options, request] = JSON.parse(process.argv[1]);
+      const report = ({ step, state, detail }) => console.log(step, state, detail ?? '');
+      await openMachines(options).create(request, { report, signal: new AbortController().signal });
+    `;
+    const child = spawn(process.execPath, ['--input-type=module', '-e', script, JSON.stringify([options(), request])], {
+      stdio: ['ignore', 'pipe', 'inherit'],
+    });
+    let said = '';
+    child.stdout.setEncoding('utf8').on('data', (piece: string) => (said += piece));
+    await vi.waitFor(() => expect(said).toContain('boot running kernel-ready'), { timeout: 400_000, interval: 50 });
+    expect((await machines.inspect(name)).state).toBe('creating');
+    await expect(machines.create(request, quiet)).rejects.toMatchObject({
+      code: 'busy',
+      message: expect.stringContaining(`Process ${child.pid} (create)`),
+    });
+    const exited = once(child, 'exit');
+    child.kill('SIGKILL');
+    await exited;
+    expect(await machines.inspect(name)).toMatchObject({
+      state: 'create-failed',
+      error: expect.stringContaining('interrupted'),
+    });
+
+    const reports: StepReport[] = [];
+    const made = await machines.create(request, { report: (report) => reports.push(report), signal });
+    expect(made).toMatchObject({
+      state: 'running',
+      error: null,
+      dockerContext: `skiff-${name}`,
+      agent: { connection: 'ready' },
+    });
+    expect(made.facts['accelerator']).toBeDefined();
+    const ends = reports.filter(({ state }) => state !== 'running').map(({ step, state }) => `${step} ${state}`);
+    expect(ends.slice(-4)).toEqual(['make-machine done', 'boot done', 'deploy-engine done', 'host-agent done']);
+  });
+
+  it('runs the engine that was deployed, and its API answers on this computer', async () => {
+    const { version } = JSON.parse(await readFile(join(repository, 'package.json'), 'utf8')) as { version: string };
+    expect(await answers()).toBe(version);
+    expect((await machines.inspect(name)).engineVersion).toBe(version);
+  });
+
+  it('is not made or started twice', async () => {
+    await expect(machines.create(request, quiet)).rejects.toMatchObject({ code: 'name-taken' });
+    await expect(machines.start(name, quiet)).rejects.toMatchObject({ code: 'already-running' });
+  });
+
+  it('needs nothing when it runs: no step is taken', async () => {
+    const reports: StepReport[] = [];
+    const machine = await machines.ensureRunning(request, { report: (report) => reports.push(report), signal });
+    expect([machine.state, reports]).toEqual(['running', []]);
+  });
+
+  it('runs commands in the machine, streams and exit code kept apart', async () => {
+    const [stdout, stderr] = [new PassThrough(), new PassThrough()];
+    const status = await machines.run(name, {
+      command: 'hostname; echo oops >&2; exit 9',
+      stdin: null,
+      stdout,
+      stderr,
+      terminal: null,
+      signal,
+    });
+    stdout.end();
+    stderr.end();
+    expect([status, await text(stdout), await text(stderr)]).toEqual([
+      { exitCode: 9, signal: null },
+      'chain-1\n',
+      'oops\n',
+    ]);
+  });
+
+  it("brings a container's published port to localhost, and an engine upgrade leaves the container running", async () => {
+    using docker = await dial();
+    const { Id } = await docker.containers.create(
+      {
+        Image: 'hello',
+        Cmd: ['httpd', '-f', '-h', '/etc'],
+        HostConfig: { PortBindings: { '80/tcp': [{ HostIp: '', HostPort: '' }] } },
+        ExposedPorts: { '80/tcp': {} },
+      },
+      { name: 'web' },
+    );
+    await docker.containers.start(Id);
+    const open = await vi.waitFor(
+      async () => {
+        const forward = (await machines.inspect(name)).agent?.forwards[0];
+        expect(forward).toMatchObject({ containerId: Id, containerPort: 80, state: 'open', hostIp: '127.0.0.1' });
+        return forward;
+      },
+      { timeout: 20_000 },
+    );
+    const fetched = async (): Promise<string> => (await fetch(`http://127.0.0.1:${open?.hostPort}/hostname`)).text();
+    expect((await fetched()).trim()).toBe(Id.slice(0, 12));
+    const before = await docker.containers.inspect(Id);
+
+    engine = { kind: 'releases', folder: await changedRelease() };
+    machines = openMachines(options());
+    const steps: string[] = [];
+    await machines.ensureRunning(request, {
+      report: ({ step, state }) => state === 'done' && steps.push(step),
+      signal,
+    });
+    expect(steps).toContain('deploy-engine');
+    const after = await docker.containers.inspect(Id);
+    expect([after.State.Running, after.State.Pid, after.State.StartedAt]).toEqual([
+      true,
+      before.State.Pid,
+      before.State.StartedAt,
+    ]);
+    expect((await fetched()).trim()).toBe(Id.slice(0, 12));
+    await docker.containers.remove(Id, { force: true });
+    await vi.waitFor(async () => expect((await machines.inspect(name)).agent?.forwards).toEqual([]), {
+      timeout: 20_000,
+    });
+  });
+
+  /** The same engine with other bytes, as an update is. */
+  async function changedRelease(): Promise<string> {
+    const folder = join(home, 'newer');
+    await cp(join(home, 'releases'), folder, { recursive: true });
+    const program = join(folder, arch, 'files', 'skiffd.js');
+    await appendFile(program, '\n// newer\n');
+    const path = join(folder, arch, 'manifest.json');
+    const manifest = JSON.parse(await readFile(path, 'utf8')) as {
+      files: { path: string; sha256: string; sizeBytes: number }[];
+    };
+    const content = await readFile(program);
+    const files = manifest.files.map((file) =>
+      file.path === 'skiffd.js'
+        ? { ...file, sha256: createHash('sha256').update(content).digest('hex'), sizeBytes: content.length }
+        : file,
+    );
+    await writeFile(path, JSON.stringify({ ...manifest, files }));
+    return folder;
+  }
+
+  it('gets a new host agent when that was killed', async () => {
+    await killHard('agent');
+    await vi.waitFor(async () => expect((await machines.inspect(name)).agent).toBeNull());
+    await machines.ensureRunning(request, quiet);
+    expect(await answers()).toBeTruthy();
+  });
+
+  it('is found stopped when QEMU was killed, its agent ends by itself, and it starts again', async () => {
+    let told = 0;
+    using _watching = machines.watch(() => told++);
+    await killHard('qemu');
+    await vi.waitFor(async () => expect(await processes()).toEqual([]), { timeout: 30_000 });
+    expect(await machines.inspect(name)).toMatchObject({ state: 'stopped', agent: null, ssh: null });
+    await vi.waitFor(() => expect(told).toBeGreaterThan(0));
+    await machines.ensureRunning(request, quiet);
+    expect(await answers()).toBeTruthy();
+  });
+
+  it('stops, starts, and keeps what its engine knew', async () => {
+    using before = await dial();
+    const { Id } = await before.containers.create({ Image: 'hello' }, { name: 'kept' });
+    expect((await machines.stop(name, quiet)).state).toBe('stopped');
+    expect(await processes()).toEqual([]);
+    await expect(machines.stop(name, quiet)).rejects.toMatchObject({ code: 'already-stopped' });
+    expect((await machines.start(name, quiet)).state).toBe('running');
+    using after = await dial();
+    expect((await after.containers.inspect('kept')).Id).toBe(Id);
+    // A clean stop leaves a clean file system: nothing to check at the next boot.
+    const { serialLogFile } = await machines.inspect(name);
+    expect(await readFile(serialLogFile ?? '', 'utf8')).not.toContain('data-check');
+  });
+
+  it('goes without a trace', async () => {
+    await machines.remove(name, quiet);
+    expect(await machines.list()).toEqual([]);
+    expect(await processes()).toEqual([]);
+    const left = await readdir(home, { recursive: true });
+    const traces = left.filter((path) => /machines.+|locks.+|meta\.json/.test(path.replace(/^(releases|newer).*/, '')));
+    expect(traces).toEqual([]);
+    await expect(machines.remove(name, quiet)).rejects.toMatchObject({ code: 'no-such-machine' });
+  });
+});
