@@ -1,11 +1,17 @@
 import { globSync, readFileSync } from 'node:fs';
+import path from 'node:path';
+import { buildEngineRelease } from '../provisioners/index.ts';
 import { startEngine } from '../test/engine/start-engine.ts';
 import { engineVersion } from '../engine/version.ts';
 import type { Contender } from './contender.ts';
 
-/** skiffd from this checkout, on roots of its own. */
+const checkout = path.resolve(import.meta.dirname, '..');
+
+/** skiffd of this checkout, bundled as it is deployed, on roots of its own. */
 export async function startSkiffd(): Promise<Contender> {
-  const engine = await startEngine();
+  const folder = path.join(checkout, 'dist/engine');
+  await buildEngineRelease({ checkout, arch: process.arch === 'arm64' ? 'arm64' : 'x64', folder });
+  const engine = await startEngine({ program: path.join(folder, 'files/skiffd.js') });
   return {
     name: 'skiffd',
     version: engineVersion,

@@ -21,8 +21,11 @@ export interface RunningEngine extends AsyncDisposable {
   log(): string;
 }
 
-/** Disposing removes every container, ends engine and monitor, and removes the roots and the bridge. */
-export async function startEngine(options: { readonly flags?: readonly string[] } = {}): Promise<RunningEngine> {
+/** `program`: a bundle instead of the sources. Disposing removes every container, ends engine and monitor, and removes the roots and the bridge. */
+export async function startEngine(
+  options: { readonly flags?: readonly string[]; readonly program?: string } = {},
+): Promise<RunningEngine> {
+  const { program = path.join(root, 'engine/main.ts') } = options;
   const folder = mkdtempSync(path.join(os.tmpdir(), 'skiff-engine-'));
   const socket = path.join(folder, 'skiffd.sock');
   const dataRoot = path.join(folder, 'data');
@@ -43,7 +46,7 @@ export async function startEngine(options: { readonly flags?: readonly string[] 
     ...(options.flags ?? []),
   ];
   const start = async (): Promise<void> => {
-    const started = spawn(process.execPath, [path.join(root, 'engine/main.ts'), ...flags], {
+    const started = spawn(process.execPath, [program, ...flags], {
       stdio: ['ignore', 'pipe', 'pipe'],
     });
     child = started;
@@ -69,7 +72,7 @@ export async function startEngine(options: { readonly flags?: readonly string[] 
     log: () => output,
     async [Symbol.asyncDispose]() {
       await end('SIGTERM');
-      const removal = spawn(process.execPath, [path.join(root, 'engine/main.ts'), ...flags, '--remove-all'], {
+      const removal = spawn(process.execPath, [program, ...flags, '--remove-all'], {
         stdio: ['ignore', 'pipe', 'pipe'],
       });
       let said = '';
