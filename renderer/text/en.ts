@@ -19,6 +19,7 @@ export const en = {
     cancel: 'Cancel',
     copy: 'Copy',
     copied: 'Copied',
+    notCopied: 'This browser does not allow copying',
     notKnown: '–',
     moreActions: 'More actions',
   },
