@@ -1,4 +1,7 @@
 import { writeFile } from 'node:fs/promises';
+import { setTimeout as delay } from 'node:timers/promises';
+import { unixSocketDialer } from '../../client/dial.ts';
+import { EngineClient } from '../../client/engine-client.ts';
 import { deployEngine } from '../deploy/deploy-engine.ts';
 import type { EngineRelease } from '../deploy/engine-release.ts';
 import type { MachineLayout } from '../deploy/machine-layout.ts';
@@ -38,6 +41,7 @@ const boots = 2;
 
 export async function bringUp(up: BringUp): Promise<void> {
   const { operation, session } = up;
+  if (await resumeEngine(up)) return;
   const ssh = await runStep({ step: 'boot', title: 'Starting the machine', operation }, (tell) =>
     bootAndLogIn(up, tell),
   );
@@ -64,6 +68,52 @@ export async function bringUp(up: BringUp): Promise<void> {
     await runStep({ step: 'host-agent', title: 'Connecting this computer to the engine', operation }, () => agent);
   }
   await up.onDone('agent');
+}
+
+/**
+ * The way of every ordinary start: the engine that the machine has is the one that it should have, and its own service starts
+ * it; the agent's login is the only one. False when that does not lead to an answer: then all is looked at closely.
+ */
+async function resumeEngine(up: BringUp): Promise<boolean> {
+  const { session, operation, keys, image } = up;
+  const { driver, document, name, paths } = session;
+  if (document.lifecycle.phase !== 'ready' || document.engine?.digest !== (await up.release).digest) return false;
+  const machine = session.driverMachine({ keys, image });
+  await runStep({ step: 'boot', title: 'Starting the machine', operation }, async (tell) => {
+    await driver.start(machine, { tell, signal: operation.signal });
+    await writeKnownHosts({ machine, address: await driver.address(machine), keys });
+  });
+  try {
+    await runStep({ step: 'engine', title: 'Waiting for the engine', operation }, async (tell) => {
+      await ensureAgent(
+        { program: up.agent, home: up.home, name, paths },
+        { signal: operation.signal, timeoutMs: loginTimeoutMs },
+      );
+      tell({ detail: 'connected' });
+      await waitForPing(paths.dockerSocket, operation.signal);
+    });
+    return true;
+  } catch {
+    operation.signal.throwIfAborted();
+    return false;
+  }
+}
+
+const pingTimeoutMs = 60_000;
+
+async function waitForPing(dockerSocket: string, signal: AbortSignal): Promise<void> {
+  const deadline = performance.now() + pingTimeoutMs;
+  for (;;) {
+    using engine = new EngineClient(unixSocketDialer(dockerSocket), { timeoutMs: 10_000 });
+    try {
+      await engine.ping({ signal });
+      return;
+    } catch (error) {
+      signal.throwIfAborted();
+      if (performance.now() >= deadline) throw error;
+    }
+    await delay(100, undefined, { signal }).catch(() => signal.throwIfAborted());
+  }
 }
 
 export async function connectComputer(up: Pick<BringUp, 'agent' | 'home' | 'session' | 'operation'>): Promise<void> {
@@ -99,7 +149,18 @@ async function logIn(machine: DriverMachine, up: BringUp): Promise<SshConnection
   const address = await session.driver.address(machine);
   if (address === null)
     throw new MachineError('boot-failed', `Machine "${machine.name}" stopped right after its start`);
+  await writeKnownHosts({ machine, address, keys });
+  return await connectSsh(sshTarget(address, keys), { signal: operation.signal, deadlineMs: loginTimeoutMs });
+}
+
+/** For OpenSSH's programs; our own connection compares with the key itself. The port may be another at each start. */
+async function writeKnownHosts(options: {
+  readonly machine: DriverMachine;
+  readonly address: { readonly host: string; readonly port: number } | null;
+  readonly keys: MachineKeys;
+}): Promise<void> {
+  const { machine, address, keys } = options;
+  if (address === null) return;
   const line = knownHostsLine({ ...address, alias: `skiff-${machine.name}`, publicKey: keys.host.publicKey });
   await writeFile(machine.paths.knownHosts, line, { mode: 0o600 });
-  return await connectSsh(sshTarget(address, keys), { signal: operation.signal, deadlineMs: loginTimeoutMs });
 }
