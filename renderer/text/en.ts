@@ -284,7 +284,14 @@ export const en = {
       containers: 'Containers',
       connection: 'Connection',
     },
-    fact: { accelerator: 'Accelerator', cpuModel: 'CPU model', bootRetries: 'Repeated boots' },
+    // By the driver's own keys; a key that is not here is shown as it is.
+    fact: {
+      accelerator: 'Accelerator',
+      'accelerators passed over': 'Passed over',
+      qemu: 'QEMU',
+      'last boot': 'Last boot',
+      'repeated boots': 'Repeated boots',
+    },
     facts: 'About this machine',
     dockerTitle: 'Use it from a terminal',
     dockerBody: 'Docker, Compose and every other client of the Docker API work with this machine.',

@@ -17,7 +17,7 @@ export function machineRow(fields: Partial<Machine> = {}): Machine {
     dockerHost: 'unix:///Users/mara/Library/Application Support/Skiff/machines/default/docker.sock',
     dockerContext: 'skiff-default',
     engineVersion: '0.1.0',
-    facts: { accelerator: 'hvf', cpuModel: 'Apple M4' },
+    facts: { accelerator: 'hvf, cpu host', 'last boot': '1.2 s' },
     operation: null,
     ...fields,
   };
