@@ -97,7 +97,7 @@ export interface Machine {
   readonly dockerSocket: string;
   /** Name of the docker context that points there, or null when docker's configuration could not be written. */
   readonly dockerContext: string | null;
-  /** How SSH reaches it; null before the machine has run. */
+  /** How SSH reaches it; null while it does not run, for the port may be another at the next start. */
   readonly ssh: {
     readonly host: string;
     readonly port: number;
