@@ -29,8 +29,9 @@ export class ProcessHandle implements Disposable {
     }
   }
 
-  /** False when it has ended. */
+  /** False when it has ended. A handle that is closed says the same: its descriptor may be another process's by now. */
   signal(signal: number): boolean {
+    if (this.#state === 'closed') return false;
     try {
       pidfdSendSignal(`${signal} to ${this.pid}`, this.#fd, signal, null, 0);
       return true;

@@ -88,7 +88,12 @@ export async function startEngine(
       rmSync(folder, { recursive: true, force: true });
     },
   };
-  await start();
+  try {
+    await start();
+  } catch (error) {
+    rmSync(folder, { recursive: true, force: true });
+    throw error;
+  }
   return engine;
 }
 
