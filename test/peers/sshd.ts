@@ -82,6 +82,8 @@ function configuration(folder: string, port: number): string {
     'KbdInteractiveAuthentication no',
     'AllowStreamLocalForwarding yes',
     'AllowTcpForwarding yes',
+    // The user's shell must not run what the user's own .bashrc says.
+    `SetEnv HOME=${folder}`,
     'MaxSessions 1000',
     'MaxStartups 1000',
     '',
