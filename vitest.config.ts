@@ -2,7 +2,7 @@ import { defineConfig } from 'vitest/config';
 
 /**
  * Four suites with different needs. `pure` runs anywhere and in parallel; `kernel` needs Linux and root; `chain` needs
- * QEMU and shares one machine; `browser` needs Chromium. What a computer lacks is skipped with a printed reason (test/skip.ts).
+ * QEMU; `browser` needs Chromium. They run one after the other, so that an emulated processor has the real one to itself. What a computer lacks is skipped with a printed reason (test/skip.ts).
  */
 const kernel = ['engine/**/*.kernel.test.ts', 'test/engine/**/*.test.ts', 'test/clients/**/*.test.ts'];
 const chain = ['**/*.chain.test.ts'];
@@ -14,8 +14,26 @@ export default defineConfig({
     reporters: ['default'],
     projects: [
       { test: { name: 'pure', include: ['**/*.test.ts'], exclude: [...never, ...kernel, ...chain, ...browser] } },
-      { test: { name: 'kernel', include: kernel, exclude: never, testTimeout: 30_000, hookTimeout: 60_000 } },
-      { test: { name: 'browser', include: browser, exclude: never, testTimeout: 60_000, hookTimeout: 120_000 } },
+      {
+        test: {
+          name: 'kernel',
+          include: kernel,
+          exclude: never,
+          testTimeout: 30_000,
+          hookTimeout: 60_000,
+          sequence: { groupOrder: 1 },
+        },
+      },
+      {
+        test: {
+          name: 'browser',
+          include: browser,
+          exclude: never,
+          testTimeout: 60_000,
+          hookTimeout: 120_000,
+          sequence: { groupOrder: 2 },
+        },
+      },
       {
         test: {
           name: 'chain',
@@ -24,6 +42,7 @@ export default defineConfig({
           fileParallelism: false,
           testTimeout: 180_000,
           hookTimeout: 600_000,
+          sequence: { groupOrder: 3 },
         },
       },
     ],

@@ -10,6 +10,7 @@ import type { Parts } from './containers/parts.ts';
 import { recoverContainers } from './containers/recover.ts';
 import { removeContainer } from './containers/remove.ts';
 import { ContainerRows } from './containers/rows.ts';
+import { Laps } from './diagnostics/laps.ts';
 import type { Log } from './diagnostics/log.ts';
 import { Events } from './events/events.ts';
 import type { EngineFacts } from './facts.ts';
@@ -47,7 +48,9 @@ interface OpenEngine extends AsyncDisposable {
 /** Resolves when the API is served. Throws what keeps the engine from starting, with what to do about it. */
 export async function startEngine(settings: Settings, log: Log): Promise<AsyncDisposable> {
   await using opening = new AsyncDisposableStack();
-  const { parts, facts } = opening.use(await openEngine(settings, log));
+  const laps = new Laps(() => performance.now());
+  laps.mark('loaded');
+  const { parts, facts } = opening.use(await openEngine(settings, log, laps));
   const routes = [
     ...systemRoutes(parts, facts),
     ...containerRoutes(parts),
@@ -57,7 +60,10 @@ export async function startEngine(settings: Settings, log: Log): Promise<AsyncDi
   ];
   opening.use(await serveApi({ routes, sockets: settings.sockets, group: settings.socketGroup, log }));
   opening.use(writePidFile(settings.pidFile));
-  log.info('the engine is ready', { sockets: settings.sockets, dataRoot: settings.dataRoot });
+  laps.mark('served');
+  log.info('the engine is ready', { sockets: settings.sockets, dataRoot: settings.dataRoot, laps: String(laps) });
+  // Only now: a process more at once would make those wait who ask whether the engine is there.
+  parts.monitor.prepare();
   return opening.move();
 }
 
@@ -70,14 +76,16 @@ export async function removeAll(settings: Settings, log: Log): Promise<void> {
   removeEngineCgroup(`/skiff-${engine.parts.engineName}`);
 }
 
-async function openEngine(settings: Settings, log: Log): Promise<OpenEngine> {
+async function openEngine(settings: Settings, log: Log, laps = new Laps(() => performance.now())): Promise<OpenEngine> {
   await using opening = new AsyncDisposableStack();
   const { dataRoot, execRoot } = settings;
   assertLogOptions({ driver: settings.logDriver, options: settings.logOptions });
   prepareCgroups();
   const crun = await findCrun();
+  laps.mark('crun');
   opening.use(lockDataRoot(dataRoot));
   const database = opening.use(openDatabase(dataRoot));
+  laps.mark('database');
   mkdirSync(execRoot, { recursive: true, mode: 0o711 });
   const bundleFolder = path.join(execRoot, 'containers');
   mkdirSync(bundleFolder, { recursive: true, mode: 0o700 });
@@ -90,7 +98,9 @@ async function openEngine(settings: Settings, log: Log): Promise<OpenEngine> {
   const layers = opening.use(new LayerStore({ database, dataRoot, workers, log }));
   const images = new ImageStore({ database, dataRoot, layers, now });
   const roots = new OverlayRoots({ database, dataRoot, layers });
+  laps.mark('storage');
   const networks = opening.use(await openBridge({ database, settings, bridgeName, engineId }));
+  laps.mark('networks');
   const monitor = opening.use(
     await openMonitor({
       folder: path.join(execRoot, 'm'),
@@ -99,6 +109,7 @@ async function openEngine(settings: Settings, log: Log): Promise<OpenEngine> {
       report: (message) => log.warn(message),
     }),
   );
+  laps.mark('monitor');
   const parts: Parts = {
     rows: new ContainerRows(database),
     directory: new Directory(),
@@ -118,8 +129,10 @@ async function openEngine(settings: Settings, log: Log): Promise<OpenEngine> {
     bundleFolder,
   };
   opening.use(await recoverContainers(parts));
+  laps.mark('recovered');
   await images.collectGarbage();
   await ensureHelloImage({ database, images, log, busybox: findBusybox() });
+  laps.mark('images');
   const facts: EngineFacts = {
     engineId,
     dataRoot,

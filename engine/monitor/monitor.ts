@@ -20,6 +20,9 @@ import type { Instant } from '../model/time.ts';
 import type { LogPlan } from '../logs/log-plan.ts';
 
 export interface Monitor extends AsyncDisposable {
+  /** Begins to have a process ready for new containers, so that the first one does not wait for it. Returns at once; `start` needs no preparation. */
+  prepare(): void;
+
   /**
    * Runs the container and answers once its process runs its own program. Rejects with `StartError` when it could not be
    * started; nothing is left of the attempt then, and those attached are ended. Rejects with `conflict` when the id runs

@@ -43,7 +43,6 @@ export async function openMonitor(options: OpenMonitorOptions): Promise<Monitor>
   mkdirSync(options.folder, { recursive: true, mode: 0o700 });
   const monitors = new Monitors(options);
   await monitors.heal();
-  monitors.prepare();
   return monitors;
 }
 
@@ -74,7 +73,6 @@ class Monitors implements Monitor {
     await healing;
   }
 
-  /** Has a monitor of our build ready before the first container wants it. */
   prepare(): void {
     this.#ensureCurrent().catch((error: unknown) =>
       this.#options.report(`no monitor could be started: ${String(error)}`),

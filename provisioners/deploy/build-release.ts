@@ -26,7 +26,7 @@ export interface BuildRelease {
 }
 
 /** Counts changes of this file that change what comes out of the same sources. */
-const builderVersion = 2;
+const builderVersion = 3;
 
 const inputsSchema = z.object({ builder: z.literal(builderVersion), files: z.record(z.string(), z.string()) });
 type Inputs = z.infer<typeof inputsSchema>;
@@ -88,15 +88,17 @@ async function bundlePrograms(options: {
       bundle: true,
       platform: 'node',
       target: 'node24',
-      format: 'esm',
+      // Node starts a CommonJS program in half the time of an ES module: 28 against 70 ms here, ten times that when emulated.
+      format: 'cjs',
       minifySyntax: true,
       minifyWhitespace: true,
       external: ['koffi'],
-      define: { SKIFF_VERSION: JSON.stringify(version), SKIFF_COMMIT: JSON.stringify('bundle') },
-      // Packages written as CommonJS reach for require, which an ES module does not have.
-      banner: {
-        js: "import{createRequire as __skiffRequire}from'node:module';const require=__skiffRequire(import.meta.url);",
+      define: {
+        SKIFF_VERSION: JSON.stringify(version),
+        SKIFF_COMMIT: JSON.stringify('bundle'),
+        'import.meta.url': '__skiffUrl',
       },
+      banner: { js: "const __skiffUrl=require('node:url').pathToFileURL(__filename).href;" },
       legalComments: 'none',
       metafile: true,
       logLevel: 'silent',
@@ -110,7 +112,7 @@ async function bundlePrograms(options: {
     });
     for (const input of Object.keys(result.metafile.inputs)) inputs.add(input);
   }
-  await writeFile(join(folder, 'package.json'), '{"type":"module"}\n');
+  await writeFile(join(folder, 'package.json'), '{"type":"commonjs"}\n');
   return [...inputs].sort();
 }
 
@@ -153,8 +155,8 @@ async function copyKoffi(options: {
   const packages = dirname(koffi);
   const native = join('@koromix', `koffi-linux-${arch}`);
   const target = join(folder, 'node_modules');
-  const code = (await readdir(join(koffi, 'src'), { recursive: true })).filter((path) => path.endsWith('.js'));
-  for (const part of ['package.json', 'index.js', 'LICENSE.txt', ...code.map((path) => join('src', path))]) {
+  const code = (await readdir(join(koffi, 'src'), { recursive: true })).filter((path) => path.endsWith('.cjs'));
+  for (const part of ['package.json', 'index.cjs', 'LICENSE.txt', ...code.map((path) => join('src', path))]) {
     await copyFile(join(koffi, part), join(target, 'koffi', part));
   }
   for (const part of ['package.json', 'index.js', join(`linux_${arch}`, 'koffi.node')]) {
