@@ -32,12 +32,12 @@ import { monitorFromSources } from './monitor/start-monitor.ts';
 import { openNetworks } from './networks/open-networks.ts';
 import { OverlayRoots } from './rootfs/overlay-roots.ts';
 import { CompiledFilters } from './runtime/compiled-filters.ts';
-import { findCrun } from './runtime/crun.ts';
+import { type CrunMemory, findCrun } from './runtime/crun.ts';
 import { readHostFacts } from './runtime/host-facts.ts';
 import { prepareCgroups, removeEngineCgroup } from './runtime/cgroups.ts';
 import { type Database, openDatabase } from './store/database.ts';
 import { lockDataRoot } from './store/lock.ts';
-import { keptSetting, writeSetting } from './store/settings-rows.ts';
+import { keptSetting, readSetting, writeSetting } from './store/settings-rows.ts';
 
 /** The rooms of one engine, open. Disposing closes them; containers, their networks and their monitor go on. */
 interface OpenEngine extends AsyncDisposable {
@@ -81,11 +81,11 @@ async function openEngine(settings: Settings, log: Log, laps = new Laps(() => pe
   const { dataRoot, execRoot } = settings;
   assertLogOptions({ driver: settings.logDriver, options: settings.logOptions });
   prepareCgroups();
-  const crun = await findCrun();
-  laps.mark('crun');
   opening.use(lockDataRoot(dataRoot));
   const database = opening.use(openDatabase(dataRoot));
   laps.mark('database');
+  const crun = await findCrun(undefined, crunMemory(database));
+  laps.mark('crun');
   mkdirSync(execRoot, { recursive: true, mode: 0o711 });
   const bundleFolder = path.join(execRoot, 'containers');
   mkdirSync(bundleFolder, { recursive: true, mode: 0o700 });
@@ -173,6 +173,21 @@ function writePidFile(file: string): Disposable {
   writeFileSync(`${file}.new`, String(process.pid), { mode: 0o644 });
   renameSync(`${file}.new`, file);
   return { [Symbol.dispose]: () => rmSync(file, { force: true }) };
+}
+
+/** Kept between starts: the version of the program that lay there the last time. */
+function crunMemory(database: Database): CrunMemory {
+  const key = 'crun';
+  return {
+    recall(file) {
+      const [keptFile, version] = (readSetting(database, key) ?? '').split('\n');
+      return keptFile === file && version !== undefined ? version : null;
+    },
+    keep(file, version) {
+      const row = `${file}\n${version}`;
+      if (readSetting(database, key) !== row) writeSetting(database, key, row);
+    },
+  };
 }
 
 /** The machine has it at the first place, Debian's busybox-static at the same; others put it at the second. */

@@ -6,7 +6,6 @@ const fcntl = systemCall<[number, number, number]>('int fcntl(int fd, int comman
 
 const closeOnExec = 0o2000000;
 const duplicateCloseOnExec = 1030;
-const setPipeSize = 1031;
 
 export interface Pipe {
   readonly readEnd: number;
@@ -21,11 +20,6 @@ export function makePipe(): Pipe {
   const ends = new Int32Array(2);
   pipe2('', ends, closeOnExec);
   return { readEnd: ends[0] ?? -1, writeEnd: ends[1] ?? -1 };
-}
-
-/** How much the pipe holds before its writer waits, rounded up to pages by the kernel. */
-export function resizePipe(fd: number, sizeBytes: number): void {
-  fcntl('F_SETPIPE_SZ', fd, setPipeSize, sizeBytes);
 }
 
 /** Another descriptor of the same open file, closed on exec. */

@@ -1,5 +1,5 @@
 import { execFile } from 'node:child_process';
-import { accessSync, constants } from 'node:fs';
+import { accessSync, constants, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { EngineError } from '../model/errors.ts';
@@ -17,24 +17,38 @@ const programFolders = ['/usr/local/sbin', '/usr/local/bin', '/usr/sbin', '/usr/
 const oldestVersion = [1, 8] as const;
 const versionTimeoutMs = 10_000;
 
+/** What was found out before about the file of that size and time: asking a program for its version means starting it. */
+export interface CrunMemory {
+  recall(file: string): string | null;
+  keep(file: string, version: string): void;
+}
+
 /** The container runtime of this computer. `unavailable` when there is none, or one that is too old. */
-export async function findCrun(folders: readonly string[] = programFolders): Promise<Crun> {
+export async function findCrun(folders: readonly string[] = programFolders, memory?: CrunMemory): Promise<Crun> {
   const program = folders.map((folder) => join(folder, 'crun')).find(isExecutable);
   if (program === undefined)
     throw new EngineError(
       'unavailable',
       `crun, the program that starts containers, is not installed (looked in ${folders.join(', ')}): install the package crun`,
     );
-  const { stdout } = await promisify(execFile)(program, ['--version'], { timeout: versionTimeoutMs });
-  const version = parseCrunVersion(stdout);
-  if (version === null)
-    throw new EngineError('unavailable', `${program} does not say which version it is: ${stdout.trim()}`);
+  const { size, mtimeMs, ino } = statSync(program);
+  const file = `${program} ${size} ${mtimeMs} ${ino}`;
+  const version = memory?.recall(file) ?? (await askVersion(program));
+  memory?.keep(file, version);
   if (!isAtLeast(version, oldestVersion))
     throw new EngineError(
       'unavailable',
       `${program} is version ${version}; the engine needs ${oldestVersion.join('.')} or newer`,
     );
   return { program, version };
+}
+
+async function askVersion(program: string): Promise<string> {
+  const { stdout } = await promisify(execFile)(program, ['--version'], { timeout: versionTimeoutMs });
+  const version = parseCrunVersion(stdout);
+  if (version === null)
+    throw new EngineError('unavailable', `${program} does not say which version it is: ${stdout.trim()}`);
+  return version;
 }
 
 /** Null when the text is not what crun prints. */
