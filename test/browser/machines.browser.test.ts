@@ -11,7 +11,7 @@ chromiumSuite('machines', (open) => {
     await visit('#/machines');
     await page.getByRole('link', { name: 'default' }).first().click();
     const facts = page.getByRole('region', { name: 'About this machine' });
-    for (const fact of ['qemu', '4 GB', '64 GB', 'hvf', '0.1.0', 'connected', '5 of 8 running'])
+    for (const fact of ['qemu', '4 GB', '64 GB', 'hvf, cpu host', '0.1.0', 'connected', '5 of 8 running'])
       await facts.getByText(fact, { exact: true }).waitFor();
     await page.getByRole('log').getByText('sshd is up').waitFor();
     await page.getByRole('button', { name: 'Copy: docker context use skiff-default' }).click();

@@ -40,7 +40,9 @@ export function acceleratorCandidates(computer: Pick<Computer, 'platform' | 'arc
 }
 
 export function describeAccelerator(accelerator: Accelerator): string {
-  return accelerator.name === 'tcg' ? 'tcg (emulation: slow)' : `${accelerator.name}, cpu ${accelerator.cpu}`;
+  return accelerator.name === 'tcg'
+    ? 'tcg (emulation: slow, one processor)'
+    : `${accelerator.name}, cpu ${accelerator.cpu}`;
 }
 
 /** One line for all that decides which accelerator works; a new QEMU, kernel or processor asks the question again. */

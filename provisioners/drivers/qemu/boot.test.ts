@@ -130,12 +130,17 @@ describe('the accelerators of a computer', () => {
     [
       'linux',
       'x64',
-      ['kvm, cpu host', 'kvm, cpu host,-arch-capabilities', 'kvm, cpu max,-arch-capabilities', 'tcg (emulation: slow)'],
+      [
+        'kvm, cpu host',
+        'kvm, cpu host,-arch-capabilities',
+        'kvm, cpu max,-arch-capabilities',
+        'tcg (emulation: slow, one processor)',
+      ],
     ],
-    ['linux', 'arm64', ['kvm, cpu host', 'tcg (emulation: slow)']],
-    ['darwin', 'arm64', ['hvf, cpu host', 'tcg (emulation: slow)']],
-    ['win32', 'x64', ['whpx, cpu max', 'whpx, cpu qemu64', 'tcg (emulation: slow)']],
-    ['freebsd', 'x64', ['tcg (emulation: slow)']],
+    ['linux', 'arm64', ['kvm, cpu host', 'tcg (emulation: slow, one processor)']],
+    ['darwin', 'arm64', ['hvf, cpu host', 'tcg (emulation: slow, one processor)']],
+    ['win32', 'x64', ['whpx, cpu max', 'whpx, cpu qemu64', 'tcg (emulation: slow, one processor)']],
+    ['freebsd', 'x64', ['tcg (emulation: slow, one processor)']],
   ] as const)('with %s on %s', (platform, arch, expected) => {
     expect(acceleratorCandidates({ platform, arch }).map(describeAccelerator)).toEqual(expected);
   });

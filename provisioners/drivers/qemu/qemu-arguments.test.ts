@@ -87,9 +87,11 @@ describe("QEMU's arguments", () => {
     expect(qemuArguments({ ...boot, qmpSocket: null }).join(' ')).not.toContain('qmp');
   });
 
-  it('give memory in whole MiB and every core to one socket', () => {
-    const args = qemuArguments({ ...boot, cpus: 3, memoryBytes: 2 * 1024 ** 3 + 5 });
+  it('give memory in whole MiB and every core to one socket, one core alone where QEMU emulates with one thread', () => {
+    const wanted = { ...boot, cpus: 3, memoryBytes: 2 * 1024 ** 3 + 5 };
+    const args = qemuArguments({ ...wanted, accelerator: { name: 'kvm', cpu: 'host' } });
     expect(valuesOf(args, '-m')).toEqual(['2048M']);
     expect(valuesOf(args, '-smp')).toEqual(['3,sockets=1,cores=3,threads=1']);
+    expect(valuesOf(qemuArguments(wanted), '-smp')).toEqual(['1,sockets=1,cores=1,threads=1']);
   });
 });
