@@ -1,10 +1,12 @@
-import type { MountSpec, NetworkSpec, ProcessSpec, ResourceSpec } from './spec.ts';
+import type { ContainerSpec, ProcessSpec } from './spec.ts';
 
-/** What a client asks for, before the image fills in what is missing (null). */
-export interface CreateRequest {
+/** What an image or the engine fills in, or only the engine knows. */
+type FilledIn = 'createdAt' | 'imageId' | 'process' | 'hostname' | 'log' | 'shmSizeBytes';
+
+/** What a client asks for, before image and engine fill in what is missing (null). */
+export interface CreateRequest extends Omit<ContainerSpec, FilledIn> {
   /** Null: one is made up. */
   readonly name: string | null;
-  readonly imageName: string;
   readonly process: Omit<ProcessSpec, 'entrypoint' | 'command' | 'workingDir' | 'user'> & {
     /** Null: the image's. An entrypoint of one empty word resets the image's. */
     readonly entrypoint: readonly string[] | null;
@@ -14,19 +16,6 @@ export interface CreateRequest {
   };
   /** Null: the first twelve digits of the id. */
   readonly hostname: string | null;
-  readonly domainname: string;
-  readonly labels: Readonly<Record<string, string>>;
-  readonly stopSignal: string | null;
-  readonly stopTimeoutSeconds: number | null;
-  readonly network: NetworkSpec;
-  readonly mounts: readonly MountSpec[];
-  readonly isAutoRemoved: boolean;
-  readonly isPrivileged: boolean;
-  readonly isRootReadOnly: boolean;
-  readonly addedCapabilities: readonly string[];
-  readonly droppedCapabilities: readonly string[];
-  readonly securityOptions: readonly string[];
-  readonly resources: ResourceSpec;
   /** Null: the engine's. */
   readonly logDriver: string | null;
   readonly logOptions: Readonly<Record<string, string>>;

@@ -66,6 +66,13 @@ describeWith(['linux', 'root', { program: 'crun' }], 'the Docker Engine API of s
       400,
       /invalid mode: zz/,
     ],
+    [
+      'POST',
+      '/containers/create',
+      { Image: 'hello', HostConfig: { LogConfig: { Type: 'json-file', Config: { 'max-size': 'much' } } } },
+      400,
+      /invalid value "much" for max-size/,
+    ],
     ['POST', '/containers/nobody/start', undefined, 404, /No such container: nobody/],
     ['GET', '/containers/json?filters={', undefined, 400, /invalid filter/],
     ['GET', '/containers/json?filters={"nosuch":["x"]}', undefined, 400, /invalid filter 'nosuch'/],
