@@ -16,6 +16,7 @@ import { skiffHome } from '../store/home.ts';
 import type { MachineName } from '../store/machine-name.ts';
 import { parseMachineName } from '../store/machine-name.ts';
 import { MachineStore } from '../store/machine-store.ts';
+import { readImageSource } from '../store/settings.ts';
 import type { AgentProgram } from './agent-process.ts';
 import { endAgent, ownAgentProgram } from './agent-process.ts';
 import { bringUp, connectComputer } from './bring-up.ts';
@@ -38,7 +39,7 @@ export interface OpenMachines {
   readonly cacheDir?: string;
   /** Default: process.env. `SKIFF_HOME`, `SKIFF_CACHE` and `DOCKER_CONFIG` are read from it. */
   readonly environment?: Readonly<Record<string, string | undefined>>;
-  /** Default: built from the checkout. */
+  /** Default: what `<home>/settings.json` says, else built from the checkout. */
   readonly image?: ImageSource;
   /** Default: the checkout that this code lies in. */
   readonly engine?: EngineSource;
@@ -61,7 +62,6 @@ class LocalMachines implements Machines {
     const store = new MachineStore(home);
     const isArm = process.arch === 'arm64';
     const engine = options.engine ?? ownCheckout();
-    const source = options.image ?? { kind: 'build' };
     this.#context = {
       home,
       store,
@@ -69,7 +69,10 @@ class LocalMachines implements Machines {
       contexts: dockerContexts(environment),
       agent: options.hostAgent ?? ownAgentProgram(),
       layout: imageLayout,
-      openImage: (operation) => ensureMachineImage({ arch: isArm ? 'arm64' : 'amd64', cacheDir, source }, operation),
+      openImage: async (operation) => {
+        const source = options.image ?? (await readImageSource(home));
+        return await ensureMachineImage({ arch: isArm ? 'arm64' : 'amd64', cacheDir, source }, operation);
+      },
       openRelease: () => openRelease(engine, { cacheDir, arch: isArm ? 'arm64' : 'x64' }),
     };
   }
