@@ -19,10 +19,10 @@ interface Waiter {
 /** One container in memory: what it is, where it is in its life, who waits for it. The database holds the same. */
 export class Container {
   readonly id: ContainerId;
-  readonly spec: ContainerSpec;
   /** One change at a time; different containers never wait for each other. */
   readonly queue = new SerialQueue();
   #name: string;
+  #spec: ContainerSpec;
   #state: ContainerState;
   readonly #waiters = new Set<Waiter>();
   #lastExitCode = 0;
@@ -34,7 +34,7 @@ export class Container {
     readonly state: ContainerState;
   }) {
     this.id = parts.id;
-    this.spec = parts.spec;
+    this.#spec = parts.spec;
     this.#name = parts.name;
     this.#state = parts.state;
   }
@@ -42,6 +42,15 @@ export class Container {
   /** Without the slash that Docker puts before it. */
   get name(): string {
     return this.#name;
+  }
+
+  get spec(): ContainerSpec {
+    return this.#spec;
+  }
+
+  /** To be called when the database has it. */
+  changeSpec(spec: ContainerSpec): void {
+    this.#spec = spec;
   }
 
   get state(): ContainerState {

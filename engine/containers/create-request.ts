@@ -1,7 +1,7 @@
-import type { ContainerSpec, ProcessSpec } from './spec.ts';
+import type { ContainerSpec, HealthcheckSpec, ProcessSpec } from './spec.ts';
 
 /** What an image or the engine fills in, or only the engine knows. */
-type FilledIn = 'createdAt' | 'imageId' | 'process' | 'hostname' | 'log' | 'shmSizeBytes';
+type FilledIn = 'createdAt' | 'imageId' | 'process' | 'hostname' | 'healthcheck' | 'log' | 'shmSizeBytes';
 
 /** What a client asks for, before image and engine fill in what is missing (null). */
 export interface CreateRequest extends Omit<ContainerSpec, FilledIn> {
@@ -16,6 +16,8 @@ export interface CreateRequest extends Omit<ContainerSpec, FilledIn> {
   };
   /** Null: the first twelve digits of the id. */
   readonly hostname: string | null;
+  /** `disabled`: none, whatever the image says. What is missing or zero is the image's. */
+  readonly healthcheck: Partial<HealthcheckSpec> | 'disabled' | null;
   /** Null: the engine's. */
   readonly logDriver: string | null;
   readonly logOptions: Readonly<Record<string, string>>;

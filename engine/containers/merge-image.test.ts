@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { newContainerId, parseDigest } from '../model/ids.ts';
-import { readCreateBody } from '../http/containers/create-body.ts';
+import { readCreateBody } from '../http/containers/create/body.ts';
 import { type ImageDefaults, mergeImage } from './merge-image.ts';
 import { signalNumber } from './signals.ts';
 import { madeUpName } from './made-up-name.ts';

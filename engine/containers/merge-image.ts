@@ -48,6 +48,7 @@ export function mergeImage(parts: {
     network,
     labels,
     stopSignal,
+    healthcheck: _healthcheck,
     ...rest
   } = request;
   const { entrypoint, command } = commandLine(asked, image);
@@ -71,6 +72,7 @@ export function mergeImage(parts: {
       driver: checkedDriver(logDriver ?? engine.logDriver),
       options: { ...(logDriver === null ? engine.logOptions : {}), ...logOptions },
     },
+    healthcheck: null,
     shmSizeBytes: shmSizeBytes ?? defaultShmBytes,
   };
 }

@@ -1,6 +1,6 @@
 /** From a container's row to what `runtime/` builds an OCI spec of. */
 import { lstatSync, mkdirSync, statSync } from 'node:fs';
-import { EngineError, invalid } from '../model/errors.ts';
+import { EngineError, invalid, notImplemented } from '../model/errors.ts';
 import type { EndpointPlan } from '../networks/networks.ts';
 import type { Root } from '../rootfs/rootfs.ts';
 import {
@@ -46,7 +46,7 @@ export function ociSettings(parts: {
       uts: plan.mode === 'host' ? 'host' : 'private',
       cgroup: 'private',
     },
-    mounts: [...etcMounts(files, spec.mounts), ...spec.mounts.map(mountOf)],
+    mounts: [...etcMounts(files, spec.mounts), ...spec.mounts.flatMap(mountOf)],
     shmSizeBytes: spec.shmSizeBytes,
     security: securitySettings(spec),
     devices: [],
@@ -102,18 +102,21 @@ function etcMounts(files: NetworkFiles, given: readonly MountSpec[]): readonly C
     }));
 }
 
-function mountOf(mount: MountSpec): ContainerMount {
+function mountOf(mount: MountSpec): readonly ContainerMount[] {
   if (mount.kind === 'tmpfs') {
-    return { kind: 'tmpfs', target: mount.target, options: mount.options === '' ? [] : mount.options.split(',') };
+    return [{ kind: 'tmpfs', target: mount.target, options: mount.options === '' ? [] : mount.options.split(',') }];
   }
-  return {
-    kind: 'bind',
-    source: mount.source,
-    target: mount.target,
-    access: mount.isReadOnly ? 'read-only-recursive' : 'read-write',
-    propagation: propagationOf(mount.propagation),
-    isRecursive: true,
-  };
+  if (mount.kind !== 'bind') throw notImplemented(`${mount.kind} mounts are not there yet`);
+  return [
+    {
+      kind: 'bind',
+      source: mount.source,
+      target: mount.target,
+      access: mount.isReadOnly ? 'read-only-recursive' : 'read-write',
+      propagation: propagationOf(mount.propagation),
+      isRecursive: true,
+    },
+  ];
 }
 
 function propagationOf(text: string): Extract<ContainerMount, { kind: 'bind' }>['propagation'] {

@@ -5,6 +5,7 @@ import type { EndpointPlan } from '../networks/networks.ts';
 import { Container } from './container.ts';
 import type { ContainerSpec } from './spec.ts';
 import type { ContainerState } from './state.ts';
+import { readStoredSpec } from './stored-spec.ts';
 
 /** A step with effects outside the database that was under way: what boot must replay or undo. */
 export type Intent =
@@ -56,6 +57,13 @@ export class ContainerRows {
     });
   }
 
+  /** What `update` and `connect` have changed. */
+  changeSpec(id: ContainerId, spec: ContainerSpec): void {
+    this.#database.transaction(() =>
+      this.#run('UPDATE containers SET spec = ? WHERE id = ?', JSON.stringify(spec), id),
+    );
+  }
+
   delete(id: ContainerId): void {
     this.#database.transaction(() => this.#run('DELETE FROM containers WHERE id = ?', id));
   }
@@ -73,7 +81,7 @@ export class ContainerRows {
       const container = new Container({
         id: parseContainerId(text('id')),
         name: text('name'),
-        spec: JSON.parse(text('spec')) as ContainerSpec,
+        spec: readStoredSpec(text('spec')),
         state: JSON.parse(text('state')) as ContainerState,
       });
       return { container, intent: row['verb'] === null ? null : (JSON.parse(text('detail')) as Intent) };

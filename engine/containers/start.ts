@@ -52,7 +52,11 @@ function assertStartable(container: Container): void {
 async function start(parts: Parts, container: Container): Promise<void> {
   const { networks, rows } = parts;
   const { id, spec } = container;
-  const plan = await networks.plan({ containerId: id, mode: spec.network.mode, ports: wantedPorts(container) });
+  const plan = await networks.plan({
+    containerId: id,
+    mode: spec.network.mode === 'network' ? 'bridge' : spec.network.mode,
+    ports: wantedPorts(container),
+  });
   rows.begin(id, { verb: 'start', endpoint: plan });
   try {
     networks.realise(plan);

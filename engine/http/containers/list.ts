@@ -66,7 +66,7 @@ function matches(
     passes(filters, 'name', (value) => nameMatches(name, value)) &&
     passes(filters, 'status', (value) => state.status === value) &&
     passes(filters, 'exited', (value) => exit !== null && exit.exitCode === Number(value)) &&
-    passes(filters, 'network', (value) => spec.network.mode === value) &&
+    passes(filters, 'network', (value) => spec.network.shownMode === value) &&
     (ancestors === null || ancestors.has(spec.imageId)) &&
     passesLabels(filters, spec.labels)
   );

@@ -10,8 +10,8 @@ import { parseFilters } from '../../model/filters.ts';
 import type { Exchange } from '../exchange.ts';
 import type { Route } from '../router.ts';
 import { attachRoute } from './attach.ts';
-import { readCreateBody } from './create-body.ts';
-import { inspectContainer } from './inspect.ts';
+import { readCreateBody } from './create/body.ts';
+import { inspectContainer } from './inspect/inspect.ts';
 import { containerFilterKeys, listContainers } from './list.ts';
 import { logsRoute } from './logs.ts';
 import { containerSummary } from './summary.ts';
@@ -88,7 +88,7 @@ async function create(parts: Parts, exchange: Exchange): Promise<void> {
   const request = readCreateBody(await exchange.body(), name === '' ? null : name);
   const container = await createContainer(parts, request);
   const isPublishing =
-    request.network.mode !== 'bridge' && (request.network.exposed.length > 0 || request.network.publishesAll);
+    request.network.mode !== 'network' && (request.network.exposed.length > 0 || request.network.publishesAll);
   const warnings = isPublishing ? ['Published ports are discarded when using host network mode'] : [];
   exchange.json(201, { Id: container.id, Warnings: request.network.mode === 'host' ? warnings : [] });
 }

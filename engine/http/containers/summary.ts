@@ -21,7 +21,7 @@ export function containerSummary(container: Container, now: Instant): ContainerS
     Labels: spec.labels,
     State: state.status,
     Status: statusText(state, now),
-    HostConfig: { NetworkMode: spec.network.mode },
+    HostConfig: { NetworkMode: spec.network.shownMode },
     NetworkSettings: { Networks: endpointSettings(container, plan) },
     Mounts: spec.mounts.flatMap(mountPoint),
   };
@@ -69,7 +69,8 @@ export function endpointSettings(
   { spec }: Container,
   plan: EndpointPlan | null,
 ): Readonly<Record<string, EndpointSettings>> {
-  if (plan === null || plan.endpoints.length === 0) return { [spec.network.mode]: noEndpoint };
+  if (plan === null || plan.endpoints.length === 0)
+    return { [spec.network.shownMode === 'default' ? 'bridge' : spec.network.shownMode]: noEndpoint };
   return Object.fromEntries(plan.endpoints.map((endpoint) => [endpoint.networkName, presentEndpoint(endpoint)]));
 }
 

@@ -1,5 +1,5 @@
-import { invalid, notImplemented } from '../../model/errors.ts';
-import type { Fields } from '../fields.ts';
+import { invalid, notImplemented } from '../../../model/errors.ts';
+import type { Fields } from '../../fields.ts';
 
 /** What docker's clients can ask for and this engine does not do yet, with the flag by which people know it. Refused, never ignored. */
 const hostFields: Readonly<Record<string, string>> = {
