@@ -11,7 +11,7 @@ import type { Contender } from './contender.ts';
 
 // runc comes from this computer's own Debian: sid's needs a newer C library.
 const packages = ['docker.io', 'containerd', 'tini-static'];
-const namespace = 'bench-dockerd';
+const namespace = `bench-dockerd-${process.pid}`;
 
 /** Starts it in a network namespace of its own: its bridge, its firewall rules and its ports meet nobody else's. */
 export async function startDockerd(cacheFolder: string): Promise<Contender> {
