@@ -1,5 +1,7 @@
 /** Containers on the wire (source: Engine API 1.55, tags Container and Exec). Times are RFC 3339 with nanoseconds unless a name says otherwise. */
 
+import type { EndpointRequest } from './networks.ts';
+
 export type ContainerStatus = 'created' | 'running' | 'paused' | 'restarting' | 'removing' | 'exited' | 'dead';
 
 /** Keyed `port/protocol` (`80/tcp`); null where a port is exposed and not published. */
@@ -19,6 +21,70 @@ export interface RestartPolicy {
 export interface LogConfig {
   readonly Type: string;
   readonly Config: Readonly<Record<string, string>>;
+}
+
+export interface Ulimit {
+  readonly Name: string;
+  readonly Soft: number;
+  readonly Hard: number;
+}
+
+/** Bytes or operations per second. */
+export interface ThrottledDevice {
+  readonly Path: string;
+  readonly Rate: number;
+}
+
+export interface DeviceMapping {
+  readonly PathOnHost: string;
+  readonly PathInContainer: string;
+  /** Of `r`, `w`, `m`. */
+  readonly CgroupPermissions: string;
+}
+
+export interface DeviceRequest {
+  readonly Driver: string;
+  /** -1: all. */
+  readonly Count: number;
+  readonly DeviceIDs?: readonly string[] | null;
+  /** Any of these sets of capabilities will do. */
+  readonly Capabilities?: readonly (readonly string[])[] | null;
+  readonly Options?: Readonly<Record<string, string>> | null;
+}
+
+/** One `--mount`. */
+export interface MountRequest {
+  readonly Type: 'bind' | 'volume' | 'tmpfs' | 'image' | 'npipe' | 'cluster';
+  readonly Source?: string;
+  readonly Target?: string;
+  readonly ReadOnly?: boolean;
+  readonly Consistency?: string;
+  readonly BindOptions?: {
+    readonly Propagation?: string;
+    readonly NonRecursive?: boolean;
+    readonly CreateMountpoint?: boolean;
+    readonly ReadOnlyNonRecursive?: boolean;
+    readonly ReadOnlyForceRecursive?: boolean;
+  };
+  readonly VolumeOptions?: {
+    readonly NoCopy?: boolean;
+    readonly Labels?: Readonly<Record<string, string>>;
+    readonly Subpath?: string;
+    readonly DriverConfig?: { readonly Name?: string; readonly Options?: Readonly<Record<string, string>> };
+  };
+  readonly ImageOptions?: { readonly Subpath?: string };
+  readonly TmpfsOptions?: { readonly SizeBytes?: number; readonly Mode?: number };
+}
+
+/** Durations in nanoseconds; 0: inherited from the image, or the default. */
+export interface HealthConfig {
+  /** `['NONE']`, `['CMD', …]`, `['CMD-SHELL', command]`; empty: the image's. */
+  readonly Test?: readonly string[] | null;
+  readonly Interval?: number;
+  readonly Timeout?: number;
+  readonly StartPeriod?: number;
+  readonly StartInterval?: number;
+  readonly Retries?: number;
 }
 
 export interface HostConfig {
@@ -48,6 +114,47 @@ export interface HostConfig {
   readonly PidsLimit?: number | null;
   readonly ShmSize?: number;
   readonly Tmpfs?: Readonly<Record<string, string>> | null;
+  readonly Mounts?: readonly MountRequest[] | null;
+  readonly VolumeDriver?: string;
+  /** `container[:ro|rw]`. */
+  readonly VolumesFrom?: readonly string[] | null;
+  /** `container:alias`. */
+  readonly Links?: readonly string[] | null;
+  readonly ContainerIDFile?: string;
+  readonly Annotations?: Readonly<Record<string, string>> | null;
+  readonly CgroupnsMode?: string;
+  readonly CgroupParent?: string;
+  /** `host`, `none`, `private`, `shareable`, `container:…`; empty: the engine's default. */
+  readonly IpcMode?: string;
+  readonly PidMode?: string;
+  readonly UTSMode?: string;
+  readonly UsernsMode?: string;
+  readonly GroupAdd?: readonly string[] | null;
+  readonly Init?: boolean | null;
+  readonly Isolation?: string;
+  readonly Runtime?: string;
+  readonly StorageOpt?: Readonly<Record<string, string>> | null;
+  readonly Sysctls?: Readonly<Record<string, string>> | null;
+  readonly Ulimits?: readonly Ulimit[] | null;
+  readonly OomKillDisable?: boolean | null;
+  readonly OomScoreAdj?: number;
+  readonly MemoryReservation?: number;
+  /** 0 to 100; null or -1: the kernel's own. */
+  readonly MemorySwappiness?: number | null;
+  readonly CpuRealtimePeriod?: number;
+  readonly CpuRealtimeRuntime?: number;
+  readonly CpusetMems?: string;
+  readonly BlkioWeight?: number;
+  readonly BlkioWeightDevice?: readonly { readonly Path: string; readonly Weight: number }[] | null;
+  readonly BlkioDeviceReadBps?: readonly ThrottledDevice[] | null;
+  readonly BlkioDeviceWriteBps?: readonly ThrottledDevice[] | null;
+  readonly BlkioDeviceReadIOps?: readonly ThrottledDevice[] | null;
+  readonly BlkioDeviceWriteIOps?: readonly ThrottledDevice[] | null;
+  readonly Devices?: readonly DeviceMapping[] | null;
+  readonly DeviceCgroupRules?: readonly string[] | null;
+  readonly DeviceRequests?: readonly DeviceRequest[] | null;
+  readonly MaskedPaths?: readonly string[] | null;
+  readonly ReadonlyPaths?: readonly string[] | null;
   /** Rows and columns of the client's terminal, so that the first output already fits. */
   readonly ConsoleSize?: readonly [height: number, width: number];
 }
@@ -73,11 +180,16 @@ export interface ContainerConfig {
   readonly StopSignal?: string;
   /** Seconds between the stop signal and KILL. */
   readonly StopTimeout?: number;
+  readonly Healthcheck?: HealthConfig | null;
+  /** Of the default network; before API 1.44 the only place for it. */
+  readonly MacAddress?: string;
 }
 
 export interface CreateContainerBody extends ContainerConfig {
   readonly HostConfig?: HostConfig | null;
-  readonly NetworkingConfig?: { readonly EndpointsConfig?: Readonly<Record<string, object | null>> | null } | null;
+  readonly NetworkingConfig?: {
+    readonly EndpointsConfig?: Readonly<Record<string, EndpointRequest | null>> | null;
+  } | null;
 }
 
 export interface CreateContainerAnswer {
@@ -191,4 +303,37 @@ export type WaitCondition = 'not-running' | 'next-exit' | 'removed';
 export interface WaitAnswer {
   readonly StatusCode: number;
   readonly Error?: { readonly Message: string } | null;
+}
+
+export interface TopAnswer {
+  readonly Titles: readonly string[];
+  readonly Processes: readonly (readonly string[])[] | null;
+}
+
+/** 0 modified, 1 added, 2 deleted. */
+export interface FilesystemChange {
+  readonly Kind: 0 | 1 | 2;
+  readonly Path: string;
+}
+
+export interface ContainersPruned {
+  readonly ContainersDeleted: readonly string[] | null;
+  readonly SpaceReclaimed: number;
+}
+
+/** What `update` can change of a running container; 0 or absent leaves a limit as it is. */
+export type UpdateContainerBody = Pick<
+  HostConfig,
+  | 'BlkioWeight' | 'CpuShares' | 'CpuPeriod' | 'CpuQuota' | 'CpuRealtimePeriod' | 'CpuRealtimeRuntime' | 'CpusetCpus'
+  | 'CpusetMems' | 'Memory' | 'MemoryReservation' | 'MemorySwap' | 'NanoCpus' | 'PidsLimit' | 'RestartPolicy'
+>; // prettier-ignore
+
+/** The header `X-Docker-Container-Path-Stat` of the archive endpoints, base64 of this as JSON. */
+export interface PathStat {
+  readonly name: string;
+  readonly size: number;
+  /** As Go's os.FileMode: the upper bits are the type. */
+  readonly mode: number;
+  readonly mtime: string;
+  readonly linkTarget: string;
 }

@@ -1,5 +1,9 @@
 /** The engine about itself (source: Engine API 1.55, tag System). */
 
+import type { ContainerSummary } from './containers.ts';
+import type { ImageSummary } from './images.ts';
+import type { VolumeInspect } from './volumes.ts';
+
 export interface VersionAnswer {
   readonly Platform: { readonly Name: string };
   readonly Components: readonly {
@@ -38,4 +42,26 @@ export interface InfoAnswer {
   readonly DockerRootDir: string;
   readonly CgroupVersion: string;
   readonly Warnings: readonly string[] | null;
+}
+
+export interface BuildCacheRecord {
+  readonly ID: string;
+  readonly Type: string;
+  readonly Description: string;
+  readonly InUse: boolean;
+  readonly Shared: boolean;
+  readonly Size: number;
+  readonly CreatedAt: string;
+  readonly LastUsedAt: string | null;
+  readonly UsageCount: number;
+}
+
+/** `GET /system/df`, in the form before API 1.52. Lists are null where the request asked for other kinds only. */
+export interface DiskUsage {
+  /** Bytes of all layers. */
+  readonly LayersSize?: number;
+  readonly Images?: readonly ImageSummary[] | null;
+  readonly Containers?: readonly ContainerSummary[] | null;
+  readonly Volumes?: readonly VolumeInspect[] | null;
+  readonly BuildCache?: readonly BuildCacheRecord[] | null;
 }
