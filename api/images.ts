@@ -44,6 +44,17 @@ export interface ImageInspect {
   readonly Metadata: { readonly LastTagTime: string };
 }
 
+/** One thing that a removal did: a name taken away, or an image (or layer) deleted. */
+export interface ImageRemoval {
+  readonly Untagged?: string;
+  readonly Deleted?: string;
+}
+
+export interface ImagesPruned {
+  readonly ImagesDeleted: readonly ImageRemoval[] | null;
+  readonly SpaceReclaimed: number;
+}
+
 /** One object of the answer to a load, pull or import. */
 export interface ProgressMessage {
   readonly stream?: string;

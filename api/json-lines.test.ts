@@ -4,7 +4,7 @@ import { JsonLineDecoder } from './json-lines.ts';
 it('finds objects however the stream is cut, with LF or CRLF, also without a last newline', () => {
   const wire = Buffer.from('{"a":"ü"}\r\n\n{"b":[1,\t2]}\n{"c":null}');
   for (let size = 1; size <= wire.length; size++) {
-    const decoder = new JsonLineDecoder();
+    const decoder = new JsonLineDecoder(JSON.parse);
     const seen: unknown[] = [];
     for (let at = 0; at < wire.length; at += size) seen.push(...decoder.push(wire.subarray(at, at + size)));
     seen.push(...decoder.end());

@@ -56,6 +56,11 @@ export interface BuildCacheRecord {
   readonly UsageCount: number;
 }
 
+export interface BuildCachePruned {
+  readonly CachesDeleted?: readonly string[] | null;
+  readonly SpaceReclaimed: number;
+}
+
 /** `GET /system/df`, in the form before API 1.52. Lists are null where the request asked for other kinds only. */
 export interface DiskUsage {
   /** Bytes of all layers. */

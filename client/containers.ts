@@ -1,23 +1,28 @@
 import type {
   ContainerInspect,
   ContainerSummary,
+  ContainersPruned,
   CreateContainerAnswer,
   CreateContainerBody,
+  TopAnswer,
+  UpdateContainerBody,
   WaitAnswer,
   WaitCondition,
 } from '../api/containers.ts';
+import type { StatsSample } from '../api/stats.ts';
 import { compareApiVersions } from '../api/version.ts';
-import { answerOf, listOf } from './answers.ts';
+import { answerOf, listOf, shapeOf } from './answers.ts';
 import { attachSession } from './attach.ts';
 import type { AttachSession } from './attach.ts';
 import { multiplexedContentType, readOutput } from './output.ts';
 import type { OutputStream } from './output.ts';
+import { jsonStream } from './json-stream.ts';
+import type { JsonStream } from './json-stream.ts';
+import { filtersOf } from './filters.ts';
+import type { Filters } from './filters.ts';
 import type { Session } from './session.ts';
 import { readAll } from './transport.ts';
 import type { CallOptions, EngineRequest } from './transport.ts';
-
-/** Filters of lists and events: every key must match, any of its values (of `label`: all). */
-export type Filters = Readonly<Record<string, readonly string[]>>;
 
 export interface ListContainers {
   /** Stopped ones too. */
@@ -33,6 +38,8 @@ export interface LogsOptions {
   readonly stderr?: boolean;
   readonly follow?: boolean;
   readonly timestamps?: boolean;
+  /** Labels and variables that the log driver was told to note, before each line. */
+  readonly details?: boolean;
   /** Number of last lines; absent: all. */
   readonly tail?: number;
   /** Unix seconds with up to nine digits of fraction, as text. */
@@ -69,7 +76,7 @@ export class ContainersClient {
   }
 
   async list(options: ListContainers = {}, call: CallOptions = {}): Promise<readonly ContainerSummary[]> {
-    const query = { ...options, filters: nonEmpty(options.filters) };
+    const query = { ...options, filters: filtersOf(options.filters) };
     const { text } = await this.#session.call({ method: 'GET', path: '/containers/json', query, ...call });
     return listOf<ContainerSummary>(text, 'containers', { Id: 'string', Names: 'array', State: 'string' });
   }
@@ -86,8 +93,14 @@ export class ContainersClient {
   }
 
   async inspect(id: string, call: CallOptions = {}): Promise<ContainerInspect> {
-    const { text } = await this.#session.call({ method: 'GET', path: pathOf(id, 'json'), ...call });
+    const text = await this.inspectText(id, {}, call);
     return answerOf<ContainerInspect>(text, 'inspect container', { Id: 'string', State: 'object', Config: 'object' });
+  }
+
+  /** The answer of `inspect` as the engine wrote it; `size` also measures the filesystem. */
+  async inspectText(id: string, options: { readonly size?: boolean } = {}, call: CallOptions = {}): Promise<string> {
+    const query = { size: options.size || undefined };
+    return (await this.#session.call({ method: 'GET', path: pathOf(id, 'json'), query, ...call })).text;
   }
 
   /** Resolves once its process runs, or says that it did already. */
@@ -116,12 +129,55 @@ export class ContainersClient {
     await this.#session.call({ method: 'POST', path: pathOf(id, 'kill'), query: { signal }, ...call });
   }
 
+  async pause(id: string, call: CallOptions = {}): Promise<void> {
+    await this.#session.call({ method: 'POST', path: pathOf(id, 'pause'), ...call });
+  }
+
+  async unpause(id: string, call: CallOptions = {}): Promise<void> {
+    await this.#session.call({ method: 'POST', path: pathOf(id, 'unpause'), ...call });
+  }
+
+  async rename(id: string, name: string, call: CallOptions = {}): Promise<void> {
+    await this.#session.call({ method: 'POST', path: pathOf(id, 'rename'), query: { name }, ...call });
+  }
+
+  /** Changes limits and the restart policy; gives the engine's warnings. */
+  async update(id: string, body: UpdateContainerBody, call: CallOptions = {}): Promise<readonly string[]> {
+    const { text } = await this.#session.call({ method: 'POST', path: pathOf(id, 'update'), json: body, ...call });
+    return answerOf<{ readonly Warnings?: readonly string[] | null }>(text, 'update container', {}).Warnings ?? [];
+  }
+
+  /** The processes, as `ps` prints them when called with `psArgs`. */
+  async top(id: string, psArgs = '', call: CallOptions = {}): Promise<TopAnswer> {
+    const query = { ps_args: psArgs || undefined };
+    const { text } = await this.#session.call({ method: 'GET', path: pathOf(id, 'top'), query, ...call });
+    return answerOf<TopAnswer>(text, 'top', { Titles: 'array' });
+  }
+
+  /** A sample about once a second; with `once` a single one. */
+  async stats(
+    id: string,
+    options: { readonly once?: boolean } = {},
+    call: CallOptions = {},
+  ): Promise<JsonStream<StatsSample>> {
+    const query = { stream: !options.once };
+    const answer = await this.#session.stream({ method: 'GET', path: pathOf(id, 'stats'), query, ...call });
+    return jsonStream(answer, (value) => shapeOf<StatsSample>(value, 'stats', { cpu_stats: 'object' }));
+  }
+
+  /** Removes those that do not run. */
+  async prune(options: { readonly filters?: Filters } = {}, call: CallOptions = {}): Promise<ContainersPruned> {
+    const query = { filters: filtersOf(options.filters) };
+    const { text } = await this.#session.call({ method: 'POST', path: '/containers/prune', query, ...call });
+    return answerOf<ContainersPruned>(text, 'prune containers', { SpaceReclaimed: 'number' });
+  }
+
   async remove(
     id: string,
-    options: { readonly force?: boolean; readonly volumes?: boolean } = {},
+    options: { readonly force?: boolean; readonly volumes?: boolean; readonly link?: boolean } = {},
     call: CallOptions = {},
   ): Promise<void> {
-    const query = { force: options.force, v: options.volumes };
+    const query = { force: options.force, v: options.volumes, link: options.link };
     await this.#session.call({ method: 'DELETE', path: `/containers/${encodeURIComponent(id)}`, query, ...call });
   }
 
@@ -199,8 +255,4 @@ function stopRequest(id: string, verb: 'stop' | 'restart', options: StopOptions,
 
 function pathOf(id: string, verb: string): string {
   return `/containers/${encodeURIComponent(id)}/${verb}`;
-}
-
-function nonEmpty(filters: Filters | undefined): Filters | undefined {
-  return filters && Object.keys(filters).length > 0 ? filters : undefined;
 }

@@ -13,18 +13,26 @@
  * that aborted it. Calls that answer at once have a timeout; streams last until they end, are aborted or disposed.
  */
 import type { EngineEvent } from '../api/events.ts';
-import type { InfoAnswer, VersionAnswer } from '../api/system.ts';
+import type { BuildCachePruned, DiskUsage, InfoAnswer, VersionAnswer } from '../api/system.ts';
 import { answerOf, shapeOf } from './answers.ts';
 import { ContainersClient } from './containers.ts';
-import type { Filters } from './containers.ts';
 import type { Dial } from './dial.ts';
+import { ExecClient } from './exec.ts';
+import { FilesClient } from './files.ts';
+import { filtersOf } from './filters.ts';
+import type { Filters } from './filters.ts';
 import { ImagesClient } from './images.ts';
 import { jsonStream } from './json-stream.ts';
 import type { JsonStream } from './json-stream.ts';
+import { NetworksClient } from './networks.ts';
 import { Session } from './session.ts';
 import type { PingAnswer } from './session.ts';
 import { Transport } from './transport.ts';
-import type { CallOptions } from './transport.ts';
+import type { AnswerStream, CallOptions } from './transport.ts';
+import { VolumesClient } from './volumes.ts';
+
+/** Silence after which a measurement of the disk counts as hung. */
+const measureMs = 10 * 60_000;
 
 export interface EngineClientOptions {
   /** How long to wait for a connection, and for an answer, where a call says nothing else. Default 60 s: a start on an emulated machine takes long. */
@@ -41,7 +49,11 @@ export interface EventsOptions {
 
 export class EngineClient implements Disposable {
   readonly containers: ContainersClient;
+  readonly exec: ExecClient;
+  readonly files: FilesClient;
   readonly images: ImagesClient;
+  readonly networks: NetworksClient;
+  readonly volumes: VolumesClient;
   readonly #transport: Transport;
   readonly #session: Session;
 
@@ -49,7 +61,11 @@ export class EngineClient implements Disposable {
     this.#transport = new Transport(dial, options.timeoutMs ?? 60_000);
     this.#session = new Session(this.#transport);
     this.containers = new ContainersClient(this.#session);
+    this.exec = new ExecClient(this.#session);
+    this.files = new FilesClient(this.#session);
     this.images = new ImagesClient(this.#session);
+    this.networks = new NetworksClient(this.#session);
+    this.volumes = new VolumesClient(this.#session);
   }
 
   ping(call: CallOptions = {}): Promise<PingAnswer> {
@@ -67,21 +83,62 @@ export class EngineClient implements Disposable {
   }
 
   async info(call: CallOptions = {}): Promise<InfoAnswer> {
-    const { text } = await this.#session.call({ method: 'GET', path: '/info', ...call });
+    const text = await this.infoText(call);
     return answerOf<InfoAnswer>(text, 'info', { ServerVersion: 'string', Containers: 'number' });
+  }
+
+  /** The answer of `info` as the engine wrote it. */
+  async infoText(call: CallOptions = {}): Promise<string> {
+    return (await this.#session.call({ method: 'GET', path: '/info', ...call })).text;
+  }
+
+  /** What takes how much of the engine's disk. Measuring volumes may take minutes: ask for `types` only. */
+  async diskUsage(
+    options: { readonly types?: readonly ('container' | 'image' | 'volume' | 'build-cache')[] } = {},
+    call: CallOptions = {},
+  ): Promise<DiskUsage> {
+    const query = { type: options.types };
+    // 1.52 answers in another form, with totals instead of lists.
+    const spec = { method: 'GET', path: '/system/df', query, apiVersionAtMost: '1.51', timeoutMs: measureMs } as const;
+    const { text } = await this.#session.call({ ...spec, ...call });
+    return answerOf<DiskUsage>(text, 'disk usage', {});
+  }
+
+  /** Removes what builds have kept and nobody uses. */
+  async pruneBuildCache(
+    options: { readonly all?: boolean; readonly filters?: Filters } = {},
+    call: CallOptions = {},
+  ): Promise<BuildCachePruned> {
+    const query = { all: options.all || undefined, filters: filtersOf(options.filters) };
+    const { text } = await this.#session.call({ method: 'POST', path: '/build/prune', query, ...call });
+    return answerOf<BuildCachePruned>(text, 'prune build cache', { SpaceReclaimed: 'number' });
   }
 
   /** Resolves when the engine has begun to listen for this client: a list that is asked for afterwards misses nothing. */
   async events(options: EventsOptions = {}, call: CallOptions = {}): Promise<JsonStream<EngineEvent>> {
-    const query = { ...options };
-    const answer = await this.#session.stream({ method: 'GET', path: '/events', query, ...call });
-    return jsonStream(answer, (value) =>
-      shapeOf<EngineEvent>(value, 'event', { Type: 'string', Action: 'string', Actor: 'object' }),
-    );
+    return jsonStream(await this.#eventStream(options, call), eventOf);
+  }
+
+  /** As `events`, with each event as the engine wrote it: its nanoseconds are more than a number holds. */
+  async eventTexts(
+    options: EventsOptions = {},
+    call: CallOptions = {},
+  ): Promise<JsonStream<{ readonly event: EngineEvent; readonly text: string }>> {
+    const answer = await this.#eventStream(options, call);
+    return jsonStream(answer, (value, text) => ({ event: eventOf(value), text }));
+  }
+
+  async #eventStream(options: EventsOptions, call: CallOptions): Promise<AnswerStream> {
+    const query = { ...options, filters: filtersOf(options.filters) };
+    return this.#session.stream({ method: 'GET', path: '/events', query, ...call });
   }
 
   /** Ends every connection of this client, also streams and attach sessions. */
   [Symbol.dispose](): void {
     this.#transport[Symbol.dispose]();
   }
+}
+
+function eventOf(value: unknown): EngineEvent {
+  return shapeOf<EngineEvent>(value, 'event', { Type: 'string', Action: 'string', Actor: 'object' });
 }

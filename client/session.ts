@@ -55,7 +55,9 @@ export class Session {
   async #versioned(spec: EngineRequest): Promise<EngineRequest> {
     // One caller's signal must not end a ping that others wait for too; its own wait ends with it.
     const version = await untilAborted(this.apiVersion(), spec.signal);
-    return { ...spec, path: `/v${version}${spec.path}` };
+    const { apiVersionAtMost: most } = spec;
+    const used = most !== undefined && compareApiVersions(version, most) > 0 ? most : version;
+    return { ...spec, path: `/v${used}${spec.path}` };
   }
 }
 

@@ -16,14 +16,16 @@ export interface CallOptions {
 }
 
 export interface EngineRequest extends CallOptions {
-  readonly method: 'GET' | 'HEAD' | 'POST' | 'DELETE';
+  readonly method: 'GET' | 'HEAD' | 'POST' | 'PUT' | 'DELETE';
   /** Path without query; parts that come from outside are already percent-encoded. */
   readonly path: string;
-  /** Undefined values are left out, booleans become 1 and 0, objects JSON. */
+  /** Undefined values are left out, booleans become 1 and 0, lists a parameter for each item, objects JSON. */
   readonly query?: Readonly<Record<string, string | number | boolean | object | undefined>>;
   readonly headers?: Readonly<Record<string, string>>;
   /** Sent as JSON. */
   readonly json?: object;
+  /** For calls whose answer has another form in newer versions. */
+  readonly apiVersionAtMost?: string;
   /** Sent as it comes (`application/x-tar`). */
   readonly upload?: Readable;
 }
@@ -235,7 +237,8 @@ function queryString(query: EngineRequest['query']): string {
   const pairs = new URLSearchParams();
   for (const [name, value] of Object.entries(query ?? {})) {
     if (value === undefined) continue;
-    if (typeof value === 'boolean') pairs.set(name, value ? '1' : '0');
+    if (Array.isArray(value)) for (const item of value) pairs.append(name, String(item));
+    else if (typeof value === 'boolean') pairs.set(name, value ? '1' : '0');
     else pairs.set(name, typeof value === 'object' ? JSON.stringify(value) : String(value));
   }
   const text = pairs.toString();

@@ -1,4 +1,4 @@
-import type { Filters } from '../../client/containers.ts';
+import type { Filters } from '../../client/filters.ts';
 import type { Flag } from './flag.ts';
 
 /** `--filter name=value`, as often as wanted. */

@@ -146,7 +146,7 @@ describeWith(['linux', 'root', { program: 'crun' }], 'the Docker Engine API of s
   it('47: tells the life of a container in docker’s order', async () => {
     const seen: string[] = [];
     const stream = http.get({ socketPath: engine.socket, path: '/v1.44/events' }, (response) => {
-      const decoder = new JsonLineDecoder();
+      const decoder = new JsonLineDecoder<unknown>(JSON.parse);
       response.on('data', (chunk: Buffer) => {
         for (const event of decoder.push(chunk) as { Type: string; Action: string; status?: string }[]) {
           expect(event.status).toBe(event.Action);
