@@ -3,12 +3,12 @@ import { decodeAttributes, decodeError, decodeMessages, encodeMessage } from './
 import {
   addAddress,
   addDefaultRoute,
-  createBridge,
-  createVethPair,
+  deleteDefaultRoute,
   parseAddress,
-  parseLink,
   parseRoute,
-} from './rtnetlink.ts';
+  setDefaultRoute,
+} from './rtnetlink-addresses.ts';
+import { createBridge, createChild, createVethPair, parseLink } from './rtnetlink.ts';
 
 const hex = (bytes: Buffer): string => bytes.toString('hex');
 const bytes = (text: string): Buffer => Buffer.from(text.replaceAll(/\s/g, ''), 'hex');
@@ -76,7 +76,7 @@ it('writes addresses with their broadcast address, and a default route', () => {
   expect(hex(addDefaultRoute({ gateway: '172.17.0.1' }).body)).toBe(
     '02000000fe030001' + '00000000' + '08000500ac110001',
   );
-  expect(() => addDefaultRoute({ gateway: '172.17.0' })).toThrow('no IPv4 address: 172.17.0');
+  expect(() => addDefaultRoute({ gateway: '172.17.0' })).toThrow('no IP address: 172.17.0');
 });
 
 it('reads links, addresses and routes', () => {
@@ -96,16 +96,43 @@ it('reads links, addresses and routes', () => {
     masterIndex: 3,
   });
   expect(parseAddress(bytes('02188000 02000000' + '08000100c6336401' + '08000200c6336401'))).toEqual({
+    family: 4,
     linkIndex: 2,
     address: '198.51.100.1',
     prefixLength: 24,
   });
   const route = '02 10 00 00 fe 02 fd 01 00000000' + '08000f00fe000000' + '08000100ac110000' + '0800040003000000';
   expect(parseRoute(bytes(route))).toEqual({
+    family: 4,
     destination: '172.17.0.0',
     prefixLength: 16,
     linkIndex: 3,
     gateway: null,
     table: 254,
   });
+});
+
+it('speaks of IPv6 addresses and routes', () => {
+  expect(hex(addAddress({ index: 3, address: 'fd00:9::2', prefixLength: 64 }).body)).toBe(
+    '0a40020003000000' + '14000100fd000009000000000000000000000002' + '14000200fd000009000000000000000000000002',
+  );
+  expect(hex(setDefaultRoute({ family: 6, gateway: 'fd00:9::1', index: 3 }).body)).toBe(
+    '0a000000fe030001' + '00000000' + '14000500fd000009000000000000000000000001' + '0800040003000000',
+  );
+  expect(hex(setDefaultRoute({ family: 4, gateway: null, index: 3 }).body)).toBe(
+    '02000000fe03fd01' + '00000000' + '0800040003000000',
+  );
+  expect(hex(deleteDefaultRoute({ family: 4 }).body)).toBe('02000000fe00ff00' + '00000000');
+});
+
+it('makes interfaces on top of others', () => {
+  const common = { name: 'eth0', parentIndex: 7, macAddress: null, mtu: null, netnsFd: 5 };
+  const before = '00'.repeat(16) + '0900030065746830' + '00000000' + '0800050007000000' + '08001c0005000000';
+  expect(hex(createChild({ ...common, kind: 'macvlan', mode: 'bridge' }).body)).toBe(
+    before + '1c001280' + '0c0001006d6163766c616e00' + '0c000280' + '0800010004000000',
+  );
+  expect(hex(createChild({ ...common, kind: 'ipvlan', mode: 'l3', flag: 'private' }).body)).toBe(
+    before + '24001280' + '0b0001006970766c616e0000' + '14000280' + '0600010001000000' + '0600020001000000',
+  );
+  expect(hex(createChild({ ...common, netnsFd: null, kind: 'vlan', tag: 10 }).body)).toContain('0600010' + '00a00');
 });

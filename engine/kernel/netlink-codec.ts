@@ -82,6 +82,12 @@ export function uint32(value: number): Buffer {
   return bytes;
 }
 
+export function uint16(value: number): Buffer {
+  const bytes = Buffer.alloc(2);
+  bytes.writeUInt16LE(value);
+  return bytes;
+}
+
 export function uint8(value: number): Buffer {
   return Buffer.from([value]);
 }

@@ -10,16 +10,18 @@ import { openNft } from './nft.ts';
 import {
   addAddress,
   addDefaultRoute,
+  listAddresses,
+  listRoutes,
+  parseAddress,
+  parseRoute,
+} from './rtnetlink-addresses.ts';
+import {
   createBridge,
   createVethPair,
   deleteLink,
   getLink,
-  listAddresses,
   listLinks,
-  listRoutes,
-  parseAddress,
   parseLink,
-  parseRoute,
   setHairpin,
   setLinkUp,
 } from './rtnetlink.ts';

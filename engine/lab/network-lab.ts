@@ -8,7 +8,8 @@ import { setTimeout } from 'node:timers/promises';
 import { systemCall } from '../kernel/libc.ts';
 import { openNetlink } from '../kernel/netlink.ts';
 import { type NetworkNamespace, makeNamespace } from '../kernel/netns.ts';
-import { addAddress, addDefaultRoute, createVethPair, getLink, parseLink, setLinkUp } from '../kernel/rtnetlink.ts';
+import { addAddress, addDefaultRoute } from '../kernel/rtnetlink-addresses.ts';
+import { createVethPair, getLink, parseLink, setLinkUp } from '../kernel/rtnetlink.ts';
 import type { Netlink } from '../kernel/netlink.ts';
 
 const unshare = systemCall<[number]>('int unshare(int flags)');

@@ -6,18 +6,13 @@ import { existsSync, writeFileSync } from 'node:fs';
 import type { Netlink } from '../kernel/netlink.ts';
 import {
   addAddress,
-  createBridge,
   deleteAddress,
-  deleteLink,
   listAddresses,
-  listLinks,
   listRoutes,
   parseAddress,
-  parseLink,
   parseRoute,
-  setLinkUp,
-  type Link,
-} from '../kernel/rtnetlink.ts';
+} from '../kernel/rtnetlink-addresses.ts';
+import { createBridge, deleteLink, listLinks, parseLink, setLinkUp, type Link } from '../kernel/rtnetlink.ts';
 import { conflict, internal } from '../model/errors.ts';
 import {
   type InterfaceAddress,

@@ -1,14 +1,6 @@
 import type { Netlink } from '../kernel/netlink.ts';
-import {
-  addAddress,
-  addDefaultRoute,
-  createVethPair,
-  getLink,
-  parseLink,
-  setHairpin,
-  setLinkUp,
-  setNeighbour,
-} from '../kernel/rtnetlink.ts';
+import { addAddress, addDefaultRoute, setNeighbour } from '../kernel/rtnetlink-addresses.ts';
+import { createVethPair, getLink, parseLink, setHairpin, setLinkUp } from '../kernel/rtnetlink.ts';
 import { internal } from '../model/errors.ts';
 import type { Endpoint } from './networks.ts';
 import type { ReadyNamespace } from './ready-namespaces.ts';

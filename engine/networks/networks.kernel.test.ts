@@ -11,15 +11,8 @@ import { readMounts } from '../kernel/mount-table.ts';
 import { openNetlink } from '../kernel/netlink.ts';
 import { type NetworkNamespace, openNamespace } from '../kernel/netns.ts';
 import { openNft } from '../kernel/nft.ts';
-import {
-  addAddress,
-  createBridge,
-  deleteAddress,
-  deleteLink,
-  listLinks,
-  parseLink,
-  setLinkUp,
-} from '../kernel/rtnetlink.ts';
+import { addAddress, deleteAddress } from '../kernel/rtnetlink-addresses.ts';
+import { createBridge, deleteLink, listLinks, parseLink, setLinkUp } from '../kernel/rtnetlink.ts';
 import { attachOutsider, connectFrom, enterFreshNetwork, linkIndex, udpSocketIn } from '../lab/network-lab.ts';
 import { newContainerId, newNetworkId } from '../model/ids.ts';
 import type { EndpointPlan, NetworkChoice, Networks, NetworksOptions, PortRequest } from './networks.ts';
