@@ -2,19 +2,25 @@
 import { randomUUID } from 'node:crypto';
 import { existsSync, mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
+import { faultPoints } from './config/faults.ts';
 import { keptBridgeAddress, namesOf } from './config/names.ts';
 import type { Settings } from './config/settings.ts';
+import { startAtBoot } from './containers/boot-starts.ts';
 import { Directory } from './containers/directory.ts';
 import { assertLogOptions } from './containers/log-file.ts';
 import type { Parts } from './containers/parts.ts';
-import { recoverContainers } from './containers/recover.ts';
+import { type Recovery, recoverContainers } from './containers/recover.ts';
 import { removeContainer } from './containers/remove.ts';
+import { RestartTimers } from './containers/restart-timers.ts';
 import { ContainerRows } from './containers/rows.ts';
 import { Laps } from './diagnostics/laps.ts';
 import type { Log } from './diagnostics/log.ts';
 import { Events } from './events/events.ts';
+import { Execs } from './exec/execs.ts';
+import { recoverExecs } from './exec/recover-execs.ts';
 import type { EngineFacts } from './facts.ts';
 import { containerRoutes } from './http/containers/routes.ts';
+import { execRoutes } from './http/exec/routes.ts';
 import { imageRoutes } from './http/images/routes.ts';
 import { networkRoutes } from './http/networks/routes.ts';
 import { notThereYetRoutes } from './http/not-there-yet.ts';
@@ -25,7 +31,7 @@ import { ImageStore } from './images/image-store.ts';
 import { LayerStore } from './layers/layer-store.ts';
 import { unpackProgram } from './layers/unpack-program.ts';
 import { UnpackWorkers } from './layers/unpack-workers.ts';
-import { newNetworkId } from './model/ids.ts';
+import { type ExecId, newNetworkId } from './model/ids.ts';
 import { systemClock } from './model/time.ts';
 import { openMonitor } from './monitor/open-monitor.ts';
 import { monitorFromSources } from './monitor/start-monitor.ts';
@@ -43,6 +49,7 @@ import { keptSetting, readSetting, writeSetting } from './store/settings-rows.ts
 interface OpenEngine extends AsyncDisposable {
   readonly parts: Parts;
   readonly facts: EngineFacts;
+  readonly toStart: Recovery['toStart'];
 }
 
 /** Resolves when the API is served. Throws what keeps the engine from starting, with what to do about it. */
@@ -50,10 +57,11 @@ export async function startEngine(settings: Settings, log: Log): Promise<AsyncDi
   await using opening = new AsyncDisposableStack();
   const laps = new Laps(() => performance.now());
   laps.mark('loaded');
-  const { parts, facts } = opening.use(await openEngine(settings, log, laps));
+  const { parts, facts, toStart } = opening.use(await openEngine(settings, log, laps));
   const routes = [
     ...systemRoutes(parts, facts),
     ...containerRoutes(parts),
+    ...execRoutes(parts),
     ...imageRoutes(parts),
     ...networkRoutes(parts),
     ...notThereYetRoutes,
@@ -64,6 +72,7 @@ export async function startEngine(settings: Settings, log: Log): Promise<AsyncDi
   log.info('the engine is ready', { sockets: settings.sockets, dataRoot: settings.dataRoot, laps: String(laps) });
   // Only now: a process more at once would make those wait who ask whether the engine is there.
   parts.monitor.prepare();
+  void startAtBoot(parts, toStart);
   return opening.move();
 }
 
@@ -110,9 +119,19 @@ async function openEngine(settings: Settings, log: Log, laps = new Laps(() => pe
     }),
   );
   laps.mark('monitor');
+  const directory = new Directory();
+  const onForgotten = (id: ExecId): void => {
+    monitor.forgetExec(id).catch((error: unknown) => log.warn('an exec could not be forgotten', { exec: id, error }));
+  };
+  const execs = new Execs({ directory, now, onForgotten });
   const parts: Parts = {
-    rows: new ContainerRows(database),
-    directory: new Directory(),
+    rows: new ContainerRows(
+      database,
+      faultPoints(process.env, () => process.kill(process.pid, 'SIGKILL')),
+    ),
+    directory,
+    execs,
+    restarts: opening.use(new RestartTimers()),
     images,
     roots,
     networks,
@@ -128,7 +147,8 @@ async function openEngine(settings: Settings, log: Log, laps = new Laps(() => pe
     engineName,
     bundleFolder,
   };
-  opening.use(await recoverContainers(parts));
+  const { toStart } = opening.use(await recoverContainers(parts));
+  opening.use(await recoverExecs(parts));
   laps.mark('recovered');
   await images.collectGarbage();
   await ensureHelloImage({ database, images, log, busybox: findBusybox() });
@@ -144,7 +164,7 @@ async function openEngine(settings: Settings, log: Log, laps = new Laps(() => pe
     isDebugging: settings.verbosity === 'debug',
   };
   const opened = opening.move();
-  return { parts, facts, [Symbol.asyncDispose]: () => opened.disposeAsync() };
+  return { parts, facts, toStart, [Symbol.asyncDispose]: () => opened.disposeAsync() };
 }
 
 /** The bridge keeps its address for as long as the data root lives, so that what people wrote down stays true. */

@@ -1,9 +1,11 @@
 import type { ContainerId } from '../model/ids.ts';
+import type { History } from './history.ts';
 import type { ContainerSpec } from './spec.ts';
-import { assertMove, type ContainerState } from './state.ts';
+import { assertMove, type ContainerState, countsAsRunning, lastExit } from './state.ts';
 import { SerialQueue } from './serial-queue.ts';
 
-export type WaitCondition = 'not-running' | 'next-exit' | 'removed';
+/** `at-rest`: it has ended, and no policy starts it again. The others are docker's. */
+export type WaitCondition = 'not-running' | 'next-exit' | 'removed' | 'at-rest';
 
 export interface WaitResult {
   readonly exitCode: number;
@@ -24,24 +26,35 @@ export class Container {
   #name: string;
   #spec: ContainerSpec;
   #state: ContainerState;
+  #history: History;
+  readonly #watchers = new Set<(state: ContainerState, before: ContainerState) => void>();
   readonly #waiters = new Set<Waiter>();
   #lastExitCode = 0;
+  #restartsByHand = 0;
 
   constructor(parts: {
     readonly id: ContainerId;
     readonly name: string;
     readonly spec: ContainerSpec;
     readonly state: ContainerState;
+    readonly history: History;
   }) {
     this.id = parts.id;
     this.#spec = parts.spec;
     this.#name = parts.name;
     this.#state = parts.state;
+    this.#history = parts.history;
+    this.#lastExitCode = lastExit(parts.state)?.exitCode ?? 0;
   }
 
   /** Without the slash that Docker puts before it. */
   get name(): string {
     return this.#name;
+  }
+
+  /** To be called by the directory, which finds it by its name. */
+  rename(name: string): void {
+    this.#name = name;
   }
 
   get spec(): ContainerSpec {
@@ -53,21 +66,49 @@ export class Container {
     this.#spec = spec;
   }
 
+  get history(): History {
+    return this.#history;
+  }
+
+  /** To be called when the database has it. */
+  changeHistory(history: History): void {
+    this.#history = history;
+  }
+
   get state(): ContainerState {
     return this.#state;
   }
 
-  /** To be called when the database has it. */
+  /** To be called when the database has it. Those who watch are told at once. */
   moveTo(state: ContainerState): void {
-    assertMove(this.#state.status, state.status);
+    const before = this.#state;
+    assertMove(before.status, state.status);
     this.#state = state;
-    if (state.status === 'exited') this.#lastExitCode = state.exitCode;
+    if (state.status === 'exited' || state.status === 'restarting') this.#lastExitCode = state.exitCode;
+    for (const watcher of this.#watchers) watcher(state, before);
   }
 
-  /** `next-exit` and `removed` wait for what is still to come; `not-running` may already be true. */
+  /** Somebody's restart has it stopped in order to start it: `--rm` does not remove it then. */
+  get isBeingRestarted(): boolean {
+    return this.#restartsByHand > 0;
+  }
+
+  /** Until it is disposed of, `isBeingRestarted`. */
+  beginRestart(): Disposable {
+    this.#restartsByHand += 1;
+    return { [Symbol.dispose]: () => void (this.#restartsByHand -= 1) };
+  }
+
+  /** Called after each move; it must not throw. */
+  watch(watcher: (state: ContainerState, before: ContainerState) => void): Disposable {
+    this.#watchers.add(watcher);
+    return { [Symbol.dispose]: () => void this.#watchers.delete(watcher) };
+  }
+
+  /** `next-exit` and `removed` wait for what is still to come; the others may already be true. */
   wait(condition: WaitCondition, signal: AbortSignal): Promise<WaitResult> {
     const state = this.#state;
-    if (condition === 'not-running' && state.status !== 'running') {
+    if ((condition === 'not-running' || condition === 'at-rest') && !countsAsRunning(state)) {
       const exitCode =
         state.status === 'exited' ? state.exitCode : state.status === 'created' ? (state.lastError?.exitCode ?? 0) : 0;
       return Promise.resolve({ exitCode, error: null });
@@ -82,8 +123,13 @@ export class Container {
     });
   }
 
+  /** It has ended; its state says whether for good. */
   wakeExited(exitCode: number): void {
-    this.#wake({ exitCode, error: null }, (condition) => condition !== 'removed');
+    const isAtRest = this.#state.status !== 'restarting';
+    this.#wake(
+      { exitCode, error: null },
+      (condition) => condition !== 'removed' && (condition !== 'at-rest' || isAtRest),
+    );
   }
 
   /** Everybody: nobody can wait for a container that is no more. */

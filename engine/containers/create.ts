@@ -4,6 +4,7 @@ import { formatInstant } from '../model/time.ts';
 import { Container } from './container.ts';
 import { publishContainerEvent } from './container-events.ts';
 import type { CreateRequest } from './create-request.ts';
+import { noHistory } from './history.ts';
 import { assertLogOptions } from './log-file.ts';
 import { madeUpName } from './made-up-name.ts';
 import { type ImageDefaults, mergeImage } from './merge-image.ts';
@@ -22,7 +23,13 @@ export async function createContainer(parts: Parts, request: CreateRequest): Pro
   const createdAt = formatInstant(parts.now());
   const spec = mergeImage({ id, createdAt, request, image: defaultsOf(image), engine: parts.defaults });
   assertLogOptions(spec.log);
-  const container = new Container({ id, name: reserved.name, spec, state: { status: 'created', lastError: null } });
+  const container = new Container({
+    id,
+    name: reserved.name,
+    spec,
+    state: { status: 'created', lastError: null },
+    history: noHistory,
+  });
   rows.insert(container);
   try {
     await roots.prepare({ id, topLayer: image.topLayer });

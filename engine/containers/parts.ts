@@ -1,5 +1,6 @@
 import type { Log } from '../diagnostics/log.ts';
 import type { Events } from '../events/events.ts';
+import type { Execs } from '../exec/execs.ts';
 import type { Images } from '../images/images.ts';
 import type { Instant } from '../model/time.ts';
 import type { Monitor, RuntimeProgram } from '../monitor/monitor.ts';
@@ -9,12 +10,15 @@ import type { CompiledFilters } from '../runtime/compiled-filters.ts';
 import type { HostFacts } from '../runtime/container-settings.ts';
 import type { Directory } from './directory.ts';
 import type { EngineDefaults } from './merge-image.ts';
+import type { RestartTimers } from './restart-timers.ts';
 import type { ContainerRows } from './rows.ts';
 
 /** The rooms that a container's life passes through; wired together once, in `engine/serve.ts`. */
 export interface Parts {
   readonly rows: ContainerRows;
   readonly directory: Directory;
+  readonly execs: Execs;
+  readonly restarts: RestartTimers;
   readonly images: Images;
   readonly roots: Roots;
   readonly networks: Networks;

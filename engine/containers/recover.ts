@@ -4,19 +4,27 @@
  */
 import { readdirSync, rmSync } from 'node:fs';
 import path from 'node:path';
-import { formatInstant } from '../model/time.ts';
+import { formatInstant, parseInstant } from '../model/time.ts';
 import type { ExitRecord, StartedContainer } from '../monitor/monitor.ts';
 import type { EndpointPlan } from '../networks/networks.ts';
 import type { Container } from './container.ts';
-import { handleExit, settleExit } from './exit.ts';
+import { armRestart, handleExit, settleExit } from './exit.ts';
+import { startedByHand } from './history.ts';
 import type { Parts } from './parts.ts';
+import { settlePause } from './pause.ts';
 import { removeQuietly } from './remove.ts';
+import { startsAtBoot } from './restart-policy.ts';
 import type { Intent } from './rows.ts';
-import { undoStart } from './start.ts';
-import type { RunningState } from './state.ts';
+import { afterFailure, undoStart } from './start.ts';
+import { liveState, type RunningState } from './state.ts';
+
+export interface Recovery extends Disposable {
+  /** What does not run and should, by its policy or because somebody was restarting it: to be started once the API is served. */
+  readonly toStart: readonly Container[];
+}
 
 /** Resolves when every container is in a state that is true. From then on the monitor's exits are handled as they come. */
-export async function recoverContainers(parts: Parts): Promise<Disposable> {
+export async function recoverContainers(parts: Parts): Promise<Recovery> {
   const { rows, monitor, directory, networks, roots, log } = parts;
   const entries = rows.all();
   const running = new Map((await monitor.containers()).map((started) => [started.id as string, started]));
@@ -41,7 +49,7 @@ export async function recoverContainers(parts: Parts): Promise<Disposable> {
 
   for (const { container, intent } of entries) {
     if (directory.byId(container.id) === undefined) continue;
-    if (intent?.verb === 'start' && container.state.status !== 'running')
+    if (intent?.verb === 'start' && liveState(container.state) === null)
       await undoStart(parts, container, intent.endpoint);
     await settle(parts, container, {
       intent,
@@ -52,12 +60,21 @@ export async function recoverContainers(parts: Parts): Promise<Disposable> {
   sweepBundles(parts, running);
   await roots.collectGarbage(new Set(directory.all().map(({ id }) => id)));
   for (const record of exits.values()) await handleExit(parts, record);
+  const interrupted = new Set(
+    entries.flatMap(({ container, intent }) => (intent?.verb === 'restart' ? container : [])),
+  );
+  const toStart = directory.all().filter((container) => {
+    const { state, spec, history } = container;
+    if (state.status !== 'exited') return false;
+    return interrupted.has(container) || startsAtBoot(spec.restartPolicy, history, state.exitCode);
+  });
   // Told again are all that nobody has acknowledged, also those of the time since.
-  return monitor.onExit((record) => {
+  const subscription = monitor.onExit((record) => {
     handleExit(parts, record).catch((error: unknown) =>
       log.error('an exit could not be recorded', { container: record.id, error }),
     );
   });
+  return { toStart, [Symbol.dispose]: () => subscription[Symbol.dispose]() };
 }
 
 /** The start had come as far as a process, or it had not. */
@@ -67,24 +84,25 @@ function finishStart(
   intent: Extract<Intent, { verb: 'start' }>,
   seen: StartedContainer | ExitRecord | null,
 ): void {
+  const { state, history } = container;
   if (seen === null) {
     const failure = { exitCode: 128, message: 'the engine was stopped while this container was being started' };
-    const next =
-      container.state.status === 'exited'
-        ? { ...container.state, error: failure.message }
-        : ({ status: 'created', lastError: failure } as const);
+    // A policy's restart is tried again.
+    const next = state.status === 'restarting' ? state : afterFailure(state, failure);
     parts.rows.settle(container.id, next);
-    container.moveTo(next);
+    if (next !== state) container.moveTo(next);
     return;
   }
-  const state: RunningState = {
+  const running: RunningState = {
     status: 'running',
     pid: seen.pid,
     startedAt: formatInstant(seen.startedAt),
     endpoint: intent.endpoint,
   };
-  parts.rows.settle(container.id, state);
-  container.moveTo(state);
+  const since = state.status === 'restarting' ? history : startedByHand(history);
+  parts.rows.settle(container.id, running, since);
+  container.changeHistory(since);
+  container.moveTo(running);
 }
 
 async function settle(
@@ -94,7 +112,10 @@ async function settle(
 ): Promise<void> {
   const { state } = container;
   switch (state.status) {
-    case 'running': {
+    case 'running':
+    case 'paused': {
+      const verb = found.intent?.verb;
+      if (verb === 'pause' || verb === 'unpause') settlePause(parts, container);
       if (found.isRunning || found.exit !== null) return;
       // Neither running nor recorded: the machine itself went down.
       const { startedAt } = state;
@@ -105,21 +126,21 @@ async function settle(
       );
       return;
     }
-    case 'removing':
-      parts.rows.settle(container.id, {
-        status: 'dead',
-        before: state.before,
-        reason: 'the engine was stopped while it was being removed',
-      });
-      container.moveTo({
-        status: 'dead',
-        before: state.before,
-        reason: 'the engine was stopped while it was being removed',
-      });
+    case 'restarting': {
+      const remainingMs = Number(((parseInstant(state.restartAt) ?? 0n) - parts.now()) / 1_000_000n);
+      armRestart(parts, container, Math.max(0, remainingMs));
+      return;
+    }
+    case 'removing': {
+      const reason = 'the engine was stopped while it was being removed';
+      const dead = { status: 'dead', before: state.before, reason } as const;
+      parts.rows.settle(container.id, dead);
+      container.moveTo(dead);
       await removeQuietly(parts, container);
       return;
+    }
     case 'exited':
-      if (container.spec.isAutoRemoved) await removeQuietly(parts, container);
+      if (found.intent?.verb !== 'restart' && container.spec.isAutoRemoved) await removeQuietly(parts, container);
       return;
     case 'created':
     case 'dead':
@@ -128,7 +149,7 @@ async function settle(
 }
 
 function planOf(container: Container): EndpointPlan | null {
-  return container.state.status === 'running' ? container.state.endpoint : null;
+  return liveState(container.state)?.endpoint ?? null;
 }
 
 function sweepBundles(parts: Parts, running: ReadonlyMap<string, StartedContainer>): void {

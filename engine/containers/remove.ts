@@ -2,7 +2,7 @@ import { conflict } from '../model/errors.ts';
 import type { Container } from './container.ts';
 import { publishContainerEvent } from './container-events.ts';
 import type { Parts } from './parts.ts';
-import { lastExit } from './state.ts';
+import { countsAsRunning, lastExit } from './state.ts';
 import { endNow } from './stop.ts';
 
 /**
@@ -16,11 +16,11 @@ export async function removeContainer(
 ): Promise<void> {
   const { status } = container.state;
   if (status === 'removing') throw inProgress(container);
-  if (status === 'running') {
+  if (countsAsRunning(container.state)) {
     if (!options.isForced) {
-      throw conflict(
-        `cannot remove container "/${container.name}": container is running: stop the container before removing or force remove`,
-      );
+      const advice =
+        status === 'paused' ? ' and must be unpaused first' : ': stop the container before removing or force remove';
+      throw conflict(`cannot remove container "${container.name}": container is ${status}${advice}`);
     }
     await endNow(parts, container);
   }
@@ -42,8 +42,8 @@ async function remove(parts: Parts, container: Container): Promise<void> {
   // --rm may have been faster than a client's rm: what was asked for has happened.
   if (directory.byId(id) === undefined) return;
   if (state.status === 'removing') throw inProgress(container);
-  if (state.status === 'running')
-    throw conflict(`cannot remove container "/${container.name}": it was started again meanwhile`);
+  if (countsAsRunning(state))
+    throw conflict(`cannot remove container "${container.name}": it was started again meanwhile`);
   const removing = { status: 'removing', before: lastExit(state) } as const;
   rows.settleInto(id, removing, { verb: 'remove' });
   container.moveTo(removing);

@@ -3,7 +3,8 @@ import { internal } from '../model/errors.ts';
 import { type ContainerId, parseContainerId } from '../model/ids.ts';
 import type { EndpointPlan } from '../networks/networks.ts';
 import { Container } from './container.ts';
-import type { ContainerSpec } from './spec.ts';
+import { type History, readHistory } from './history.ts';
+import type { ContainerSpec, ResourceSpec } from './spec.ts';
 import type { ContainerState } from './state.ts';
 import { readStoredSpec } from './stored-spec.ts';
 
@@ -11,66 +12,107 @@ import { readStoredSpec } from './stored-spec.ts';
 export type Intent =
   | { readonly verb: 'create' }
   | { readonly verb: 'start'; readonly endpoint: EndpointPlan }
+  /** It was stopped in order to be started again by hand. */
+  | { readonly verb: 'restart' }
+  | { readonly verb: 'pause' | 'unpause' }
+  /** The new limits stand in the spec already; `before` is what they were. */
+  | { readonly verb: 'update'; readonly before: ResourceSpec }
   | { readonly verb: 'remove' };
 
-/** Containers and intents as rows. Each method is one transaction: what it writes is there together or not at all. */
+/**
+ * Containers and intents as rows. Each method is one transaction: what it writes is there together or not at all.
+ * `reach` is told each point between an intent and its outcome, `start:begun` and `start:done`, where a test may end the engine.
+ */
 export class ContainerRows {
   readonly #database: Database;
+  readonly #reach: (point: string) => void;
+  /** Intents that stand in the database now. */
+  readonly #underWay = new Map<ContainerId, Intent['verb']>();
 
-  constructor(database: Database) {
+  constructor(database: Database, reach: (point: string) => void = () => undefined) {
     this.#database = database;
+    this.#reach = reach;
   }
 
   /** The container with the intent to create it. */
   insert(container: Container): void {
-    const { id, name, spec, state } = container;
+    const { id, name, spec, state, history } = container;
     this.#database.transaction(() => {
       this.#run(
-        'INSERT INTO containers (id, name, image, spec, state) VALUES (?, ?, ?, ?, ?)',
+        'INSERT INTO containers (id, name, image, spec, state, history) VALUES (?, ?, ?, ?, ?, ?)',
         id,
         name,
         spec.imageId,
         JSON.stringify(spec),
         JSON.stringify(state),
+        JSON.stringify(history),
       );
       this.#putIntent(id, { verb: 'create' });
     });
+    this.#begun(id, 'create');
   }
 
   begin(id: ContainerId, intent: Intent): void {
     this.#database.transaction(() => this.#putIntent(id, intent));
+    this.#begun(id, intent.verb);
   }
 
-  /** The state that a step has led to, and the end of its intent. */
-  settle(id: ContainerId, state: ContainerState): void {
+  /** The state that a step has led to, with the history that belongs to it, and the end of its intent. */
+  settle(id: ContainerId, state: ContainerState, history?: History): void {
+    this.#done(id);
     this.#database.transaction(() => {
-      this.#run('UPDATE containers SET state = ? WHERE id = ?', JSON.stringify(state), id);
+      this.#writeState(id, state, history);
       this.#run('DELETE FROM intents WHERE container = ?', id);
     });
+    this.#underWay.delete(id);
   }
 
   /** A state that the next step starts from, with the intent of that step. */
-  settleInto(id: ContainerId, state: ContainerState, intent: Intent): void {
+  settleInto(id: ContainerId, state: ContainerState, intent: Intent, history?: History): void {
+    this.#done(id);
     this.#database.transaction(() => {
-      this.#run('UPDATE containers SET state = ? WHERE id = ?', JSON.stringify(state), id);
+      this.#writeState(id, state, history);
       this.#putIntent(id, intent);
     });
+    this.#begun(id, intent.verb);
   }
 
   /** What `update` and `connect` have changed. */
   changeSpec(id: ContainerId, spec: ContainerSpec): void {
+    this.#database.transaction(() => this.#writeSpec(id, spec));
+  }
+
+  /** A change of the spec that has effects outside the database: they are still to come. */
+  changeSpecInto(id: ContainerId, spec: ContainerSpec, intent: Intent): void {
+    this.#database.transaction(() => {
+      this.#writeSpec(id, spec);
+      this.#putIntent(id, intent);
+    });
+    this.#begun(id, intent.verb);
+  }
+
+  changeHistory(id: ContainerId, history: History): void {
     this.#database.transaction(() =>
-      this.#run('UPDATE containers SET spec = ? WHERE id = ?', JSON.stringify(spec), id),
+      this.#run('UPDATE containers SET history = ? WHERE id = ?', JSON.stringify(history), id),
     );
   }
 
+  /** Throws what the database does when another container has the name. */
+  rename(id: ContainerId, name: string): void {
+    this.#database.transaction(() => this.#run('UPDATE containers SET name = ? WHERE id = ?', name, id));
+  }
+
   delete(id: ContainerId): void {
+    this.#done(id);
     this.#database.transaction(() => this.#run('DELETE FROM containers WHERE id = ?', id));
+    this.#underWay.delete(id);
   }
 
   all(): readonly { readonly container: Container; readonly intent: Intent | null }[] {
     const rows = this.#database.sql
-      .prepare('SELECT id, name, spec, state, verb, detail FROM containers LEFT JOIN intents ON container = id')
+      .prepare(
+        'SELECT id, name, spec, state, history, verb, detail FROM containers LEFT JOIN intents ON container = id',
+      )
       .all();
     return rows.map((row) => {
       const text = (column: string): string => {
@@ -83,9 +125,30 @@ export class ContainerRows {
         name: text('name'),
         spec: readStoredSpec(text('spec')),
         state: JSON.parse(text('state')) as ContainerState,
+        history: readHistory(text('history')),
       });
       return { container, intent: row['verb'] === null ? null : (JSON.parse(text('detail')) as Intent) };
     });
+  }
+
+  #writeState(id: ContainerId, state: ContainerState, history: History | undefined): void {
+    this.#run('UPDATE containers SET state = ? WHERE id = ?', JSON.stringify(state), id);
+    if (history !== undefined) this.#run('UPDATE containers SET history = ? WHERE id = ?', JSON.stringify(history), id);
+  }
+
+  #writeSpec(id: ContainerId, spec: ContainerSpec): void {
+    this.#run('UPDATE containers SET spec = ? WHERE id = ?', JSON.stringify(spec), id);
+  }
+
+  #begun(id: ContainerId, verb: Intent['verb']): void {
+    this.#underWay.set(id, verb);
+    this.#reach(`${verb}:begun`);
+  }
+
+  /** The effects are there, their outcome is not written yet. */
+  #done(id: ContainerId): void {
+    const verb = this.#underWay.get(id);
+    if (verb !== undefined) this.#reach(`${verb}:done`);
   }
 
   #putIntent(id: ContainerId, intent: Intent): void {

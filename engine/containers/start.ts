@@ -10,46 +10,71 @@ import type { StdioPlan } from '../monitor/monitor.ts';
 import { StartError } from '../monitor/start-error.ts';
 import type { EndpointPlan } from '../networks/networks.ts';
 import { readInside } from '../rootfs/rootfs.ts';
-import { cgroupPath } from '../runtime/container-settings.ts';
 import { buildSpec } from '../runtime/spec.ts';
 import { resolveUser } from '../runtime/user.ts';
+import { cgroupOf } from './cgroup-of.ts';
 import type { Container } from './container.ts';
 import { publishContainerEvent, publishNetworkEvent } from './container-events.ts';
+import { type History, startedByHand } from './history.ts';
 import { logPlan } from './log-file.ts';
 import { writeNetworkFiles } from './network-files.ts';
 import { makeBindSources, ociSettings } from './oci-settings.ts';
 import type { Parts } from './parts.ts';
 import { removeQuietly } from './remove.ts';
-import type { RunningState, StartFailure } from './state.ts';
+import { type ContainerState, lastExit, type RunningState, type StartFailure } from './state.ts';
 
-/** Throws `not-modified` when it runs already, `StartError` when the program cannot be run, and whatever a step throws. */
+/**
+ * Throws `not-modified` when it runs already, `StartError` when the program cannot be run, and whatever a step throws. What
+ * a restart policy has counted begins anew.
+ */
 export async function startContainer(parts: Parts, container: Container): Promise<void> {
   await container.queue.run(async () => {
+    // Docker's: it counts as running, and will run soon.
+    if (container.state.status === 'restarting') return;
     assertStartable(container);
+    await startOrSettle(parts, container, startedByHand(container.history));
+  });
+}
+
+/** When the wait of a restart policy is over. A start that fails then is the end of it; what went wrong stands in the state. */
+export async function restartByPolicy(parts: Parts, container: Container): Promise<void> {
+  await container.queue.run(async () => {
+    if (container.state.status !== 'restarting') return;
     try {
-      await start(parts, container);
-    } catch (error) {
-      const failure = failureOf(error);
-      parts.log.warn('container could not be started', { container: container.id, error });
-      settleFailure(parts, container, failure);
-      throw error;
+      await startOrSettle(parts, container, container.history);
+    } catch {
+      container.wakeExited(lastExit(container.state)?.exitCode ?? 0); // logged and kept in the state already
     }
   });
+}
+
+async function startOrSettle(parts: Parts, container: Container, history: History): Promise<void> {
+  try {
+    await start(parts, container, history);
+  } catch (error) {
+    const failure = failureOf(error);
+    parts.log.warn('container could not be started', { container: container.id, error });
+    settleFailure(parts, container, failure);
+    throw error;
+  }
 }
 
 function assertStartable(container: Container): void {
   switch (container.state.status) {
     case 'running':
       throw notModified(`container ${container.name} is already running`);
+    case 'paused':
+      throw conflict('cannot start a paused container, try unpause instead');
     case 'removing':
     case 'dead':
       throw conflict('container is marked for removal and cannot be started');
     case 'created':
+    case 'restarting':
     case 'exited':
   }
 }
 
-async function start(parts: Parts, container: Container): Promise<void> {
+async function start(parts: Parts, container: Container, history: History): Promise<void> {
   const { networks, rows } = parts;
   const { id, spec } = container;
   const plan = await networks.plan({
@@ -67,7 +92,8 @@ async function start(parts: Parts, container: Container): Promise<void> {
       startedAt: formatInstant(started.startedAt),
       endpoint: plan,
     };
-    rows.settle(id, state);
+    rows.settle(id, state, history);
+    container.changeHistory(history);
     container.moveTo(state);
   } catch (error) {
     await undoStart(parts, container, plan);
@@ -95,7 +121,7 @@ async function launch(parts: Parts, container: Container, plan: EndpointPlan): R
     runtime,
     stdio: stdioPlan(container),
     log: logPlan(container, root.folder),
-    cgroup: cgroupPath(engineName, id),
+    cgroup: cgroupOf(parts, container),
     saveFilterTo,
   });
 }
@@ -135,17 +161,20 @@ export async function undoStart(parts: Parts, container: Container, plan: Endpoi
 
 /** A failed start leaves the container as it was before, with the reason; one that has never run stays `created`. */
 function settleFailure(parts: Parts, container: Container, failure: StartFailure): void {
-  const { state, id } = container;
-  const next =
-    state.status === 'exited'
-      ? { ...state, exitCode: failure.exitCode, error: failure.message }
-      : ({ status: 'created', lastError: failure } as const);
-  parts.rows.settle(id, next);
+  const next = afterFailure(container.state, failure);
+  parts.rows.settle(container.id, next);
   container.moveTo(next);
   if (container.spec.isAutoRemoved) {
     container.wakeExited(failure.exitCode);
     void removeQuietly(parts, container);
   }
+}
+
+export function afterFailure(state: ContainerState, failure: StartFailure): ContainerState {
+  if (state.status !== 'exited' && state.status !== 'restarting') return { status: 'created', lastError: failure };
+  const { exitCode, message: error } = failure;
+  const { startedAt, finishedAt, isOutOfMemory } = state;
+  return { status: 'exited', startedAt, finishedAt, isOutOfMemory, exitCode, error };
 }
 
 function failureOf(error: unknown): StartFailure {

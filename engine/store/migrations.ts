@@ -57,4 +57,16 @@ export const migrations: readonly string[] = [
   CREATE INDEX layers_by_parent ON layers(parent);
   CREATE INDEX images_by_layer ON images(top_layer);
   `,
+  `
+  -- What is remembered of a container's runs; and steps of more kinds than the first release knew.
+  ALTER TABLE containers ADD COLUMN history TEXT NOT NULL DEFAULT '{}';
+  CREATE TABLE intents_of_all_kinds (
+    container TEXT PRIMARY KEY REFERENCES containers(id) ON DELETE CASCADE,
+    verb      TEXT NOT NULL,
+    detail    TEXT NOT NULL
+  ) STRICT;
+  INSERT INTO intents_of_all_kinds SELECT container, verb, detail FROM intents;
+  DROP TABLE intents;
+  ALTER TABLE intents_of_all_kinds RENAME TO intents;
+  `,
 ];

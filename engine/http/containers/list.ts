@@ -1,5 +1,5 @@
 import type { Container } from '../../containers/container.ts';
-import { lastExit } from '../../containers/state.ts';
+import { countsAsRunning, lastExit } from '../../containers/state.ts';
 import type { Directory } from '../../containers/directory.ts';
 import type { Images } from '../../images/images.ts';
 import { EngineError, invalid } from '../../model/errors.ts';
@@ -36,9 +36,7 @@ export function listContainers(
   const ancestors = ancestorIds(parts.images, filters);
   const found = parts.directory
     .all()
-    .filter(
-      (container) => (looksAtAll || container.state.status === 'running') && matches(container, filters, ancestors),
-    )
+    .filter((container) => (looksAtAll || countsAsRunning(container.state)) && matches(container, filters, ancestors))
     .filter(placed(parts.directory, filters));
   return limit === null || limit <= 0 ? found : found.slice(0, limit);
 }

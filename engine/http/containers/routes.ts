@@ -1,17 +1,16 @@
-import { type Container, type WaitCondition } from '../../containers/container.ts';
+import type { Container } from '../../containers/container.ts';
+import { publishContainerEvent } from '../../containers/container-events.ts';
 import { createContainer } from '../../containers/create.ts';
 import type { Parts } from '../../containers/parts.ts';
-import { removeContainer } from '../../containers/remove.ts';
-import { startContainer } from '../../containers/start.ts';
-import { killContainer, stopContainer, type StopOptions } from '../../containers/stop.ts';
-import { publishContainerEvent } from '../../containers/container-events.ts';
-import { conflict, EngineError, invalid } from '../../model/errors.ts';
+import { liveState } from '../../containers/state.ts';
+import { conflict, invalid } from '../../model/errors.ts';
 import { parseFilters } from '../../model/filters.ts';
 import type { Exchange } from '../exchange.ts';
 import type { Route } from '../router.ts';
 import { attachRoute } from './attach.ts';
 import { readCreateBody } from './create/body.ts';
 import { inspectContainer } from './inspect/inspect.ts';
+import { lifeRoutes } from './life.ts';
 import { containerFilterKeys, listContainers } from './list.ts';
 import { logsRoute } from './logs.ts';
 import { containerSummary } from './summary.ts';
@@ -26,45 +25,10 @@ export function containerRoutes(parts: Parts): readonly Route[] {
       path: '/containers/:id/json',
       handle: (exchange) => inspect(parts, exchange, find(exchange)),
     },
-    {
-      method: 'POST',
-      path: '/containers/:id/start',
-      async handle(exchange) {
-        await startContainer(parts, find(exchange));
-        exchange.empty(204);
-      },
-    },
-    {
-      method: 'POST',
-      path: '/containers/:id/stop',
-      async handle(exchange) {
-        await stopContainer(parts, find(exchange), stopOptions(exchange));
-        exchange.empty(204);
-      },
-    },
-    { method: 'POST', path: '/containers/:id/restart', handle: (exchange) => restart(parts, exchange, find(exchange)) },
-    {
-      method: 'POST',
-      path: '/containers/:id/kill',
-      async handle(exchange) {
-        await killContainer(parts, find(exchange), exchange.query.get('signal') ?? '');
-        exchange.empty(204);
-      },
-    },
-    { method: 'POST', path: '/containers/:id/wait', handle: (exchange) => wait(exchange, find(exchange)) },
+    ...lifeRoutes(parts),
     { method: 'POST', path: '/containers/:id/resize', handle: (exchange) => resize(parts, exchange, find(exchange)) },
     attachRoute(parts),
     logsRoute(parts),
-    {
-      method: 'DELETE',
-      path: '/containers/:id',
-      async handle(exchange) {
-        if (exchange.flag('link'))
-          throw new EngineError('not-implemented', 'links are not there yet in this version of the Skiff engine');
-        await removeContainer(parts, find(exchange), { isForced: exchange.flag('force') });
-        exchange.empty(204);
-      },
-    },
   ];
 }
 
@@ -94,48 +58,10 @@ async function create(parts: Parts, exchange: Exchange): Promise<void> {
 }
 
 async function inspect(parts: Parts, exchange: Exchange, container: Container): Promise<void> {
-  const shown = inspectContainer(container, parts.roots.get(container.id));
+  const shown = inspectContainer(container, parts.roots.get(container.id), parts.execs.liveIn(container));
   if (!exchange.flag('size')) return exchange.json(200, shown);
   const { writtenBytes, totalBytes } = await parts.roots.sizes(container.id);
   exchange.json(200, { ...shown, SizeRw: writtenBytes, SizeRootFs: totalBytes });
-}
-
-function stopOptions(exchange: Exchange): StopOptions {
-  return { timeoutSeconds: exchange.integer('t'), signal: exchange.query.get('signal') || null };
-}
-
-async function restart(parts: Parts, exchange: Exchange, container: Container): Promise<void> {
-  if (container.state.status === 'running') {
-    if (container.spec.isAutoRemoved) {
-      throw conflict(
-        `container ${container.name} is removed when it stops (--rm): it cannot be restarted yet in this version of the Skiff engine`,
-      );
-    }
-    await stopContainer(parts, container, stopOptions(exchange));
-  }
-  await startContainer(parts, container);
-  publishContainerEvent(parts, container, 'restart');
-  exchange.empty(204);
-}
-
-async function wait(exchange: Exchange, container: Container): Promise<void> {
-  const condition = exchange.query.get('condition') || 'not-running';
-  if (!isWaitCondition(condition)) throw invalid(`invalid condition: "${condition}"`);
-  const ended = container.wait(condition, exchange.signal);
-  // The docker CLI starts the container only when it has seen that the wait is there.
-  const response = exchange.startStream('application/json');
-  try {
-    const { exitCode, error } = await ended;
-    response.end(
-      `${JSON.stringify({ StatusCode: exitCode, ...(error === null ? {} : { Error: { Message: error } }) })}\n`,
-    );
-  } catch (error) {
-    if (!exchange.signal.aborted) throw error;
-  }
-}
-
-function isWaitCondition(text: string): text is WaitCondition {
-  return text === 'not-running' || text === 'next-exit' || text === 'removed';
 }
 
 async function resize(parts: Parts, exchange: Exchange, container: Container): Promise<void> {
@@ -144,7 +70,7 @@ async function resize(parts: Parts, exchange: Exchange, container: Container): P
   if (rows === null || columns === null || rows < 0 || columns < 0 || rows > 65_535 || columns > 65_535) {
     throw invalid('invalid resize: h and w must be numbers of rows and columns');
   }
-  if (container.state.status !== 'running') throw conflict(`cannot resize a stopped container: ${container.id}`);
+  if (liveState(container.state) === null) throw conflict(`cannot resize a stopped container: ${container.id}`);
   await parts.monitor.resize(container.id, { rows, columns });
   publishContainerEvent(parts, container, 'resize', { height: String(rows), width: String(columns) });
   exchange.empty(200);

@@ -2,14 +2,14 @@
 import type { ContainerSummary, EndpointSettings, MountPoint, PortSummary } from '../../../api/containers.ts';
 import type { Container } from '../../containers/container.ts';
 import type { MountSpec } from '../../containers/spec.ts';
-import type { ContainerState } from '../../containers/state.ts';
+import { liveState } from '../../containers/state.ts';
 import { type Instant, parseInstant } from '../../model/time.ts';
 import type { Endpoint, EndpointPlan } from '../../networks/networks.ts';
 import { humanDuration } from '../human-time.ts';
 
 export function containerSummary(container: Container, now: Instant): ContainerSummary {
   const { id, name, spec, state } = container;
-  const plan = state.status === 'running' ? state.endpoint : null;
+  const plan = liveState(state)?.endpoint ?? null;
   return {
     Id: id,
     Names: [`/${name}`],
@@ -20,7 +20,7 @@ export function containerSummary(container: Container, now: Instant): ContainerS
     Ports: ports(container, plan),
     Labels: spec.labels,
     State: state.status,
-    Status: statusText(state, now),
+    Status: statusText(container, now),
     HostConfig: { NetworkMode: spec.network.shownMode },
     NetworkSettings: { Networks: endpointSettings(container, plan) },
     Mounts: spec.mounts.flatMap(mountPoint),
@@ -34,14 +34,19 @@ function commandText(words: readonly string[]): string {
     .join(' ');
 }
 
-export function statusText(state: ContainerState, now: Instant): string {
+/** `Up 3 minutes (healthy)`: for people. */
+export function statusText({ state, history }: Pick<Container, 'state' | 'history'>, now: Instant): string {
   const since = (time: string): string =>
     humanDuration(Number((now - (parseInstant(time) ?? now)) / 1_000_000n) / 1000);
   switch (state.status) {
     case 'created':
       return 'Created';
     case 'running':
-      return `Up ${since(state.startedAt)}`;
+      return `Up ${since(state.startedAt)}${healthText(history.health)}`;
+    case 'paused':
+      return `Up ${since(state.startedAt)} (Paused)`;
+    case 'restarting':
+      return `Restarting (${state.exitCode}) ${since(state.finishedAt)} ago`;
     case 'exited':
       return `Exited (${state.exitCode}) ${since(state.finishedAt)} ago`;
     case 'removing':
@@ -49,6 +54,11 @@ export function statusText(state: ContainerState, now: Instant): string {
     case 'dead':
       return 'Dead';
   }
+}
+
+function healthText(health: Container['history']['health']): string {
+  if (health === null) return '';
+  return health === 'starting' ? ' (health: starting)' : ` (${health})`;
 }
 
 function ports({ spec }: Container, plan: EndpointPlan | null): readonly PortSummary[] {

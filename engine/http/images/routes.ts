@@ -1,5 +1,6 @@
 import type { ImageInspect, ImageSummary, ProgressMessage } from '../../../api/images.ts';
 import type { Parts } from '../../containers/parts.ts';
+import { countsAsRunning } from '../../containers/state.ts';
 import type { Image } from '../../images/image.ts';
 import { imageListFilterKeys, type ListedImage } from '../../images/images.ts';
 import { familiarReference } from '../../images/reference.ts';
@@ -143,7 +144,7 @@ async function remove(parts: Parts, exchange: Exchange): Promise<void> {
       parts.directory
         .all()
         .filter(({ spec }) => spec.imageId === id)
-        .map((container) => ({ id: container.id, isRunning: container.state.status === 'running' })),
+        .map((container) => ({ id: container.id, isRunning: countsAsRunning(container.state) })),
   });
   for (const line of removed) {
     const [action, text] =

@@ -7,13 +7,14 @@ import { engineVersion } from '../../version.ts';
 /** `GET /info` (source: Engine API, SystemInfo). What this engine does not have is said to be absent, not left out. */
 export function infoAnswer(parts: Parts, facts: EngineFacts): object {
   const containers = parts.directory.all();
-  const running = containers.filter(({ state }) => state.status === 'running').length;
+  const running = containers.filter(({ state }) => state.status === 'running' || state.status === 'restarting').length;
+  const paused = containers.filter(({ state }) => state.status === 'paused').length;
   return {
     ID: facts.engineId,
     Containers: containers.length,
     ContainersRunning: running,
-    ContainersPaused: 0,
-    ContainersStopped: containers.length - running,
+    ContainersPaused: paused,
+    ContainersStopped: containers.length - running - paused,
     Images: parts.images.list().length,
     Driver: 'overlay2',
     DriverStatus: [['Backing Filesystem', 'overlayfs']],

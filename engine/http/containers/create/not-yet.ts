@@ -1,4 +1,4 @@
-import { invalid, notImplemented } from '../../../model/errors.ts';
+import { notImplemented } from '../../../model/errors.ts';
 import type { Fields } from '../../fields.ts';
 
 /** What docker's clients can ask for and this engine does not do yet, with the flag by which people know it. Refused, never ignored. */
@@ -52,22 +52,9 @@ export function refuseWhatIsNotThere(config: Fields, host: Fields): void {
   oneOf(host, 'Isolation', ['', 'default'], '--isolation');
   const swappiness = host.integer('MemorySwappiness');
   if (swappiness !== null && swappiness !== -1) throw notYet('--memory-swappiness');
-  refuseRestartPolicy(host.object('RestartPolicy'), host.flag('AutoRemove'));
   for (const mount of host.objects('Mounts')) {
     if (!['bind', 'tmpfs'].includes(mount.text('Type'))) throw notYet(`--mount type=${mount.text('Type')}`);
   }
-}
-
-function refuseRestartPolicy(policy: Fields, isAutoRemoved: boolean): void {
-  const name = policy.text('Name');
-  if (name === '' || name === 'no') return;
-  if (!['always', 'unless-stopped', 'on-failure'].includes(name)) {
-    throw invalid(
-      `invalid restart policy: unknown policy '${name}'; use one of 'no', 'always', 'on-failure', or 'unless-stopped'`,
-    );
-  }
-  if (isAutoRemoved) throw invalid("can't create 'AutoRemove' container with restart policy");
-  throw notYet('--restart');
 }
 
 function oneOf(fields: Fields, name: string, allowed: readonly string[], flag: string): void {

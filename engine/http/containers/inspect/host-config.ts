@@ -1,5 +1,5 @@
 import type { HostConfig, PortMap } from '../../../../api/containers.ts';
-import type { ContainerSpec, PublishedPortSpec } from '../../../containers/spec.ts';
+import type { ContainerSpec, PublishedPortSpec, RestartPolicySpec } from '../../../containers/spec.ts';
 import { portKey } from '../ports.ts';
 
 /** `HostConfig`: what was asked for, so that a create with it makes the same container again. */
@@ -15,7 +15,7 @@ export function presentHostConfig(spec: ContainerSpec): HostConfig {
     NetworkMode: network.shownMode,
     PortBindings: wantedPorts(network.published),
     PublishAllPorts: network.publishesAll,
-    RestartPolicy: { Name: 'no', MaximumRetryCount: 0 },
+    RestartPolicy: presentRestartPolicy(spec.restartPolicy),
     AutoRemove: spec.isAutoRemoved,
     LogConfig: { Type: spec.log.driver, Config: spec.log.options },
     Privileged: spec.isPrivileged,
@@ -39,6 +39,10 @@ export function presentHostConfig(spec: ContainerSpec): HostConfig {
     ...(tmpfs.length > 0 ? { Tmpfs: Object.fromEntries(tmpfs) } : {}),
     ConsoleSize: [process.consoleSize?.rows ?? 0, process.consoleSize?.columns ?? 0],
   };
+}
+
+export function presentRestartPolicy(policy: RestartPolicySpec): NonNullable<HostConfig['RestartPolicy']> {
+  return { Name: policy.name, MaximumRetryCount: policy.name === 'on-failure' ? policy.maxRetries : 0 };
 }
 
 function wantedPorts(published: readonly PublishedPortSpec[]): PortMap {

@@ -4,7 +4,7 @@ import type { Container } from '../../../containers/container.ts';
 import { logPath } from '../../../containers/log-file.ts';
 import { networkFilePaths } from '../../../containers/network-files.ts';
 import type { ContainerSpec } from '../../../containers/spec.ts';
-import { type ContainerState, lastExit } from '../../../containers/state.ts';
+import { countsAsRunning, lastExit, liveState } from '../../../containers/state.ts';
 import { never } from '../../../model/time.ts';
 import type { EndpointPlan } from '../../../networks/networks.ts';
 import type { Root } from '../../../rootfs/rootfs.ts';
@@ -13,10 +13,11 @@ import { endpointSettings, mountPoint } from '../summary.ts';
 import { presentConfig } from './config.ts';
 import { presentHostConfig } from './host-config.ts';
 
-export function inspectContainer(container: Container, root: Root): ContainerInspect {
+/** `execIds`: of its execs that have not ended. */
+export function inspectContainer(container: Container, root: Root, execIds: readonly string[]): ContainerInspect {
   const { id, name, spec, state } = container;
   const words = [...spec.process.entrypoint, ...spec.process.command];
-  const plan = state.status === 'running' ? state.endpoint : null;
+  const plan = liveState(state)?.endpoint ?? null;
   const files = networkFilePaths(root.folder);
   const hasRun = state.status !== 'created' || state.lastError !== null;
   return {
@@ -24,20 +25,20 @@ export function inspectContainer(container: Container, root: Root): ContainerIns
     Created: spec.createdAt,
     Path: words[0] ?? '',
     Args: words.slice(1),
-    State: presentState(state),
+    State: presentState(container),
     Image: spec.imageId,
     ResolvConfPath: hasRun ? files.resolvConf : '',
     HostnamePath: hasRun ? files.hostname : '',
     HostsPath: hasRun ? files.hosts : '',
     LogPath: spec.log.driver === 'json-file' && hasRun ? logPath(root.folder, container) : '',
     Name: `/${name}`,
-    RestartCount: 0,
+    RestartCount: container.history.restartCount,
     Driver: 'overlay2',
     Platform: 'linux',
     MountLabel: '',
     ProcessLabel: '',
     AppArmorProfile: '',
-    ExecIDs: null,
+    ExecIDs: execIds.length === 0 ? null : execIds,
     HostConfig: presentHostConfig(spec),
     GraphDriver: {
       Name: 'overlay2',
@@ -54,22 +55,22 @@ export function inspectContainer(container: Container, root: Root): ContainerIns
   };
 }
 
-function presentState(state: ContainerState): WireState {
+function presentState({ state, history }: Container): WireState {
   const exit = lastExit(state);
   const failure = state.status === 'created' ? state.lastError : null;
-  const isRunning = state.status === 'running';
+  const live = liveState(state);
   return {
     Status: state.status,
-    Running: isRunning,
-    Paused: false,
-    Restarting: false,
+    Running: countsAsRunning(state),
+    Paused: state.status === 'paused',
+    Restarting: state.status === 'restarting',
     OOMKilled: exit?.isOutOfMemory ?? false,
     Dead: state.status === 'dead',
-    Pid: isRunning ? state.pid : 0,
+    Pid: live?.pid ?? 0,
     ExitCode: exit?.exitCode ?? failure?.exitCode ?? 0,
     Error: exit?.error ?? failure?.message ?? '',
-    StartedAt: isRunning ? state.startedAt : (exit?.startedAt ?? never),
-    FinishedAt: exit?.finishedAt ?? never,
+    StartedAt: live?.startedAt ?? exit?.startedAt ?? never,
+    FinishedAt: exit?.finishedAt ?? history.finishedAt ?? never,
   };
 }
 

@@ -1,0 +1,75 @@
+/** What moves a container through its life: start, stop, restart, kill, pause, wait, remove. */
+import type { Container, WaitCondition } from '../../containers/container.ts';
+import type { Parts } from '../../containers/parts.ts';
+import { pauseContainer, unpauseContainer } from '../../containers/pause.ts';
+import { removeContainer } from '../../containers/remove.ts';
+import { restartContainer } from '../../containers/restart.ts';
+import { startContainer } from '../../containers/start.ts';
+import { killContainer, stopContainer, type StopOptions } from '../../containers/stop.ts';
+import { EngineError, invalid } from '../../model/errors.ts';
+import type { Exchange } from '../exchange.ts';
+import type { Route } from '../router.ts';
+
+export function lifeRoutes(parts: Parts): readonly Route[] {
+  /** A step that has nothing to tell but that it is done. */
+  const step = (
+    method: Route['method'],
+    path: string,
+    perform: (container: Container, exchange: Exchange) => Promise<void>,
+  ): Route => ({
+    method,
+    path,
+    async handle(exchange) {
+      await perform(parts.directory.find(exchange.param('id')), exchange);
+      exchange.empty(204);
+    },
+  });
+  return [
+    step('POST', '/containers/:id/start', (container) => startContainer(parts, container)),
+    step('POST', '/containers/:id/stop', (container, exchange) =>
+      stopContainer(parts, container, stopOptions(exchange)),
+    ),
+    step('POST', '/containers/:id/restart', (container, exchange) =>
+      restartContainer(parts, container, stopOptions(exchange)),
+    ),
+    step('POST', '/containers/:id/kill', (container, exchange) =>
+      killContainer(parts, container, exchange.query.get('signal') ?? ''),
+    ),
+    step('POST', '/containers/:id/pause', (container) => pauseContainer(parts, container)),
+    step('POST', '/containers/:id/unpause', (container) => unpauseContainer(parts, container)),
+    step('DELETE', '/containers/:id', async (container, exchange) => {
+      if (exchange.flag('link'))
+        throw new EngineError('not-implemented', 'links are not there yet in this version of the Skiff engine');
+      await removeContainer(parts, container, { isForced: exchange.flag('force') });
+    }),
+    {
+      method: 'POST',
+      path: '/containers/:id/wait',
+      handle: (exchange) => wait(exchange, parts.directory.find(exchange.param('id'))),
+    },
+  ];
+}
+
+function stopOptions(exchange: Exchange): StopOptions {
+  return { timeoutSeconds: exchange.integer('t'), signal: exchange.query.get('signal') || null };
+}
+
+/** The status line goes at once: the docker CLI starts the container only when it has seen it. */
+async function wait(exchange: Exchange, container: Container): Promise<void> {
+  const condition = exchange.query.get('condition') || 'not-running';
+  if (!isWaitCondition(condition)) throw invalid(`invalid condition: "${condition}"`);
+  const waiting = container.wait(condition, exchange.signal);
+  const response = exchange.startStream('application/json');
+  try {
+    const { exitCode, error } = await waiting;
+    response.end(
+      `${JSON.stringify({ StatusCode: exitCode, ...(error === null ? {} : { Error: { Message: error } }) })}\n`,
+    );
+  } catch (error) {
+    if (!exchange.signal.aborted) throw error;
+  }
+}
+
+function isWaitCondition(text: string): text is Exclude<WaitCondition, 'at-rest'> {
+  return text === 'not-running' || text === 'next-exit' || text === 'removed';
+}
