@@ -2,6 +2,8 @@ import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { Duplex } from 'node:stream';
 import { compareApiVersions } from '../../api/version.ts';
 import { invalid } from '../model/errors.ts';
+import { readUpgradeBody } from './upgrade-body.ts';
+import { parseJsonBody } from './json-body.ts';
 
 /** Largest JSON body that is read: a create with a thousand variables is some 100 KB. */
 const maxBodyBytes = 16 * 1024 * 1024;
@@ -15,9 +17,14 @@ export class Exchange {
   readonly query: URLSearchParams;
   readonly params: Readonly<Record<string, string>>;
   /** Set when the client asked for an upgrade of its connection: the socket, and what it has already sent on it. */
-  readonly upgrade: { readonly socket: Duplex; readonly head: Buffer } | null;
+  get upgrade(): { readonly socket: Duplex; readonly head: Buffer } | null {
+    return this.#upgrade;
+  }
+
   /** Aborted when the client has gone. It ends streams; it never undoes a change that is already recorded. */
   readonly signal: AbortSignal;
+
+  #upgrade: { readonly socket: Duplex; readonly head: Buffer } | null;
 
   constructor(parts: Pick<Exchange, 'request' | 'response' | 'version' | 'query' | 'params' | 'upgrade' | 'signal'>) {
     this.request = parts.request;
@@ -25,7 +32,7 @@ export class Exchange {
     this.version = parts.version;
     this.query = parts.query;
     this.params = parts.params;
-    this.upgrade = parts.upgrade;
+    this.#upgrade = parts.upgrade;
     this.signal = parts.signal;
   }
 
@@ -56,6 +63,20 @@ export class Exchange {
 
   /** The JSON body as an object. Throws `invalid` for another content type, broken JSON, no object, or what follows it. */
   async body(): Promise<Record<string, unknown>> {
+    const text = (await this.#bodyBytes()).toString('utf8');
+    const type = this.request.headers['content-type'] ?? '';
+    if (text.trim() !== '' && type.split(';')[0]?.trim().toLowerCase() !== 'application/json') {
+      throw invalid(`unsupported Content-Type header (${type}): must be 'application/json'`);
+    }
+    return parseJsonBody(text);
+  }
+
+  async #bodyBytes(): Promise<Buffer> {
+    if (this.#upgrade !== null) {
+      const { bytes, rest } = await readUpgradeBody(this.request, this.#upgrade, maxBodyBytes);
+      this.#upgrade = { socket: this.#upgrade.socket, head: rest };
+      return bytes;
+    }
     const chunks: Buffer[] = [];
     let size = 0;
     for await (const chunk of this.request as AsyncIterable<Buffer>) {
@@ -63,21 +84,7 @@ export class Exchange {
       if (size > maxBodyBytes) throw invalid(`the request body is larger than ${maxBodyBytes} bytes`);
       chunks.push(chunk);
     }
-    const text = Buffer.concat(chunks).toString('utf8');
-    if (text.trim() === '') throw invalid('invalid JSON: got EOF while reading request body');
-    const type = this.request.headers['content-type'] ?? '';
-    if (type.split(';')[0]?.trim().toLowerCase() !== 'application/json') {
-      throw invalid(`unsupported Content-Type header (${type}): must be 'application/json'`);
-    }
-    let parsed: unknown;
-    try {
-      parsed = JSON.parse(text);
-    } catch (error) {
-      throw invalid(`invalid JSON: ${error instanceof Error ? error.message : String(error)}`, { cause: error });
-    }
-    if (typeof parsed !== 'object' || parsed === null || Array.isArray(parsed))
-      throw invalid('invalid JSON: expected an object');
-    return parsed as Record<string, unknown>;
+    return Buffer.concat(chunks);
   }
 
   json(status: number, value: unknown): void {

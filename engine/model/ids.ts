@@ -7,6 +7,7 @@ type Branded<Name extends string> = string & { readonly [brand]: Name };
 
 /** 64 lower-case hexadecimal digits. */
 export type ContainerId = Branded<'ContainerId'>;
+export type ExecId = Branded<'ExecId'>;
 export type NetworkId = Branded<'NetworkId'>;
 export type EndpointId = Branded<'EndpointId'>;
 /** `sha256:` and 64 lower-case hexadecimal digits. */
@@ -22,6 +23,15 @@ const hex64 = /^[0-9a-f]{64}$/;
 
 export function newContainerId(): ContainerId {
   return randomHex64() as ContainerId;
+}
+
+export function newExecId(): ExecId {
+  return randomHex64() as ExecId;
+}
+
+export function parseExecId(text: string): ExecId {
+  if (!hex64.test(text)) throw invalid(`invalid exec id: ${text}`);
+  return text as ExecId;
 }
 
 export function newNetworkId(): NetworkId {

@@ -3,16 +3,18 @@ import { createConnection, type Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
 import { EngineError } from '../model/errors.ts';
 import { AttachmentStream } from './attachment-stream.ts';
-import type { AttachRequest, ExitRecord } from './monitor.ts';
+import type { AttachRequest, ExecExit, ExitRecord } from './monitor.ts';
 import {
   encodeLine,
   fromWireError,
+  fromWireExecExit,
   fromWireExit,
   LineSplitter,
   oldestProtocolVersion,
   protocolVersion,
   type Answer,
   type Call,
+  type ExecExitEvent,
   type ExitEvent,
   type Greeting,
   type Hello,
@@ -22,6 +24,7 @@ const connectTimeoutMs = 5000;
 
 export interface ConnectionEvents {
   onExit(record: ExitRecord): void;
+  onExecExit(exit: ExecExit): void;
   onClose(): void;
 }
 
@@ -35,14 +38,16 @@ export class MonitorConnection implements Disposable {
   readonly path: string;
   readonly build: string;
   readonly pid: number;
+  readonly protocol: number;
   readonly #socket: Socket;
   readonly #pending = new Map<number, Pending>();
   #seq = 0;
 
-  private constructor(path: string, socket: Socket, greeting: { build: string; pid: number }) {
+  private constructor(path: string, socket: Socket, greeting: Greeted['greeting']) {
     this.path = path;
     this.build = greeting.build;
     this.pid = greeting.pid;
+    this.protocol = greeting.protocol;
     this.#socket = socket;
   }
 
@@ -54,10 +59,11 @@ export class MonitorConnection implements Disposable {
     const connection = new MonitorConnection(path, socket, greeting);
     const take = (): void => {
       for (;;) {
-        const message = lines.next() as Answer | ExitEvent | undefined;
+        const message = lines.next() as Answer | ExitEvent | ExecExitEvent | undefined;
         if (message === undefined) return;
-        if ('event' in message) events.onExit(fromWireExit(message.record));
-        else connection.#settle(message);
+        if (!('event' in message)) connection.#settle(message);
+        else if (message.event === 'exit') events.onExit(fromWireExit(message.record));
+        else events.onExecExit(fromWireExecExit(message.exit));
       }
     };
     socket.on('data', (bytes) => {

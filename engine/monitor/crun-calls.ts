@@ -1,4 +1,4 @@
-/** The three things that a monitor has crun do. */
+/** What a monitor has crun do. */
 import { closeSync, openSync } from 'node:fs';
 import { internal } from '../model/errors.ts';
 import type { Children, ExitStatus } from '../kernel/children.ts';
@@ -24,6 +24,24 @@ export async function runContainer(children: Children, call: RunCall): Promise<E
   const child = children.spawn({
     program: call.runtime.program,
     args: ['crun', '--root', call.runtime.stateFolder, ...run],
+    env,
+    stdio: call.stdio,
+  });
+  return await orKill(child, call.timeoutMs);
+}
+
+export interface ExecCall extends Omit<RunCall, 'bundle'> {
+  /** A file with the process (source: crun.1, exec --process). */
+  readonly processPath: string;
+}
+
+/** Starts one more process in a running container; with the filter that the container was started with. */
+export async function execInContainer(children: Children, call: ExecCall): Promise<ExitStatus | 'timeout'> {
+  const console = call.consolePath === null ? [] : ['--console-socket', call.consolePath];
+  const files = ['--process', call.processPath, '--pid-file', call.pidPath, ...console];
+  const child = children.spawn({
+    program: call.runtime.program,
+    args: ['crun', '--root', call.runtime.stateFolder, 'exec', '--detach', ...files, call.id],
     env,
     stdio: call.stdio,
   });

@@ -26,7 +26,7 @@ describeWith(['linux', 'root', { program }], 'the monitor, with a real crun', ()
     await monitor[Symbol.asyncDispose]();
     // The monitor ends by itself, and takes its files with it.
     await until('the monitors to end', () => pids.every((pid) => processStartTicks(pid) === null));
-    expect(readdirSync(lab.monitorFolder).sort()).toEqual(['exits', 'running']);
+    expect(readdirSync(lab.monitorFolder).sort()).toEqual(['execs', 'exits', 'running']);
     expect(lab.reports).toEqual([]);
     await lab[Symbol.asyncDispose]();
     expect(existsSync(lab.folder)).toBe(false);

@@ -9,15 +9,20 @@
  * those attached -> the process ends -> output is drained -> the exit record is on disk -> `onExit` -> `acknowledge`.
  * Until it is acknowledged the record is told again to every skiffd that connects, and the id cannot be started again.
  *
+ * An *exec* is a further process in a running container, with streams of its own and no log: `attach` -> `exec` -> it ends ->
+ * `onExecExit` -> `forgetExec`. It is remembered by its monitor alone, not on the disk: what a skiffd that was killed did not
+ * hear the next one finds in `execs`; with its monitor an exec is gone.
+ *
  *     await using monitor = await openMonitor({ folder, exitFolder, program, build, log });
  *     monitor.onExit((record) => { write(record); void monitor.acknowledge(record.id); });
  *     const attachment = await monitor.attach({ id, wants: ['stdin', 'stdout', 'stderr'], whenSlow: 'wait' });
  *     const { pid } = await monitor.start({ id, bundle, runtime, stdio, log, cgroup: null });
  */
 import type { Duplex } from 'node:stream';
-import type { ContainerId } from '../model/ids.ts';
+import type { ContainerId, ExecId } from '../model/ids.ts';
 import type { Instant } from '../model/time.ts';
 import type { LogPlan } from '../logs/log-plan.ts';
+import type { SpecProcess } from '../runtime/oci.ts';
 
 export interface Monitor extends AsyncDisposable {
   /** Begins to have a process ready for new containers, so that the first one does not wait for it. Returns at once; `start` needs no preparation. */
@@ -31,16 +36,22 @@ export interface Monitor extends AsyncDisposable {
   start(request: StartRequest): Promise<StartedContainer>;
 
   /**
-   * Joins a client to a container's streams. A container that is not started yet is announced by this: it loses no byte
-   * to the client. Resolves when the monitor has registered it.
+   * Joins a client to the streams of a container or an exec. One that is not started yet is announced by this: it loses no
+   * byte to the client. Resolves when the monitor has registered it.
    */
   attach(request: AttachRequest): Promise<Attachment>;
 
-  /** Sends a signal to the container's first process. `conflict` when it does not run. */
-  signal(id: ContainerId, signal: number): Promise<void>;
+  /**
+   * Runs one more process in a container that runs. Rejects with `StartError` when that cannot be; those attached to the
+   * exec are ended then.
+   */
+  exec(request: ExecRequest): Promise<StartedExec>;
 
-  /** Sets the size of a container's terminal; before the start, the size that it begins with. `conflict` without a terminal. */
-  resize(id: ContainerId, size: TerminalSize): Promise<void>;
+  /** Sends a signal to the container's first process, or to that of an exec. `conflict` when it does not run. */
+  signal(id: ProcessId, signal: number): Promise<void>;
+
+  /** Sets the size of a terminal; before the start, the size that it begins with. `conflict` without a terminal. */
+  resize(id: ProcessId, size: TerminalSize): Promise<void>;
 
   /** All containers that run now. */
   containers(): Promise<readonly StartedContainer[]>;
@@ -56,6 +67,15 @@ export interface Monitor extends AsyncDisposable {
 
   /** The exit is safely in skiffd's own books: the record is deleted. Does nothing for one that is not there. */
   acknowledge(id: ContainerId): Promise<void>;
+
+  /** Execs that run, and those that have ended and are not forgotten. */
+  execs(): Promise<readonly KnownExec[]>;
+
+  /** Called for each end of an exec as it happens; those of the time before are in `execs`. */
+  onExecExit(listener: (exit: ExecExit) => void): Disposable;
+
+  /** Nobody will ask for this exec any more. */
+  forgetExec(id: ExecId): Promise<void>;
 
   /** What is resident, for `/info` and support: one entry for each monitor process. */
   processes(): readonly MonitorProcess[];
@@ -83,6 +103,47 @@ export interface StartRequest {
   readonly drainTimeoutMs?: number;
   /** Default 60000. */
   readonly startTimeoutMs?: number;
+}
+
+/** What has streams here: a container, by which its first process is meant, or an exec. */
+export type ProcessId = ContainerId | ExecId;
+
+export interface ExecRequest {
+  readonly id: ExecId;
+  readonly container: ContainerId;
+  readonly runtime: RuntimeProgram;
+  /** What runs, and as whom (source: OCI runtime spec, "process"). */
+  readonly process: SpecProcess;
+  readonly stdio: StdioPlan;
+  /** Given back by `execs` as it is: what skiffd itself wants to know of it after a restart. */
+  readonly detail: string;
+  /** Default 1000. */
+  readonly drainTimeoutMs?: number;
+  /** Default 60000. */
+  readonly startTimeoutMs?: number;
+}
+
+export interface StartedExec {
+  readonly id: ExecId;
+  readonly container: ContainerId;
+  readonly pid: number;
+  readonly startedAt: Instant;
+  /** As of a container: the pid's identity. */
+  readonly startTicks: number;
+}
+
+export interface ExecExit {
+  readonly id: ExecId;
+  readonly finishedAt: Instant;
+  /** As of a container; 255 when its monitor was killed. */
+  readonly exitCode: number;
+}
+
+export interface KnownExec {
+  readonly started: StartedExec;
+  readonly detail: string;
+  /** Null while it runs. */
+  readonly exit: ExecExit | null;
 }
 
 export interface RuntimeProgram {
@@ -137,7 +198,7 @@ export interface ExitRecord {
 export type StreamName = 'stdin' | 'stdout' | 'stderr';
 
 export interface AttachRequest {
-  readonly id: ContainerId;
+  readonly id: ProcessId;
   readonly wants: readonly StreamName[];
   /**
    * What happens when the client does not read as fast as the container writes and its buffer is full. `drop`: it is

@@ -6,22 +6,28 @@
 import { mkdirSync, readdirSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { EngineError, notFound } from '../model/errors.ts';
-import type { ContainerId } from '../model/ids.ts';
+import type { ContainerId, ExecId } from '../model/ids.ts';
 import { MonitorConnection, MonitorLostError, openAttachment } from './connection.ts';
 import type {
   AttachRequest,
   Attachment,
+  ExecExit,
+  ExecRequest,
   ExitRecord,
+  KnownExec,
   Monitor,
   MonitorProcess,
+  ProcessId,
   StartedContainer,
+  StartedExec,
   StartRequest,
   TerminalSize,
 } from './monitor.ts';
 import { awaitEndOf, MonitorRecords } from './records.ts';
 import { StartError } from './start-error.ts';
 import { startMonitor, type MonitorProgram } from './start-monitor.ts';
-import { fromWireStarted, type WireStarted } from './wire.ts';
+import { ExecBook } from './exec-book.ts';
+import { fromWireKnownExec, fromWireStarted, protocolWithExec, type WireKnownExec, type WireStarted } from './wire.ts';
 
 export interface OpenMonitorOptions {
   /** Folder of the monitors' sockets and running records, below the exec root: one for each engine. Short: sockets lie in it. */
@@ -50,8 +56,9 @@ class Monitors implements Monitor {
   readonly #options: OpenMonitorOptions;
   readonly #records: MonitorRecords;
   readonly #connections = new Map<string, MonitorConnection>();
-  /** Which monitor a container was given to: of attach and start. */
-  readonly #owners = new Map<ContainerId, MonitorConnection>();
+  /** Which monitor a container or exec was given to: of attach and start. */
+  readonly #owners = new Map<ProcessId, MonitorConnection>();
+  readonly #execs = new ExecBook();
   readonly #listeners = new Set<(record: ExitRecord) => void>();
   #current: Promise<MonitorConnection> | null = null;
   #healing: Promise<void> | null = null;
@@ -104,11 +111,54 @@ class Monitors implements Monitor {
     };
   }
 
-  async signal(id: ContainerId, signal: number): Promise<void> {
+  /** At a monitor of our own build, whoever has the container: an older one may not know how. */
+  async exec(request: ExecRequest): Promise<StartedExec> {
+    const { id } = request;
+    const connection = this.#owners.get(id) ?? (await this.#ensureCurrent());
+    this.#owners.set(id, connection);
+    this.#execs.begin(id, connection);
+    const timeoutMs = (request.startTimeoutMs ?? defaultStartTimeoutMs) + callTimeoutMs;
+    try {
+      const { started } = fromWireKnownExec(
+        (await connection.call({ op: 'exec', exec: request }, timeoutMs)) as WireKnownExec,
+      );
+      this.#execs.started(started);
+      return started;
+    } catch (error) {
+      this.#execs.drop(id);
+      this.#owners.delete(id);
+      throw error;
+    }
+  }
+
+  async execs(): Promise<readonly KnownExec[]> {
+    await this.#healing;
+    const connections = [...this.#connections.values()].filter(({ protocol }) => protocol >= protocolWithExec);
+    const lists = await Promise.all(
+      connections.map(async (connection) => {
+        const list = (await connection.call({ op: 'execs' }, callTimeoutMs)) as readonly WireKnownExec[];
+        const known = list.map(fromWireKnownExec);
+        for (const { started, exit } of known) if (exit === null) this.#take(started, connection);
+        return known;
+      }),
+    );
+    return lists.flat();
+  }
+
+  onExecExit(listener: (exit: ExecExit) => void): Disposable {
+    return this.#execs.onExit(listener);
+  }
+
+  async forgetExec(id: ExecId): Promise<void> {
+    const connections = [...this.#connections.values()].filter(({ protocol }) => protocol >= protocolWithExec);
+    await Promise.all(connections.map((connection) => connection.call({ op: 'forget-exec', id }, callTimeoutMs)));
+  }
+
+  async signal(id: ProcessId, signal: number): Promise<void> {
     await this.#ownerOf(id).call({ op: 'signal', id, signal }, callTimeoutMs);
   }
 
-  async resize(id: ContainerId, size: TerminalSize): Promise<void> {
+  async resize(id: ProcessId, size: TerminalSize): Promise<void> {
     const connection = this.#owners.get(id) ?? (await this.#ensureCurrent());
     await connection.call({ op: 'resize', id, size }, callTimeoutMs);
   }
@@ -148,6 +198,7 @@ class Monitors implements Monitor {
   async [Symbol.asyncDispose](): Promise<void> {
     this.#state = 'closed';
     this.#listeners.clear();
+    this.#execs.close();
     await this.#healing?.catch(() => undefined);
     await this.#current?.catch(() => undefined);
     for (const connection of this.#connections.values()) connection[Symbol.dispose]();
@@ -184,6 +235,10 @@ class Monitors implements Monitor {
         this.#owners.delete(record.id);
         for (const listener of this.#listeners) listener(record);
       },
+      onExecExit: (exit) => {
+        this.#owners.delete(exit.id);
+        this.#execs.ended(exit);
+      },
       onClose: () => this.#lost(path),
     });
     if (connection === null) {
@@ -200,6 +255,7 @@ class Monitors implements Monitor {
     this.#connections.delete(path);
     for (const [id, owner] of this.#owners) if (owner === connection) this.#owners.delete(id);
     if (this.#state === 'closed') return;
+    if (connection !== undefined) this.#execs.abandon(connection);
     this.#options.report(`the connection to the monitor ${path} was lost`);
     this.#current = null;
     this.heal().catch((error: unknown) => {
@@ -227,7 +283,13 @@ class Monitors implements Monitor {
     return connection;
   }
 
-  #ownerOf(id: ContainerId): MonitorConnection {
+  #take(started: StartedExec, connection: MonitorConnection): void {
+    this.#owners.set(started.id, connection);
+    this.#execs.begin(started.id, connection);
+    this.#execs.started(started);
+  }
+
+  #ownerOf(id: ProcessId): MonitorConnection {
     const connection = this.#owners.get(id);
     if (connection === undefined) throw notFound(`no monitor has container ${id}`);
     return connection;

@@ -1,12 +1,13 @@
 /**
- * The files of the monitors. Below the monitors' folder: `<name>.sock`, `running/<id>.json` for each container that runs;
- * below the exit folder: `<id>.json` for each exit that is not acknowledged. Whole files appear by rename.
+ * The files of the monitors. Below the monitors' folder: `<name>.sock`, `running/<id>.json` for each container that runs,
+ * `execs/` while one is being started; below the exit folder: `<id>.json` for each exit that is not acknowledged. Whole files appear by rename.
  */
 import { mkdirSync, readFileSync, readdirSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { open, rename } from 'node:fs/promises';
 import { join } from 'node:path';
 import { isProcessAlive, ProcessHandle } from '../kernel/pidfd.ts';
-import { parseContainerId, type ContainerId } from '../model/ids.ts';
+import { parseContainerId, type ContainerId, type ExecId } from '../model/ids.ts';
+import type { SpecProcess } from '../runtime/oci.ts';
 import type { ExitRecord, RuntimeProgram } from './monitor.ts';
 import { fromWireExit, toWireExit, type WireExitRecord, type WireStarted } from './wire.ts';
 
@@ -42,11 +43,14 @@ export async function awaitEndOf(identity: ProcessIdentity, timeoutMs: number): 
 
 export class MonitorRecords {
   readonly #running: string;
+  readonly #execs: string;
   readonly #exits: string;
 
   constructor(folder: string, exitFolder: string) {
     this.#running = join(folder, 'running');
+    this.#execs = join(folder, 'execs');
     this.#exits = exitFolder;
+    mkdirSync(this.#execs, { recursive: true, mode: 0o700 });
     mkdirSync(this.#running, { recursive: true, mode: 0o700 });
     mkdirSync(this.#exits, { recursive: true, mode: 0o700 });
   }
@@ -54,6 +58,13 @@ export class MonitorRecords {
   /** Where crun writes the pid of a container that it starts. */
   pidPath(id: ContainerId): string {
     return join(this.#running, `${id}.pid`);
+  }
+
+  /** For crun to read, and where it is to write the pid. The caller removes both. */
+  writeExecProcess(id: ExecId, process: SpecProcess): { readonly processPath: string; readonly pidPath: string } {
+    const processPath = join(this.#execs, `${id}.json`);
+    writeFileSync(processPath, JSON.stringify(process), { mode: 0o600 });
+    return { processPath, pidPath: join(this.#execs, `${id}.pid`) };
   }
 
   writeRunning(id: ContainerId, record: RunningRecord): void {

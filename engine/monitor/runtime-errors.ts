@@ -2,9 +2,10 @@ import { StartError } from './start-error.ts';
 
 /**
  * Reads crun's words for why it could not start a container, and says it in Docker's: the docker CLI finds its exit code
- * in the text. `program`: the first argument of the container.
+ * in the text. `program`: the first argument of the process.
  */
-export function startErrorFrom(output: string, program: string): StartError {
+export function startErrorFrom(output: string, program: string, verb: 'run' | 'exec' = 'run'): StartError {
+  const prefix = prefixes[verb];
   const said = output.trim() === '' ? 'the runtime gave no reason' : output.trim();
   const cause = new Error(said);
   const exec = (reason: string): string => `${prefix}exec: ${JSON.stringify(program)}: ${reason}`;
@@ -22,8 +23,17 @@ export function startErrorFrom(output: string, program: string): StartError {
   if (/exec container process.*No such file or directory/.test(said))
     return fail(127, exec('no such file or directory'));
   if (/exec container process.*(Permission denied)/.test(said)) return fail(126, exec('permission denied'));
+  const folder = /chdir `(.*)`: (No such file or directory|Permission denied|Not a directory)/.exec(said);
+  if (folder !== null)
+    return fail(
+      folder[2] === 'No such file or directory' ? 127 : 126,
+      `${prefix}chdir to cwd (${JSON.stringify(folder[1])}) set in config.json failed: ${folder[2]?.toLowerCase() ?? ''}`,
+    );
   return fail(128, `${prefix}${said}`);
 }
 
-const prefix = 'failed to create task for container: failed to start the container process: ';
+const prefixes = {
+  run: 'failed to create task for container: failed to start the container process: ',
+  exec: 'OCI runtime exec failed: exec failed: unable to start container process: ',
+};
 const notFound = 'executable file not found in $PATH';

@@ -1,17 +1,22 @@
 /** The monitor's side of its socket: who is connected, which containers there are, when it is time to end. */
 import { createServer, type Server, type Socket } from 'node:net';
 import { conflict, invalid, notFound } from '../model/errors.ts';
-import { parseContainerId, type ContainerId } from '../model/ids.ts';
+import { parseContainerId, parseExecId, type ContainerId, type ExecId } from '../model/ids.ts';
 import { MonitoredContainer, type ContainerParts } from './container.ts';
 import { deleteContainer } from './crun-calls.ts';
-import type { ExitRecord, RuntimeProgram, StartRequest } from './monitor.ts';
+import { MonitoredExec } from './exec.ts';
+import type { ExecExit, ExecRequest, ExitRecord, ProcessId, RuntimeProgram, StartRequest } from './monitor.ts';
 import { isAlive } from './records.ts';
+import { Streams } from './streams.ts';
 import {
   encodeLine,
   LineSplitter,
   protocolVersion,
+  protocolWithExec,
   toWireError,
+  toWireExecExit,
   toWireExit,
+  toWireKnownExec,
   toWireStarted,
   type Hello,
   type Request,
@@ -19,8 +24,8 @@ import {
 
 export interface MonitorServerOptions {
   readonly build: string;
-  readonly parts: Omit<ContainerParts, 'consolePath'>;
-  readonly consolePathOf: (id: ContainerId) => string;
+  readonly parts: ContainerParts;
+  readonly consolePathOf: (id: ProcessId) => string;
   /** Called when there has been no container and no connection for `idleMs`. */
   readonly onIdle: () => void;
   readonly idleMs: number;
@@ -30,8 +35,13 @@ export class MonitorServer implements AsyncDisposable {
   readonly #options: MonitorServerOptions;
   readonly #server: Server;
   readonly #connections = new Set<Socket>();
-  readonly #controls = new Set<Socket>();
+  /** Each with the protocol that its skiffd speaks. */
+  readonly #controls = new Map<Socket, number>();
+  /** Of all that is announced or runs, by whatever id. */
+  readonly #streams = new Map<ProcessId, Streams>();
   readonly #containers = new Map<ContainerId, MonitoredContainer>();
+  /** Those that have ended stay until they are forgotten. */
+  readonly #execs = new Map<ExecId, MonitoredExec>();
   /** `crun delete` of ended containers, under way: off the path of their exit, but before their next start. */
   readonly #deletions = new Map<ContainerId, Promise<void>>();
   #idleTimer: NodeJS.Timeout | null = null;
@@ -80,17 +90,16 @@ export class MonitorServer implements AsyncDisposable {
     });
   }
 
-  /** Containers that were announced by clients who are gone, and never started. */
+  /** What was announced by clients who are gone, and never started. */
   #forgetLonely(): void {
-    for (const [id, container] of this.#containers)
-      if (container.state === 'announced' && container.audienceSize === 0) this.#containers.delete(id);
+    for (const [id, streams] of this.#streams) if (streams.isLonely) this.#streams.delete(id);
     this.#checkIdle();
   }
 
   #greet(socket: Socket, hello: Hello, lines: LineSplitter): void {
     const greeting = { protocol: protocolVersion, build: this.#options.build, pid: process.pid };
     if (hello.role === 'control') {
-      this.#controls.add(socket);
+      this.#controls.set(socket, hello.protocol);
       socket.write(encodeLine(greeting));
       socket.on('data', (bytes) => {
         lines.push(bytes);
@@ -100,10 +109,9 @@ export class MonitorServer implements AsyncDisposable {
       return;
     }
     try {
-      const id = parseContainerId(hello.attach.id);
-      const container = this.#containers.get(id) ?? this.#announce(id);
+      const streams = this.#announce(parseContainerId(hello.attach.id));
       socket.write(encodeLine(greeting));
-      container.attach(socket, hello.attach, lines.rest());
+      streams.attach(socket, hello.attach, lines.rest());
     } catch (error) {
       socket.end(encodeLine({ error: toWireError(error) }));
     }
@@ -134,7 +142,15 @@ export class MonitorServer implements AsyncDisposable {
       case 'signal':
         return this.#running(request.id).signal(request.signal);
       case 'resize':
-        return (this.#containers.get(request.id) ?? this.#announce(request.id)).resize(request.size);
+        if (this.#announce(request.id).resize(request.size)) return null;
+        throw conflict(`container ${request.id} has no terminal`);
+      case 'exec':
+        return await this.#exec(request.exec);
+      case 'execs':
+        return [...this.#execs.values()].flatMap(({ known }) => (known === null ? [] : [toWireKnownExec(known)]));
+      case 'forget-exec':
+        if (this.#execs.get(request.id)?.isRunning === false) this.#execs.delete(request.id);
+        return null;
       case 'containers':
         return [...this.#containers.values()].flatMap(({ started }) =>
           started === null ? [] : [toWireStarted(started)],
@@ -154,19 +170,45 @@ export class MonitorServer implements AsyncDisposable {
     const id = parseContainerId(request.id);
     const deletion = this.#deletions.get(id);
     if (deletion !== undefined) await deletion;
-    const container = this.#containers.get(id) ?? this.#announce(id);
-    if (container.state !== 'announced') throw conflict(`container ${id} is running`);
+    if (this.#containers.has(id)) throw conflict(`container ${id} is running`);
     if (this.#options.parts.records.readExit(id) !== null)
       throw conflict(`the last exit of container ${id} has not been acknowledged`);
+    const container = this.#make(id);
     try {
       const { started, ended } = await container.start(request);
       void this.#awaitEnd(container, request.runtime, ended);
       return toWireStarted(started);
     } catch (error) {
-      this.#containers.delete(id);
+      this.#forget(id);
+      throw error;
+    }
+  }
+
+  async #exec(request: ExecRequest): Promise<unknown> {
+    const id = parseExecId(request.id);
+    if (this.#execs.has(id)) throw conflict(`exec ${id} has been started already`);
+    const streams = this.#announce(id);
+    const exec = new MonitoredExec(request, this.#options.parts, streams);
+    this.#execs.set(id, exec);
+    try {
+      const { started, ended } = await exec.start();
+      void this.#awaitExecEnd(id, streams, ended);
+      return toWireKnownExec({ started, detail: '', exit: null });
+    } catch (error) {
+      this.#execs.delete(id);
+      this.#streams.delete(id);
       this.#checkIdle();
       throw error;
     }
+  }
+
+  /** Its end is told before its output ends: whoever sees the end of the output may ask for the exit code. */
+  async #awaitExecEnd(id: ExecId, streams: Streams, ended: Promise<ExecExit>): Promise<void> {
+    const line = encodeLine({ event: 'exec-exit', exit: toWireExecExit(await ended) });
+    for (const [socket, protocol] of this.#controls) if (protocol >= protocolWithExec) socket.write(line);
+    streams.end();
+    this.#streams.delete(id);
+    this.#checkIdle();
   }
 
   async #adopt(id: ContainerId): Promise<unknown> {
@@ -175,7 +217,7 @@ export class MonitorServer implements AsyncDisposable {
     // Its own monitor, or another one, has been faster.
     if (record === null || isAlive(record.monitor)) return null;
     await this.#discardOldExit(id);
-    const container = this.#announce(id);
+    const container = this.#make(id);
     const { started, ended } = container.adopt(record);
     void this.#awaitEnd(container, record.runtime, ended);
     return toWireStarted(started);
@@ -197,11 +239,12 @@ export class MonitorServer implements AsyncDisposable {
     try {
       const record = await ended;
       const line = encodeLine({ event: 'exit', record: toWireExit(record) });
-      for (const socket of this.#controls) socket.write(line);
+      for (const socket of this.#controls.keys()) socket.write(line);
     } catch (error) {
       this.#options.parts.report(`the exit of container ${id} could not be recorded: ${String(error)}`);
     }
     this.#containers.delete(id);
+    this.#streams.delete(id);
     const deletion = deleteContainer(this.#options.parts.children, runtime, id).catch((error: unknown) => {
       this.#options.parts.report(error instanceof Error ? error.message : String(error));
     });
@@ -211,17 +254,30 @@ export class MonitorServer implements AsyncDisposable {
     this.#checkIdle();
   }
 
-  #announce(id: ContainerId): MonitoredContainer {
-    const { parts, consolePathOf } = this.#options;
-    const container = new MonitoredContainer(id, { ...parts, consolePath: consolePathOf(id) });
+  #announce(id: ProcessId): Streams {
+    const known = this.#streams.get(id);
+    if (known !== undefined) return known;
+    const streams = new Streams(this.#options.consolePathOf(id));
+    this.#streams.set(id, streams);
+    return streams;
+  }
+
+  #make(id: ContainerId): MonitoredContainer {
+    const container = new MonitoredContainer(id, this.#options.parts, this.#announce(id));
     this.#containers.set(id, container);
     return container;
   }
 
-  #running(id: ContainerId): MonitoredContainer {
-    const container = this.#containers.get(id);
-    if (container === undefined) throw notFound(`container ${id} is not known to this monitor`);
-    return container;
+  #forget(id: ContainerId): void {
+    this.#containers.delete(id);
+    this.#streams.delete(id);
+    this.#checkIdle();
+  }
+
+  #running(id: ProcessId): MonitoredContainer | MonitoredExec {
+    const found = this.#containers.get(id as ContainerId) ?? this.#execs.get(id as ExecId);
+    if (found === undefined) throw notFound(`container ${id} is not known to this monitor`);
+    return found;
   }
 
   /** Undefined when there is nothing to take; a peer that does not speak the protocol is cut off. */
@@ -235,7 +291,11 @@ export class MonitorServer implements AsyncDisposable {
   }
 
   #checkIdle(): void {
-    const isIdle = this.#connections.size === 0 && this.#containers.size === 0 && this.#deletions.size === 0;
+    const isIdle =
+      this.#connections.size === 0 &&
+      this.#containers.size === 0 &&
+      this.#deletions.size === 0 &&
+      ![...this.#execs.values()].some(({ isRunning }) => isRunning);
     if (!isIdle) {
       if (this.#idleTimer !== null) clearTimeout(this.#idleTimer);
       this.#idleTimer = null;

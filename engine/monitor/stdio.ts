@@ -25,6 +25,7 @@ export class ContainerStdio implements Disposable {
   readonly #outputEnds: { readonly name: 'stdout' | 'stderr'; readonly fd: number }[] = [];
   readonly #console: ConsoleSocket | null = null;
   readonly #terminal = Promise.withResolvers<void>();
+  #size: TerminalSize | null = null;
   #stdinEnd: number | null = null;
   #master: number | null = null;
   #stdin: FdWriter | null = null;
@@ -43,9 +44,10 @@ export class ContainerStdio implements Disposable {
     if (plan.kind === 'terminal') {
       this.framing = 'raw';
       stdin = openSync('/dev/null', 'r');
+      this.#size = plan.size;
       this.#console = new ConsoleSocket(consolePath, (master) => {
         this.#master = master;
-        if (plan.size !== null) resizeTerminal(master, plan.size);
+        if (this.#size !== null) resizeTerminal(master, this.#size);
         this.#terminal.resolve();
       });
     } else {
@@ -107,6 +109,7 @@ export class ContainerStdio implements Disposable {
   /** False when there is no terminal. */
   resize(size: TerminalSize): boolean {
     if (this.#plan.kind !== 'terminal') return false;
+    this.#size = size;
     if (this.#master !== null) resizeTerminal(this.#master, size);
     return true;
   }

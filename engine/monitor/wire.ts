@@ -6,13 +6,26 @@
  *
  * The protocol has a version because a skiffd after an upgrade meets the monitor of the build before.
  */
-import { parseContainerId, type ContainerId } from '../model/ids.ts';
+import { parseContainerId, parseExecId, type ContainerId, type ExecId } from '../model/ids.ts';
 import { EngineError, type ErrorKind } from '../model/errors.ts';
 import { formatInstant, parseInstant, type Instant } from '../model/time.ts';
-import type { AttachRequest, ExitRecord, StartedContainer, StartRequest, TerminalSize } from './monitor.ts';
+import type {
+  AttachRequest,
+  ExecExit,
+  ExecRequest,
+  ExitRecord,
+  KnownExec,
+  ProcessId,
+  StartedContainer,
+  StartedExec,
+  StartRequest,
+  TerminalSize,
+} from './monitor.ts';
 import { StartError } from './start-error.ts';
 
-export const protocolVersion = 1;
+export const protocolVersion = 2;
+/** The first that knows execs. */
+export const protocolWithExec = 2;
 /** The oldest monitor that this client can talk to. */
 export const oldestProtocolVersion = 1;
 /** Longest line: a start request is a kilobyte or two. */
@@ -27,8 +40,11 @@ export type Greeting =
 
 export type Call =
   | { readonly op: 'start'; readonly start: StartRequest }
-  | { readonly op: 'signal'; readonly id: ContainerId; readonly signal: number }
-  | { readonly op: 'resize'; readonly id: ContainerId; readonly size: TerminalSize }
+  | { readonly op: 'exec'; readonly exec: ExecRequest }
+  | { readonly op: 'signal'; readonly id: ProcessId; readonly signal: number }
+  | { readonly op: 'resize'; readonly id: ProcessId; readonly size: TerminalSize }
+  | { readonly op: 'execs' }
+  | { readonly op: 'forget-exec'; readonly id: ExecId }
   | { readonly op: 'containers' }
   /** Take over a container whose monitor is gone; `recordPath` is its running record. */
   | { readonly op: 'adopt'; readonly id: ContainerId }
@@ -45,6 +61,11 @@ export interface ExitEvent {
   readonly record: WireExitRecord;
 }
 
+export interface ExecExitEvent {
+  readonly event: 'exec-exit';
+  readonly exit: WireExecExit;
+}
+
 export interface WireError {
   readonly kind: ErrorKind;
   readonly message: string;
@@ -56,6 +77,13 @@ export interface WireError {
 type WithText<Shape, Keys extends keyof Shape> = Omit<Shape, Keys> & { readonly [Key in Keys]: string };
 export type WireExitRecord = WithText<ExitRecord, 'startedAt' | 'finishedAt'>;
 export type WireStarted = WithText<StartedContainer, 'startedAt'>;
+export type WireExecExit = WithText<ExecExit, 'finishedAt'>;
+
+export interface WireKnownExec {
+  readonly started: WithText<StartedExec, 'startedAt'>;
+  readonly detail: string;
+  readonly exit: WireExecExit | null;
+}
 
 export function toWireError(error: unknown): WireError {
   if (error instanceof StartError) return { kind: error.kind, message: error.message, exitCode: error.exitCode };
@@ -93,13 +121,42 @@ export function fromWireStarted(started: WireStarted): StartedContainer {
   return { ...started, id: parseContainerId(started.id), startedAt: instant(started.startedAt) };
 }
 
+export function toWireExecExit(exit: ExecExit): WireExecExit {
+  return { ...exit, finishedAt: formatInstant(exit.finishedAt) };
+}
+
+export function fromWireExecExit(exit: WireExecExit): ExecExit {
+  return { id: parseExecId(exit.id), exitCode: exit.exitCode, finishedAt: instant(exit.finishedAt) };
+}
+
+export function toWireKnownExec({ started, detail, exit }: KnownExec): WireKnownExec {
+  return {
+    started: { ...started, startedAt: formatInstant(started.startedAt) },
+    detail,
+    exit: exit === null ? null : toWireExecExit(exit),
+  };
+}
+
+export function fromWireKnownExec({ started, detail, exit }: WireKnownExec): KnownExec {
+  return {
+    started: {
+      ...started,
+      id: parseExecId(started.id),
+      container: parseContainerId(started.container),
+      startedAt: instant(started.startedAt),
+    },
+    detail,
+    exit: exit === null ? null : fromWireExecExit(exit),
+  };
+}
+
 function instant(text: string): Instant {
   const parsed = parseInstant(text);
   if (parsed === null) throw new EngineError('internal', `the monitor gave a time that is none: ${text}`);
   return parsed;
 }
 
-export function encodeLine(message: Hello | Greeting | Request | Answer | ExitEvent): string {
+export function encodeLine(message: Hello | Greeting | Request | Answer | ExitEvent | ExecExitEvent): string {
   return `${JSON.stringify(message)}\n`;
 }
 

@@ -1,0 +1,16 @@
+import { invalid } from '../model/errors.ts';
+import type { TerminalSize } from '../monitor/monitor.ts';
+import type { Exchange } from './exchange.ts';
+
+/** `h` and `w` of a resize, in docker's words when they are none. */
+export function terminalSize(exchange: Exchange): TerminalSize {
+  return { rows: sideOf(exchange, 'h', 'height'), columns: sideOf(exchange, 'w', 'width') };
+}
+
+function sideOf(exchange: Exchange, name: 'h' | 'w', what: string): number {
+  const text = exchange.query.get(name) ?? '';
+  if (!/^\d+$/.test(text)) throw invalid(`invalid resize ${what} "${text}": invalid syntax`);
+  // A terminal keeps its size in 16 bits.
+  if (Number(text) > 65_535) throw invalid(`invalid resize ${what} "${text}": value out of range`);
+  return Number(text);
+}
