@@ -5,7 +5,7 @@ import { EngineError, EngineUnreachable } from '../../client/errors.ts';
 import { write } from '../report.ts';
 import { CommandError } from '../usage-error.ts';
 import type { Context } from '../verb.ts';
-import { DetachScanner, defaultDetachKeys, parseDetachKeys } from './detach-keys.ts';
+import { DetachScanner, defaultDetachKeys, parseDetachKeys } from '../../api/detach-keys.ts';
 
 export interface JoinOptions {
   /** The container has a terminal: our own goes into raw mode and every key is the container's. */

@@ -1,7 +1,7 @@
 import type { ServerResponse } from 'node:http';
 import type { Duplex } from 'node:stream';
 import { frameHeader } from '../../../api/framing.ts';
-import { DetachScanner, defaultDetachKeys, parseDetachKeys } from '../../../cli/terminal/detach-keys.ts';
+import { DetachScanner, defaultDetachKeys, parseDetachKeys } from '../../../api/detach-keys.ts';
 import type { FakeContainer, LogRecord } from './container.ts';
 import { Refusal } from './refusal.ts';
 

@@ -1,3 +1,5 @@
+/** The keys by which a client leaves a terminal and lets what runs in it go on: known on both sides of the wire. */
+
 /** ctrl-p ctrl-q, as docker's. */
 export const defaultDetachKeys = 'ctrl-p,ctrl-q';
 
