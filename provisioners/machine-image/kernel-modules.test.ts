@@ -1,5 +1,12 @@
 import { describe, expect, it } from 'vitest';
-import { type KernelModule, moduleName, ModuleTree, writeAliasIndex, writeDependencyIndex } from './kernel-modules.ts';
+import {
+  type KernelModule,
+  moduleName,
+  ModuleTree,
+  withoutSignature,
+  writeAliasIndex,
+  writeDependencyIndex,
+} from './kernel-modules.ts';
 
 function module(name: string, depends: readonly string[] = [], aliases: readonly string[] = []): KernelModule {
   return { name, path: `kernel/${name}.ko`, data: Buffer.alloc(0), depends, aliases };
@@ -38,5 +45,28 @@ describe('the tree of kernel modules', () => {
 
   it('names the module that a recipe asks for in vain', async () => {
     await expect(tree.closure(['no_such'])).rejects.toThrow('The kernel has no module no_such');
+  });
+});
+
+describe('the signature at the end of a module', () => {
+  const code = Buffer.from('\x7fELF and so on');
+  const mark = Buffer.from('~Module signature appended~\n');
+
+  function signed({ signature, claimedBytes }: { signature: string; claimedBytes: number }): Buffer {
+    const header = Buffer.alloc(12);
+    header.writeUInt32BE(claimedBytes, 8);
+    return Buffer.concat([code, Buffer.from(signature), header, mark]);
+  }
+
+  it('is taken off', () => {
+    expect(withoutSignature(signed({ signature: 'PKCS#7', claimedBytes: 6 }))).toEqual(code);
+  });
+
+  it('is missing from a module that was never signed, which stays as it is', () => {
+    expect(withoutSignature(code)).toEqual(code);
+  });
+
+  it('cannot be longer than the module', () => {
+    expect(() => withoutSignature(signed({ signature: '', claimedBytes: 4_000 }))).toThrow('longer than itself');
   });
 });

@@ -114,7 +114,7 @@ async function planFor({ arch, source }: EnsureMachineImage): Promise<Plan> {
   const name = recipeHash({ recipe, arch, nodeVersion });
   return {
     name,
-    needs: 'about 1.2 GB while it is built (also in the folder for temporary files), 150 MB afterwards',
+    needs: 'about 1.2 GB while it is built (also in the folder for temporary files), 230 MB afterwards',
     make: async ({ images, folder, operation }) => {
       await removeDeadBuilds({ images, own: name });
       const making = buildFolder({ images, name });
@@ -142,7 +142,7 @@ function releasePlan({ arch, release }: { arch: Architecture; release: ReleasedI
   const name = `release-${release.sha256.slice(0, 16)}`;
   return {
     name,
-    needs: 'about 150 MB',
+    needs: 'about 230 MB',
     make: async ({ images, folder, operation }) => {
       // Kept when the download breaks off, so that the next try goes on from there.
       const making = join(images, `.${name}.download`);

@@ -20,7 +20,7 @@ export const architectureNames: Readonly<Record<Architecture, { npm: string; tri
 };
 
 /** Counts changes of the builder that change the bytes of an image made from the same recipe. */
-const builderVersion = 1;
+const builderVersion = 2;
 
 const relativePath = z
   .string()
