@@ -40,6 +40,9 @@ const utimensat = systemCall<[number, Buffer, BigInt64Array, number]>(
 const lsetxattr = systemCall<[Buffer, Buffer, Buffer, number, number]>(
   'int lsetxattr(const char *path, const char *name, const void *value, size_t size, int flags)',
 );
+const fsetxattr = systemCall<[number, Buffer, Buffer, number, number]>(
+  'int fsetxattr(int fd, const char *name, const void *value, size_t size, int flags)',
+);
 const lgetxattr = systemCall<[Buffer, Buffer, Buffer, number]>(
   'long lgetxattr(const char *path, const char *name, void *value, size_t size)',
 );
@@ -128,6 +131,12 @@ export function namesIn(directory: number): readonly string[] {
 export function setAttributeAt(directory: number, name: string, attribute: { key: string; value: Buffer }): void {
   const { key, value } = attribute;
   lsetxattr(`${key} of ${name}`, attributePath(directory, name), cString(key), value, value.length, 0);
+}
+
+/** The same of an open file. */
+export function setAttributeOf(fd: number, attribute: { key: string; value: Buffer }): void {
+  const { key, value } = attribute;
+  fsetxattr(key, fd, cString(key), value, value.length, 0);
 }
 
 /** Null when it does not have the attribute. */

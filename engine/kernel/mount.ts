@@ -168,6 +168,28 @@ export function bindMount({ source, target, isReadOnly = false, isRecursive = fa
   }
 }
 
+/** A file system of its own, as mount(2) takes it. */
+export interface DeviceMount {
+  /** A device, a server's export, or a word (`tmpfs`). */
+  readonly source: string;
+  readonly target: string;
+  /** `tmpfs`, `nfs`, …; `none` or empty for a bind. */
+  readonly type: string;
+  /** MS_… of mount(2). */
+  readonly flags: number;
+  /** What the file system itself reads: `size=1m,uid=1000`. */
+  readonly data: string;
+}
+
+/** May take as long as a server of the network takes: not for the main thread. */
+export function mountDevice({ source, target, type, flags, data }: DeviceMount): void {
+  const detail = `${source}:${target}, flags: 0x${flags.toString(16)}, data: ${data}`;
+  mountCall(detail, source, target, type, flags, data);
+  // A bind takes no other flag at once.
+  if ((flags & bind) !== 0 && (flags & ~(bind | recursive)) !== 0)
+    mountCall(detail, null, target, null, flags | remount, null);
+}
+
 /**
  * Takes the topmost mount at `target` away; a symlink is never followed. Detached, the mount goes from the tree at once
  * and ends when its last user does. Throws EINVAL when nothing is mounted there, ENOENT, and EBUSY when not detached.

@@ -3,6 +3,8 @@
  * in JSON messages over Node's IPC channel and goes when its engine goes (the channel ends then).
  */
 import { type ChildProcess, fork } from 'node:child_process';
+import { Socket } from 'node:net';
+import type { Duplex } from 'node:stream';
 import { internal } from '../model/errors.ts';
 
 const keptErrorBytes = 4096;
@@ -15,10 +17,15 @@ export class WorkerProcess implements AsyncDisposable {
   #onEnd: (reason: Error) => void = () => undefined;
 
   /** `program`: absolute path of the worker's entry file. `heapMegabytes` bounds what a hostile input could make it take. */
-  constructor(options: { readonly program: string; readonly heapMegabytes: number }) {
+  constructor(options: {
+    readonly program: string;
+    readonly heapMegabytes: number;
+    /** `with-pipe`: descriptor 4 of the program is the other end of `pipe`. */
+    readonly bytes?: 'with-pipe';
+  }) {
     const { program, heapMegabytes } = options;
     this.#child = fork(program, [], {
-      stdio: ['ignore', 'ignore', 'pipe', 'ipc'],
+      stdio: ['ignore', 'ignore', 'pipe', 'ipc', ...(options.bytes === 'with-pipe' ? (['pipe'] as const) : [])],
       // The engine's environment may hold proxies and credentials: none of the worker's business.
       env: { PATH: process.env['PATH'] ?? '' },
       execArgv: [`--max-old-space-size=${heapMegabytes}`, '--disable-warning=ExperimentalWarning'],
@@ -41,6 +48,14 @@ export class WorkerProcess implements AsyncDisposable {
     return this.#child.pid;
   }
 
+  /** For bytes, in both directions. */
+  get pipe(): Duplex {
+    // Node types further descriptors by what a caller may have asked for; this one is a socket, as 'pipe' makes it.
+    const pipe = this.#child.stdio[4] as Duplex | null | undefined;
+    if (pipe === null || pipe === undefined) throw internal('this worker was started without a pipe');
+    return pipe;
+  }
+
   /** Who hears its messages, and of its end (whoever caused it), from now on. */
   listen(listener: (message: unknown) => void, onEnd: (reason: Error) => void): void {
     this.#listener = listener;
@@ -57,9 +72,11 @@ export class WorkerProcess implements AsyncDisposable {
     if (isHeld === 'held') {
       this.#child.ref();
       this.#child.channel?.ref();
+      refOf(this.#child)?.ref();
     } else {
       this.#child.unref();
       this.#child.channel?.unref();
+      refOf(this.#child)?.unref();
     }
   }
 
@@ -69,4 +86,10 @@ export class WorkerProcess implements AsyncDisposable {
     this.#child.kill('SIGKILL');
     await this.#ended;
   }
+}
+
+/** The socket behind `pipe`, which would keep this process alive too. */
+function refOf(child: ChildProcess): { ref(): void; unref(): void } | null {
+  const pipe: unknown = child.stdio[4];
+  return pipe instanceof Socket ? pipe : null;
 }

@@ -254,6 +254,7 @@ export class LayerStore {
         `SELECT * FROM layers AS layer
           WHERE NOT EXISTS (SELECT 1 FROM images WHERE top_layer = layer.chain_id)
             AND NOT EXISTS (SELECT 1 FROM roots WHERE top_layer = layer.chain_id)
+            AND NOT EXISTS (SELECT 1 FROM image_mounts WHERE top_layer = layer.chain_id)
             AND NOT EXISTS (SELECT 1 FROM layers AS child WHERE child.parent = layer.chain_id)`,
       )
       .all();

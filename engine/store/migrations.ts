@@ -69,4 +69,30 @@ export const migrations: readonly string[] = [
   DROP TABLE intents;
   ALTER TABLE intents_of_all_kinds RENAME TO intents;
   `,
+  `
+  CREATE TABLE volumes (
+    name       TEXT PRIMARY KEY,
+    created_at TEXT NOT NULL,
+    labels     TEXT NOT NULL,
+    options    TEXT NOT NULL, -- of the driver: type, device, o
+    state      TEXT NOT NULL CHECK (state IN ('ready', 'removing'))
+  ) STRICT;
+
+  -- Which container was made with which volume. Goes with its container.
+  CREATE TABLE volume_uses (
+    container TEXT NOT NULL REFERENCES containers(id) ON DELETE CASCADE,
+    volume    TEXT NOT NULL REFERENCES volumes(name),
+    PRIMARY KEY (container, volume)
+  ) STRICT;
+  CREATE INDEX volume_uses_by_volume ON volume_uses(volume);
+
+  -- Layers of other images that a container has mounted: they stay while it is there.
+  CREATE TABLE image_mounts (
+    container TEXT NOT NULL REFERENCES containers(id) ON DELETE CASCADE,
+    target    TEXT NOT NULL,
+    top_layer TEXT REFERENCES layers(chain_id),
+    PRIMARY KEY (container, target)
+  ) STRICT;
+  CREATE INDEX image_mounts_by_layer ON image_mounts(top_layer);
+  `,
 ];

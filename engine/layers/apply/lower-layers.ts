@@ -78,7 +78,7 @@ function copyContent(from: Place, to: Place): void {
   }
 }
 
-function deviceOf(device: bigint): { major: number; minor: number } {
+export function deviceOf(device: bigint): { major: number; minor: number } {
   return {
     major: Number(((device >> 32n) & ~0xfffn) | ((device >> 8n) & 0xfffn)),
     minor: Number(((device >> 12n) & ~0xffn) | (device & 0xffn)),

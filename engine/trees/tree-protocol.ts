@@ -1,0 +1,27 @@
+/** What the engine and its tree program say to each other; bytes of archives go over a pipe beside it (`frames.ts`). One job at a time. */
+import type { DeviceMount } from '../kernel/mount.ts';
+import type { ErrorKind } from '../model/errors.ts';
+import type { Change, OverlayFolders, PathStat, UnpackInto, View } from './trees.ts';
+
+export type TreeJob =
+  | { readonly verb: 'stat'; readonly view: View; readonly path: string }
+  | { readonly verb: 'pack'; readonly view: View; readonly path: string }
+  | { readonly verb: 'pack-all'; readonly root: string }
+  | { readonly verb: 'pack-changes'; readonly layers: OverlayFolders }
+  | { readonly verb: 'unpack'; readonly view: View; readonly into: UnpackInto }
+  | { readonly verb: 'copy-up'; readonly root: string; readonly path: string; readonly folder: string }
+  | { readonly verb: 'changes'; readonly layers: OverlayFolders }
+  | { readonly verb: 'measure'; readonly folders: readonly string[] }
+  | { readonly verb: 'mount'; readonly device: DeviceMount };
+
+export type TreeReport =
+  /** Bytes follow, or are awaited. */
+  | { readonly kind: 'begun'; readonly stat: PathStat | null }
+  | { readonly kind: 'done'; readonly result: TreeResult }
+  | { readonly kind: 'failed'; readonly error: ErrorKind; readonly message: string };
+
+export type TreeResult =
+  | { readonly is: 'nothing' }
+  | { readonly is: 'stat'; readonly stat: PathStat }
+  | { readonly is: 'sizes'; readonly sizes: readonly number[] }
+  | { readonly is: 'changes'; readonly changes: readonly Change[] };

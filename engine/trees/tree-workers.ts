@@ -1,0 +1,296 @@
+import { WorkerProcess } from '../kernel/worker-process.ts';
+import type { DeviceMount } from '../kernel/mount.ts';
+import { EngineError, internal } from '../model/errors.ts';
+import { endFrames, FrameReader, writeFrame } from './frames.ts';
+import type { TreeJob, TreeReport, TreeResult } from './tree-protocol.ts';
+import type { Change, OverlayFolders, PathStat, Trees, UnpackInto, View } from './trees.ts';
+
+const heapMegabytes = 512;
+
+/** One process that does jobs one after the other. */
+interface Worker {
+  readonly process: WorkerProcess;
+  readonly frames: FrameReader;
+}
+
+/** A job under way: `begun` and `done` reject when it fails; both are awaited by who runs it, or by nobody. */
+interface Running {
+  readonly worker: Worker;
+  readonly begun: Promise<PathStat | null>;
+  readonly done: Promise<TreeResult>;
+  /** A sign of life: the job may take its time again. */
+  readonly touch: () => void;
+  /** It was refused before a byte was sent: the process is ready for the next job. */
+  readonly isRefused: () => boolean;
+}
+
+/**
+ * Trees by processes of their own (see `trees.ts` for what each method promises): started when there is work, at most
+ * `most` at a time, ended after `idleMs` without any. A job that fails takes its process with it.
+ */
+export class TreeWorkers implements Trees, AsyncDisposable {
+  readonly #program: string;
+  readonly #most: number;
+  readonly #idleMs: number;
+  readonly #stallMs: number;
+  readonly #idle = new Map<Worker, NodeJS.Timeout>();
+  readonly #all = new Set<WorkerProcess>();
+  readonly #waiting: (() => void)[] = [];
+  #busy = 0;
+  #isClosed = false;
+
+  /** `program`: absolute path of `trees.worker.ts`, or of its bundle. `stallMs`: how long a job may go without a sign of life. */
+  constructor(options: {
+    readonly program: string;
+    readonly most: number;
+    readonly idleMs?: number;
+    readonly stallMs?: number;
+  }) {
+    this.#program = options.program;
+    this.#most = options.most;
+    this.#idleMs = options.idleMs ?? 10_000;
+    this.#stallMs = options.stallMs ?? 600_000;
+  }
+
+  async stat(view: View, path: string): Promise<PathStat> {
+    const result = await this.#result({ verb: 'stat', view, path });
+    if (result.is !== 'stat') throw internal('the tree program gave another answer than asked for');
+    return result.stat;
+  }
+
+  async pack(
+    view: View,
+    path: string,
+    signal: AbortSignal,
+  ): Promise<{ stat: PathStat; content: AsyncIterable<Buffer> }> {
+    const { stat, content } = await this.#stream({ verb: 'pack', view, path }, signal);
+    if (stat === null) throw internal('the tree program gave another answer than asked for');
+    return { stat, content };
+  }
+
+  async packAll(root: string, signal: AbortSignal): Promise<AsyncIterable<Buffer>> {
+    return (await this.#stream({ verb: 'pack-all', root }, signal)).content;
+  }
+
+  async packChanges(layers: OverlayFolders, signal: AbortSignal): Promise<AsyncIterable<Buffer>> {
+    return (await this.#stream({ verb: 'pack-changes', layers }, signal)).content;
+  }
+
+  async unpack(view: View, into: UnpackInto, content: AsyncIterable<Uint8Array>, signal: AbortSignal): Promise<void> {
+    await this.#with({ verb: 'unpack', view, into }, signal, async (job) => {
+      await job.begun;
+      const { pipe } = job.worker.process;
+      const sending = async (): Promise<void> => {
+        for await (const chunk of content) {
+          await writeFrame(pipe, chunk);
+          job.touch();
+        }
+        endFrames(pipe);
+        await job.done;
+      };
+      // A failure ends the job while we would still wait for the client, or for room in the pipe.
+      await Promise.race([sending(), job.done.then(() => undefined)]);
+    });
+  }
+
+  async copyUp(from: { readonly root: string; readonly path: string }, folder: string): Promise<void> {
+    await this.#result({ verb: 'copy-up', ...from, folder });
+  }
+
+  async changes(layers: OverlayFolders): Promise<readonly Change[]> {
+    const result = await this.#result({ verb: 'changes', layers });
+    if (result.is !== 'changes') throw internal('the tree program gave another answer than asked for');
+    return result.changes;
+  }
+
+  async measure(folders: readonly string[]): Promise<readonly number[]> {
+    if (folders.length === 0) return [];
+    const result = await this.#result({ verb: 'measure', folders });
+    if (result.is !== 'sizes') throw internal('the tree program gave another answer than asked for');
+    return result.sizes;
+  }
+
+  async mountDevice(device: DeviceMount): Promise<void> {
+    await this.#result({ verb: 'mount', device });
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.#isClosed = true;
+    for (const timer of this.#idle.values()) clearTimeout(timer);
+    this.#idle.clear();
+    await Promise.all([...this.#all].map((process) => process[Symbol.asyncDispose]()));
+  }
+
+  async #result(job: TreeJob): Promise<TreeResult> {
+    const never = new AbortController();
+    return await this.#with(job, never.signal, (running) => running.done);
+  }
+
+  /** Resolves when the first byte is on its way: what is wrong with the request is known by then. */
+  async #stream(job: TreeJob, signal: AbortSignal): Promise<{ stat: PathStat | null; content: AsyncIterable<Buffer> }> {
+    const begun = Promise.withResolvers<PathStat | null>();
+    const asked = Promise.withResolvers<void>();
+    const ended = new AbortController();
+    const either = AbortSignal.any([signal, ended.signal]);
+    const pieces = Promise.withResolvers<Running>();
+    // The job holds its process until its content has been read.
+    const whole = this.#with(job, either, async (running) => {
+      begun.resolve(await running.begun);
+      pieces.resolve(running);
+      await asked.promise;
+    });
+    whole.catch((error: unknown) => {
+      begun.reject(error);
+      pieces.reject(error);
+    });
+    pieces.promise.catch(() => undefined);
+    const stat = await begun.promise;
+    async function* content(): AsyncGenerator<Buffer, void, void> {
+      const running = await pieces.promise;
+      const next = untilFailure(running.worker.frames, Promise.all([running.done, whole]));
+      let isRead = false;
+      try {
+        for (;;) {
+          const bytes = await next();
+          if (bytes === null) break;
+          running.touch();
+          yield bytes;
+        }
+        await running.done;
+        isRead = true;
+      } finally {
+        if (!isRead) ended.abort(internal('the archive was not read to its end'));
+        asked.resolve();
+        await Promise.allSettled([whole]);
+      }
+    }
+    return { stat, content: content() };
+  }
+
+  async #with<T>(job: TreeJob, signal: AbortSignal, use: (running: Running) => Promise<T>): Promise<T> {
+    await this.#turn();
+    try {
+      signal.throwIfAborted();
+      const worker = this.#take();
+      const running = this.#start(worker, job, signal);
+      try {
+        const result = await Promise.race([use(running), aborted(signal)]);
+        await running.done;
+        this.#keep(worker);
+        return result;
+      } catch (error) {
+        // A process in an unknown state is not used again.
+        if (running.isRefused()) this.#keep(worker);
+        else await this.#end(worker);
+        throw error;
+      }
+    } finally {
+      const next = this.#waiting.shift();
+      if (next === undefined) this.#busy -= 1;
+      else next();
+    }
+  }
+
+  #start(worker: Worker, job: TreeJob, signal: AbortSignal): Running {
+    const begun = Promise.withResolvers<PathStat | null>();
+    const done = Promise.withResolvers<TreeResult>();
+    let stall: NodeJS.Timeout | null = null;
+    let state: 'new' | 'begun' | 'refused' = 'new';
+    const fail = (error: Error): void => {
+      clearTimeout(stall ?? undefined);
+      begun.reject(error);
+      done.reject(error);
+    };
+    const touch = (): void => {
+      clearTimeout(stall ?? undefined);
+      stall = setTimeout(
+        () => fail(internal(`${job.verb} gave no sign of life for ${this.#stallMs} ms`)),
+        this.#stallMs,
+      );
+    };
+    for (const promise of [begun.promise, done.promise]) promise.catch(() => undefined);
+    signal.addEventListener('abort', () => fail(reasonOf(signal)), { once: true });
+    worker.process.listen((message) => {
+      const report = message as TreeReport; // from our own program, of the same build
+      switch (report.kind) {
+        case 'begun':
+          touch();
+          state = 'begun';
+          return begun.resolve(report.stat);
+        case 'done':
+          clearTimeout(stall ?? undefined);
+          return done.resolve(report.result);
+        case 'failed':
+          if (state === 'new') state = 'refused';
+          return fail(new EngineError(report.error, report.message));
+      }
+    }, fail);
+    touch();
+    worker.process.send(job);
+    return { worker, begun: begun.promise, done: done.promise, touch, isRefused: () => state === 'refused' };
+  }
+
+  async #turn(): Promise<void> {
+    if (this.#busy < this.#most) this.#busy += 1;
+    else await new Promise<void>((resolve) => this.#waiting.push(resolve));
+  }
+
+  #take(): Worker {
+    if (this.#isClosed) throw internal('the engine is stopping: no file tree is read or written any more');
+    const idle = this.#idle.entries().next().value;
+    if (idle !== undefined) {
+      const [worker, timer] = idle;
+      clearTimeout(timer);
+      this.#idle.delete(worker);
+      worker.process.hold('held');
+      return worker;
+    }
+    const process = new WorkerProcess({ program: this.#program, heapMegabytes, bytes: 'with-pipe' });
+    this.#all.add(process);
+    return { process, frames: new FrameReader(process.pipe) };
+  }
+
+  #keep(worker: Worker): void {
+    const { process } = worker;
+    process.hold('idle');
+    process.listen(
+      () => undefined,
+      () => void this.#end(worker),
+    );
+    this.#idle.set(worker, setTimeout(() => void this.#end(worker), this.#idleMs).unref());
+  }
+
+  async #end(worker: Worker): Promise<void> {
+    clearTimeout(this.#idle.get(worker));
+    this.#idle.delete(worker);
+    await worker.process[Symbol.asyncDispose]();
+    this.#all.delete(worker.process);
+  }
+}
+
+/** The next bytes, or the failure of the job. The end of a job is told beside the pipe and may come before its last bytes: that is no failure. */
+function untilFailure(frames: FrameReader, job: Promise<unknown>): () => Promise<Buffer | null> {
+  let failed: { readonly error: unknown } | null = null;
+  let giveUp: (error: unknown) => void = () => undefined;
+  job.catch((error: unknown) => {
+    failed = { error };
+    giveUp(error);
+  });
+  return () =>
+    new Promise((resolve, reject) => {
+      giveUp = reject;
+      if (failed !== null) reject(failed.error);
+      else frames.next().then(resolve, reject);
+    });
+}
+
+function aborted(signal: AbortSignal): Promise<never> {
+  return new Promise((_, reject) => {
+    if (signal.aborted) reject(reasonOf(signal));
+    else signal.addEventListener('abort', () => reject(reasonOf(signal)), { once: true });
+  });
+}
+
+function reasonOf(signal: AbortSignal): Error {
+  return signal.reason instanceof Error ? signal.reason : internal('given up');
+}

@@ -1,0 +1,186 @@
+/**
+ * The tree program: one job at a time, told over Node's IPC channel, bytes over descriptor 4. File calls are synchronous
+ * and on this thread alone: it is the one that enters a container's view. Started by `TreeWorkers`; a release bundles it
+ * as an entry of its own.
+ */
+import { closeSync, constants, openSync } from 'node:fs';
+import net from 'node:net';
+import { openInRoot } from '../kernel/files.ts';
+import { mountDevice } from '../kernel/mount.ts';
+import { decompressed } from '../layers/compression.ts';
+import { TarError } from '../layers/tar/entry.ts';
+import { TarReader } from '../layers/tar/reader.ts';
+import { endOfArchive } from '../layers/tar/writer.ts';
+import { EngineError, type ErrorKind, invalid } from '../model/errors.ts';
+import { changesOf } from './changes.ts';
+import { copyUp } from './copy-up.ts';
+import { endFrames, FrameReader, writeFrame } from './frames.ts';
+import { insidePath } from './inside-path.ts';
+import { measureTree } from './measure.ts';
+import { openView } from './open-view.ts';
+import { packChanges } from './pack-changes.ts';
+import { packTree } from './pack.ts';
+import { findPath, pathError } from './path-stat.ts';
+import type { TreeJob, TreeReport, TreeResult } from './tree-protocol.ts';
+import type { PathStat, UnpackInto, View } from './trees.ts';
+import { TreeWriter } from './unpack.ts';
+
+const nothing: TreeResult = { is: 'nothing' };
+const report = (message: TreeReport): void => void process.send?.(message);
+
+process.umask(0);
+process.on('disconnect', () => process.exit(0));
+const pipe = new net.Socket({ fd: 4, readable: true, writable: true });
+// The engine has gone: there is nobody to tell.
+pipe.on('error', () => process.exit(0));
+const incoming = new FrameReader(pipe);
+process.on('message', (message) => void run(message as TreeJob)); // from our own parent, of the same build
+
+async function run(job: TreeJob): Promise<void> {
+  try {
+    report({ kind: 'done', result: await work(job) });
+  } catch (error) {
+    report({ kind: 'failed', ...failureOf(error) });
+  }
+}
+
+async function work(job: TreeJob): Promise<TreeResult> {
+  switch (job.verb) {
+    case 'stat': {
+      using view = openView(job.view);
+      using found = findPath(view.root, job.path);
+      return { is: 'stat', stat: found.stat };
+    }
+    case 'pack':
+      await pack(job.view, job.path);
+      return nothing;
+    case 'pack-all':
+      await send(null, packAll(job.root));
+      return nothing;
+    case 'pack-changes':
+      await send(null, packChanges(job.layers.upper));
+      return nothing;
+    case 'unpack':
+      await unpack(job.view, job.into);
+      return nothing;
+    case 'copy-up':
+      withDirectory(job.root, (root) =>
+        withDirectory(job.folder, (folder) => copyUp({ root, path: job.path }, folder)),
+      );
+      return nothing;
+    case 'changes':
+      return { is: 'changes', changes: changesOf(job.layers) };
+    case 'measure':
+      return { is: 'sizes', sizes: job.folders.map(measureTree) };
+    case 'mount':
+      mountDevice(job.device);
+      return nothing;
+  }
+}
+
+async function pack(given: View, path: string): Promise<void> {
+  using view = openView(given);
+  using found = findPath(view.root, path);
+  const { directory, name, stat } = found;
+  await send(stat, packOne({ directory, name }, Buffer.from(stat.name).toString('latin1')));
+}
+
+function* packOne(
+  at: { readonly directory: number; readonly name: string },
+  name: string,
+): Generator<Buffer, void, void> {
+  yield* packTree(at, name);
+  yield endOfArchive;
+}
+
+function* packAll(root: string): Generator<Buffer, void, void> {
+  const directory = openSync(root, constants.O_DIRECTORY);
+  try {
+    yield* packOne({ directory, name: '.' }, '');
+  } finally {
+    closeSync(directory);
+  }
+}
+
+/** Small pieces are put together: a frame for each header would cost more than the header. */
+const frameBytes = 128 * 1024;
+
+async function send(stat: PathStat | null, content: Iterable<Buffer>): Promise<void> {
+  report({ kind: 'begun', stat });
+  let waiting: Buffer[] = [];
+  let size = 0;
+  for (const piece of content) {
+    waiting.push(piece);
+    size += piece.length;
+    if (size < frameBytes) continue;
+    await writeFrame(pipe, Buffer.concat(waiting));
+    waiting = [];
+    size = 0;
+  }
+  await writeFrame(pipe, Buffer.concat(waiting));
+  endFrames(pipe);
+}
+
+async function unpack(given: View, into: UnpackInto): Promise<void> {
+  using view = openView(given);
+  const directory = openTarget(view.root, into.path);
+  try {
+    view.assertWritable(directory);
+    report({ kind: 'begun', stat: null });
+    using writer = new TreeWriter(directory, into);
+    const reader = new TarReader();
+    const { bytes, rest } = receive();
+    for await (const chunk of decompressed(bytes)) for (const event of reader.push(chunk)) writer.take(event);
+    for (const event of reader.end()) writer.take(event);
+    await rest();
+    writer.finish();
+  } finally {
+    closeSync(directory);
+  }
+}
+
+/** What the engine sends until its end frame. */
+function receive(): { readonly bytes: AsyncIterable<Buffer>; rest(): Promise<void> } {
+  let isEnd = false;
+  async function* bytes(): AsyncGenerator<Buffer, void, void> {
+    for (let next = await incoming.next(); next !== null; next = await incoming.next()) yield next;
+    isEnd = true;
+  }
+  return {
+    bytes: bytes(),
+    /** What stands behind the archive: it must not be taken for the next job's. */
+    async rest() {
+      while (!isEnd) isEnd = (await incoming.next()) === null;
+    },
+  };
+}
+
+function openTarget(root: number, path: string): number {
+  try {
+    return openInRoot(root, insidePath(path).relative, constants.O_DIRECTORY | constants.O_RDONLY);
+  } catch (error) {
+    const known = pathError(error, path);
+    throw known instanceof EngineError && known.kind === 'invalid'
+      ? invalid('extraction point is not a directory')
+      : known;
+  }
+}
+
+function withDirectory(folder: string, use: (directory: number) => void): void {
+  const directory = openSync(folder, constants.O_DIRECTORY);
+  try {
+    use(directory);
+  } finally {
+    closeSync(directory);
+  }
+}
+
+function failureOf(error: unknown): { error: ErrorKind; message: string } {
+  const message = error instanceof Error ? error.message : String(error);
+  const chain: Error[] = [];
+  for (let next: unknown = error; next instanceof Error; next = next.cause) chain.push(next);
+  const isFull = chain.some((one) => 'code' in one && ['ENOSPC', 'EDQUOT'].includes(String(one.code)));
+  if (isFull) return { error: 'internal', message: `no space left on device: ${message}` };
+  if (error instanceof EngineError) return { error: error.kind, message };
+  return { error: chain.some((one) => one instanceof TarError) ? 'invalid' : 'internal', message };
+}
