@@ -22,6 +22,14 @@ export class Directory {
     this.#byName.set(container.name, container);
   }
 
+  /** To be called when the database has the new name. */
+  rename(container: Container, name: string): void {
+    this.#reserved.delete(name);
+    this.#byName.delete(container.name);
+    container.rename(name);
+    this.#byName.set(name, container);
+  }
+
   remove(container: Container): void {
     this.#byId.delete(container.id);
     this.#byName.delete(container.name);

@@ -29,8 +29,6 @@ import { type ContainerState, lastExit, type RunningState, type StartFailure } f
  */
 export async function startContainer(parts: Parts, container: Container): Promise<void> {
   await container.queue.run(async () => {
-    // Docker's: it counts as running, and will run soon.
-    if (container.state.status === 'restarting') return;
     assertStartable(container);
     await startOrSettle(parts, container, startedByHand(container.history));
   });
@@ -62,6 +60,7 @@ async function startOrSettle(parts: Parts, container: Container, history: Histor
 function assertStartable(container: Container): void {
   switch (container.state.status) {
     case 'running':
+    case 'restarting':
       throw notModified(`container ${container.name} is already running`);
     case 'paused':
       throw conflict('cannot start a paused container, try unpause instead');
@@ -69,7 +68,6 @@ function assertStartable(container: Container): void {
     case 'dead':
       throw conflict('container is marked for removal and cannot be started');
     case 'created':
-    case 'restarting':
     case 'exited':
   }
 }

@@ -43,8 +43,23 @@ export function passes(filters: Filters, key: string, test: (value: string) => b
 
 /** Labels are the exception: every given label must be there (`key`) and equal (`key=value`). */
 export function passesLabels(filters: Filters, labels: Readonly<Record<string, string>>): boolean {
-  return (filters.get('label') ?? []).every((wanted) => {
-    const at = wanted.indexOf('=');
-    return at === -1 ? wanted in labels : labels[wanted.slice(0, at)] === wanted.slice(at + 1);
+  return labelsMatch(filters.get('label') ?? [], labels);
+}
+
+export function labelsMatch(wanted: readonly string[], labels: Readonly<Record<string, string>>): boolean {
+  return wanted.every((text) => {
+    const at = text.indexOf('=');
+    const key = at === -1 ? text : text.slice(0, at);
+    return Object.hasOwn(labels, key) && (at === -1 || labels[key] === text.slice(at + 1));
   });
+}
+
+/** A filter that is true or false, in the words that docker takes for it; null when it is not given. Throws `invalid` for anything else, and for both. */
+export function booleanFilter(filters: Filters, key: string): boolean | null {
+  const values = filters.get(key) ?? [];
+  if (values.length === 0) return null;
+  const isTrue = values.some((value) => value === '1' || value === 'true');
+  const isFalse = values.some((value) => value === '0' || value === 'false');
+  if (isTrue === isFalse) throw invalid(`invalid filter '${key}=[${values.join(' ')}]'`);
+  return isTrue;
 }

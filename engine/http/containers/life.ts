@@ -2,11 +2,15 @@
 import type { Container, WaitCondition } from '../../containers/container.ts';
 import type { Parts } from '../../containers/parts.ts';
 import { pauseContainer, unpauseContainer } from '../../containers/pause.ts';
+import { ContainerPrune, containerPruneFilterKeys } from '../../containers/prune.ts';
+import { removeLink } from '../../containers/links.ts';
 import { removeContainer } from '../../containers/remove.ts';
+import { renameContainer } from '../../containers/rename.ts';
 import { restartContainer } from '../../containers/restart.ts';
 import { startContainer } from '../../containers/start.ts';
 import { killContainer, stopContainer, type StopOptions } from '../../containers/stop.ts';
-import { EngineError, invalid } from '../../model/errors.ts';
+import { invalid } from '../../model/errors.ts';
+import { parseFilters } from '../../model/filters.ts';
 import type { Exchange } from '../exchange.ts';
 import type { Route } from '../router.ts';
 
@@ -24,6 +28,7 @@ export function lifeRoutes(parts: Parts): readonly Route[] {
       exchange.empty(204);
     },
   });
+  const prune = new ContainerPrune();
   return [
     step('POST', '/containers/:id/start', (container) => startContainer(parts, container)),
     step('POST', '/containers/:id/stop', (container, exchange) =>
@@ -37,11 +42,28 @@ export function lifeRoutes(parts: Parts): readonly Route[] {
     ),
     step('POST', '/containers/:id/pause', (container) => pauseContainer(parts, container)),
     step('POST', '/containers/:id/unpause', (container) => unpauseContainer(parts, container)),
-    step('DELETE', '/containers/:id', async (container, exchange) => {
-      if (exchange.flag('link'))
-        throw new EngineError('not-implemented', 'links are not there yet in this version of the Skiff engine');
-      await removeContainer(parts, container, { isForced: exchange.flag('force') });
-    }),
+    {
+      method: 'DELETE',
+      path: '/containers/*id',
+      async handle(exchange) {
+        const id = exchange.param('id');
+        if (exchange.flag('link')) await removeLink(parts, id);
+        else await removeContainer(parts, parts.directory.find(id), { isForced: exchange.flag('force') });
+        exchange.empty(204);
+      },
+    },
+    step('POST', '/containers/:id/rename', (container, exchange) =>
+      renameContainer(parts, container, exchange.query.get('name') ?? ''),
+    ),
+    {
+      method: 'POST',
+      path: '/containers/prune',
+      async handle(exchange) {
+        const filters = parseFilters(exchange.query.get('filters'), containerPruneFilterKeys);
+        const { ids, reclaimedBytes } = await prune.run(parts, filters);
+        exchange.json(200, { ContainersDeleted: ids.length === 0 ? null : ids, SpaceReclaimed: reclaimedBytes });
+      },
+    },
     {
       method: 'POST',
       path: '/containers/:id/wait',
