@@ -40,6 +40,7 @@ import { OverlayRoots } from './rootfs/overlay-roots.ts';
 import { CompiledFilters } from './runtime/compiled-filters.ts';
 import { type CrunMemory, findCrun } from './runtime/crun.ts';
 import { readHostFacts } from './runtime/host-facts.ts';
+import { findInit } from './runtime/init-program.ts';
 import { prepareCgroups, removeEngineCgroup } from './runtime/cgroups.ts';
 import { type Database, openDatabase } from './store/database.ts';
 import { lockDataRoot } from './store/lock.ts';
@@ -143,6 +144,7 @@ async function openEngine(settings: Settings, log: Log, laps = new Laps(() => pe
     host,
     filters: new CompiledFilters(path.join(dataRoot, 'filters'), crun.version),
     runtime: { program: crun.program, stateFolder: path.join(execRoot, 'crun') },
+    init: { program: findInit(settings.initPath), isDefault: settings.isInitDefault },
     defaults: { logDriver: settings.logDriver, logOptions: settings.logOptions },
     engineName,
     bundleFolder,

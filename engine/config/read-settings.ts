@@ -24,6 +24,8 @@ const options = {
   'log-driver': { type: 'string' },
   'log-opt': { type: 'string', multiple: true },
   'log-level': { type: 'string', short: 'l' },
+  init: { type: 'boolean' },
+  'init-path': { type: 'string' },
   label: { type: 'string', multiple: true },
   debug: { type: 'boolean', short: 'D' },
   check: { type: 'boolean' },
@@ -45,6 +47,8 @@ const fileKeys: Readonly<Record<string, keyof typeof options>> = {
   'log-driver': 'log-driver',
   'log-opts': 'log-opt',
   'log-level': 'log-level',
+  init: 'init',
+  'init-path': 'init-path',
   labels: 'label',
   debug: 'debug',
 };
@@ -64,6 +68,8 @@ The Skiff container engine: serves the Docker Engine API on unix sockets.
       --log-driver NAME    json-file or none (default json-file)
       --log-opt KEY=VALUE  options of the log driver: max-size, max-file
   -l, --log-level LEVEL    debug, info, warn or error (default info)
+      --init               a tiny init is process 1 of containers that do not say otherwise
+      --init-path FILE     the program for that (default: docker-init, tini-static or catatonit, where installed)
       --label KEY=VALUE    label of the engine, shown in info
   -D, --debug              the same as --log-level debug
       --check              say what this host lacks, and exit
@@ -167,6 +173,8 @@ function settingsFrom(values: Values): Settings {
     bridgeAddress: typeof values['bip'] === 'string' ? bridgeAddress(values['bip']) : null,
     logDriver: oneOf('log-driver', text('log-driver', 'json-file'), ['json-file', 'none']),
     logOptions: Object.fromEntries(list('log-opt').map((pair) => keyValue('log-opt', pair))),
+    initPath: typeof values['init-path'] === 'string' ? absolute('init-path', values['init-path']) : null,
+    isInitDefault: values['init'] === true,
     labels: list('label'),
     verbosity:
       values['debug'] === true

@@ -13,6 +13,10 @@ export interface Settings {
   readonly bridgeAddress: string | null;
   readonly logDriver: 'json-file' | 'none';
   readonly logOptions: Readonly<Record<string, string>>;
+  /** The program of `--init`; null looks for one. */
+  readonly initPath: string | null;
+  /** Containers that do not say otherwise get it. */
+  readonly isInitDefault: boolean;
   readonly labels: readonly string[];
   readonly verbosity: 'debug' | 'info' | 'warn' | 'error';
   /** Group that may use the sockets (name or number); null leaves them to root alone. */

@@ -1,19 +1,23 @@
 /** From a container's row to what `runtime/` builds an OCI spec of. */
 import { lstatSync, mkdirSync, statSync } from 'node:fs';
-import { EngineError, invalid, notImplemented } from '../model/errors.ts';
+import { invalid, notImplemented } from '../model/errors.ts';
 import type { EndpointPlan } from '../networks/networks.ts';
 import type { Root } from '../rootfs/rootfs.ts';
 import {
   type ContainerMount,
   type ContainerSettings,
-  type SeccompProfile,
+  type DeviceGrant,
+  type NamespaceSource,
   type SecuritySettings,
-  cgroupPath,
   defaultSecurity,
-  unlimited,
 } from '../runtime/container-settings.ts';
+import { requestedDevices } from '../runtime/host-devices.ts';
+import { withSecurityOption } from '../runtime/security-options.ts';
 import type { ProcessUser } from '../runtime/user.ts';
 import type { Container } from './container.ts';
+import { environment } from './environment.ts';
+import type { JoinedNamespaces } from './joined-namespaces.ts';
+import { limitsOf } from './limits-of.ts';
 import type { NetworkFiles } from './network-files.ts';
 import type { ContainerSpec, MountSpec } from './spec.ts';
 
@@ -23,62 +27,78 @@ export function ociSettings(parts: {
   readonly plan: EndpointPlan;
   readonly files: NetworkFiles;
   readonly user: ProcessUser;
-  readonly engineName: string;
+  readonly joined: JoinedNamespaces;
+  /** The program that is process 1 and starts the container's own; null: none. */
+  readonly init: string | null;
+  readonly cgroup: string;
 }): ContainerSettings {
-  const { container, root, plan, files, user, engineName } = parts;
+  const { container, root, plan, files, user, joined, init, cgroup } = parts;
   const { id, spec } = container;
-  const { process } = spec;
+  const { process, namespaces } = spec;
+  const words = [...process.entrypoint, ...process.command];
   return {
     id,
     rootfs: root.merged,
     isRootReadOnly: spec.isRootReadOnly,
-    args: [...process.entrypoint, ...process.command],
-    env: environment(spec, user),
+    args: init === null ? words : [initInContainer, '--', ...words],
+    env: environment(spec, user.home),
     workingDir: process.workingDir,
     user,
     hostname: spec.hostname,
     domainname: spec.domainname,
     terminal: process.hasTerminal ? { size: process.consoleSize } : null,
     namespaces: {
-      network: plan.netnsPath === null ? 'host' : { path: plan.netnsPath },
-      pid: 'private',
-      ipc: 'private',
-      uts: plan.mode === 'host' ? 'host' : 'private',
-      cgroup: 'private',
+      network: networkNamespace(spec, plan),
+      pid: joined.pid,
+      ipc: joined.ipc,
+      uts: namespaces.uts,
+      cgroup: namespaces.cgroup ?? 'private',
     },
-    mounts: [...etcMounts(files, spec.mounts), ...spec.mounts.flatMap(mountOf)],
+    sharedMemory: joined.sharedMemory,
+    mounts: [
+      ...etcMounts(files, spec.mounts),
+      ...spec.mounts.flatMap(mountOf),
+      ...(init === null ? [] : [initMount(init)]),
+    ],
     shmSizeBytes: spec.shmSizeBytes,
     security: securitySettings(spec),
-    devices: [],
-    deviceRules: [],
-    resources: {
-      ...unlimited,
-      memoryBytes: spec.resources.memoryBytes,
-      memoryAndSwapBytes: spec.resources.memorySwapBytes,
-      nanoCpus: spec.resources.nanoCpus,
-      cpuShares: spec.resources.cpuShares,
-      cpuQuotaMicros: spec.resources.cpuQuotaUs,
-      cpuPeriodMicros: spec.resources.cpuPeriodUs,
-      cpusetCpus: spec.resources.cpusetCpus,
-      pidsLimit: spec.resources.pidsLimit,
-    },
-    rlimits: [],
-    sysctls: {},
-    oomScoreAdjust: null,
-    cgroup: cgroupPath(engineName, id),
-    annotations: {},
+    devices: spec.devices.flatMap((device) => devicesOf(spec, device)),
+    deviceRules: spec.deviceRules,
+    resources: limitsOf(spec.resources),
+    rlimits: process.ulimits,
+    sysctls: spec.sysctls,
+    oomScoreAdjust: process.oomScoreAdjust,
+    cgroup,
+    annotations: Object.fromEntries(Object.entries(spec.annotations).filter(([name]) => !name.startsWith(crunsOwn))),
   };
 }
 
-/** Docker's order: what the engine knows first, then image and client, who may override it. */
-function environment(spec: ContainerSpec, user: ProcessUser): readonly string[] {
-  const given = new Set(spec.process.env.map((variable) => variable.split('=', 1)[0]));
-  const defaults = [
-    `HOSTNAME=${spec.hostname}`,
-    ...(spec.process.hasTerminal ? ['TERM=xterm'] : []),
-    `HOME=${user.home}`,
-  ];
-  return [...defaults.filter((variable) => !given.has(variable.split('=', 1)[0] ?? '')), ...spec.process.env];
+/** Where docker has it, which some images look for. */
+const initInContainer = '/sbin/docker-init';
+
+function initMount(program: string): ContainerMount {
+  return {
+    kind: 'bind',
+    source: program,
+    target: initInContainer,
+    access: 'read-only',
+    propagation: 'rprivate',
+    isRecursive: false,
+  };
+}
+
+/** Switches of crun itself: with them an annotation could take a container's seccomp filter away. */
+const crunsOwn = 'run.oci.';
+
+function networkNamespace(spec: ContainerSpec, plan: EndpointPlan): NamespaceSource {
+  if (plan.netnsPath === null) return 'host';
+  return typeof spec.network.mode === 'object' ? { joined: plan.netnsPath } : { path: plan.netnsPath };
+}
+
+/** A privileged container has all devices already under the names that they have on the host. */
+function devicesOf(spec: ContainerSpec, device: ContainerSpec['devices'][number]): readonly DeviceGrant[] {
+  if (spec.isPrivileged && device.pathOnHost === device.pathInContainer) return [];
+  return requestedDevices(device);
 }
 
 /** A client's own mount on one of these files takes its place. */
@@ -148,66 +168,14 @@ export function makeBindSources(spec: ContainerSpec): void {
   }
 }
 
-/** `--security-opt`, word by word (source: docker run reference). */
-export function securitySettings(spec: ContainerSpec): SecuritySettings {
-  let settings: SecuritySettings = {
+function securitySettings(spec: ContainerSpec): SecuritySettings {
+  const settings: SecuritySettings = {
     ...defaultSecurity,
     isPrivileged: spec.isPrivileged,
     addedCapabilities: spec.addedCapabilities,
     droppedCapabilities: spec.droppedCapabilities,
+    maskedPaths: spec.maskedPaths,
+    readonlyPaths: spec.readonlyPaths,
   };
-  for (const option of spec.securityOptions) settings = withOption(settings, option);
-  return settings;
-}
-
-function withOption(settings: SecuritySettings, option: string): SecuritySettings {
-  const [, key = option, value = ''] = /^([^=:]+)[=:]([\s\S]*)$/.exec(option) ?? [];
-  switch (key) {
-    case 'no-new-privileges':
-      if (!['', 'true', 'false'].includes(value)) throw invalid(`invalid --security-opt: "${option}"`);
-      return { ...settings, mayGainPrivileges: value === 'false' };
-    case 'seccomp':
-      if (value === 'unconfined') return { ...settings, seccomp: 'unconfined' };
-      if (value === 'builtin') return { ...settings, seccomp: 'default' };
-      return { ...settings, seccomp: { profile: seccompProfile(value) } };
-    case 'systempaths':
-      if (value !== 'unconfined') throw invalid(`invalid --security-opt: "${option}"`);
-      return { ...settings, maskedPaths: [], readonlyPaths: [] };
-    case 'apparmor':
-      if (value === 'unconfined') return settings;
-      throw new EngineError(
-        'not-implemented',
-        '--security-opt apparmor is not there yet in this version of the Skiff engine',
-      );
-    case 'label':
-      if (value === 'disable') return settings;
-      throw new EngineError(
-        'not-implemented',
-        '--security-opt label is not there yet in this version of the Skiff engine',
-      );
-    default:
-      throw invalid(`invalid --security-opt: "${option}"`);
-  }
-}
-
-function seccompProfile(text: string): SeccompProfile {
-  let parsed: unknown;
-  try {
-    parsed = JSON.parse(text);
-  } catch (error) {
-    throw invalid(`Decoding seccomp profile failed: ${error instanceof Error ? error.message : String(error)}`, {
-      cause: error,
-    });
-  }
-  if (
-    typeof parsed !== 'object' ||
-    parsed === null ||
-    !('defaultAction' in parsed) ||
-    typeof parsed.defaultAction !== 'string'
-  ) {
-    throw invalid('Decoding seccomp profile failed: it names no defaultAction');
-  }
-  const { syscalls = [] } = parsed as { syscalls?: unknown };
-  if (!Array.isArray(syscalls)) throw invalid('Decoding seccomp profile failed: syscalls is no list');
-  return { ...(parsed as SeccompProfile), syscalls: syscalls as SeccompProfile['syscalls'] };
+  return spec.securityOptions.reduce(withSecurityOption, settings);
 }

@@ -30,6 +30,8 @@ export interface Parts {
   readonly host: HostFacts;
   readonly filters: CompiledFilters;
   readonly runtime: RuntimeProgram;
+  /** The program of `--init`, null when this computer has none; `isDefault`: also for containers that do not ask for it. */
+  readonly init: { readonly program: string | null; readonly isDefault: boolean };
   readonly defaults: EngineDefaults;
   /** Names this engine's cgroups: `/skiff-<engine>/<container>`. */
   readonly engineName: string;

@@ -39,6 +39,8 @@ export interface ContainerSpec {
   readonly devices: readonly DeviceSpec[];
   /** `c 42:* rwm`. */
   readonly deviceRules: readonly string[];
+  /** `--gpus` and CDI devices: kept to be shown; a container with any of them cannot be started. */
+  readonly deviceRequests: readonly DeviceRequestSpec[];
   readonly sysctls: Readonly<Record<string, string>>;
   readonly resources: ResourceSpec;
   readonly log: { readonly driver: LogDriver; readonly options: Readonly<Record<string, string>> };
@@ -85,6 +87,16 @@ export interface DeviceSpec {
   readonly pathInContainer: string;
   /** Any of `r`, `w`, `m`. */
   readonly access: string;
+}
+
+export interface DeviceRequestSpec {
+  readonly driver: string;
+  /** -1: all. */
+  readonly count: number;
+  readonly deviceIds: readonly string[];
+  /** Any of these sets will do. */
+  readonly capabilities: readonly (readonly string[])[];
+  readonly options: Readonly<Record<string, string>>;
 }
 
 export interface ProcessSpec {

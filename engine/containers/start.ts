@@ -4,12 +4,13 @@
  */
 import { mkdirSync, rmSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
-import { conflict, notModified } from '../model/errors.ts';
+import { conflict, EngineError, invalid, notModified } from '../model/errors.ts';
 import { formatInstant } from '../model/time.ts';
 import type { StdioPlan } from '../monitor/monitor.ts';
 import { StartError } from '../monitor/start-error.ts';
 import type { EndpointPlan } from '../networks/networks.ts';
 import { readInside } from '../rootfs/rootfs.ts';
+import { howToGetInit } from '../runtime/init-program.ts';
 import { buildSpec } from '../runtime/spec.ts';
 import { resolveUser } from '../runtime/user.ts';
 import { cgroupOf } from './cgroup-of.ts';
@@ -18,6 +19,7 @@ import { publishContainerEvent, publishNetworkEvent } from './container-events.t
 import { type History, startedByHand } from './history.ts';
 import { logPlan } from './log-file.ts';
 import { writeNetworkFiles } from './network-files.ts';
+import { joinedNamespaces, unmountSharedMemory } from './joined-namespaces.ts';
 import { makeBindSources, ociSettings } from './oci-settings.ts';
 import type { Parts } from './parts.ts';
 import { removeQuietly } from './remove.ts';
@@ -102,15 +104,20 @@ async function start(parts: Parts, container: Container, history: History): Prom
 }
 
 async function launch(parts: Parts, container: Container, plan: EndpointPlan): ReturnType<Parts['monitor']['start']> {
-  const { roots, monitor, runtime, host, filters, engineName } = parts;
+  const { roots, monitor, runtime, host, filters, directory } = parts;
   const { id, spec } = container;
   makeBindSources(spec);
+  const init = initOf(parts, spec);
+  assertDevicesThere(spec);
   const root = roots.mount(id);
+  const joined = joinedNamespaces(directory, container, root.folder);
   const files = writeNetworkFiles(root.folder, spec, plan);
-  const user = resolveUser(spec.process.user, (file) => readInside(root.merged, file, { maxBytes: 1 << 20 }));
+  const read = (file: string): ReturnType<typeof readInside> => readInside(root.merged, file, { maxBytes: 1 << 20 });
+  const user = resolveUser(spec.process.user, read, spec.process.addedGroups);
   const bundle = bundleFolder(parts, container);
   mkdirSync(bundle, { recursive: true, mode: 0o700 });
-  const settings = ociSettings({ container, root, plan, files, user, engineName });
+  const cgroup = cgroupOf(parts, container);
+  const settings = ociSettings({ container, root, plan, files, user, joined, init, cgroup });
   const { spec: ociSpec, saveFilterTo } = filters.apply(buildSpec(settings, host));
   writeFileSync(path.join(bundle, 'config.json'), JSON.stringify(ociSpec));
   return monitor.start({
@@ -119,9 +126,27 @@ async function launch(parts: Parts, container: Container, plan: EndpointPlan): R
     runtime,
     stdio: stdioPlan(container),
     log: logPlan(container, root.folder),
-    cgroup: cgroupOf(parts, container),
+    cgroup,
     saveFilterTo,
   });
+}
+
+/** Null: its own program is process 1. With the processes of others there is none that would be. */
+function initOf({ init }: Parts, { hasInit, namespaces }: Container['spec']): string | null {
+  if (!(hasInit ?? init.isDefault) || namespaces.pid !== 'private') return null;
+  if (init.program === null)
+    throw new EngineError('unavailable', `the program for --init is not on this computer: ${howToGetInit}`);
+  return init.program;
+}
+
+/** Docker's words: there is no driver for any. */
+function assertDevicesThere({ deviceRequests }: Container['spec']): void {
+  for (const { driver, capabilities, deviceIds } of deviceRequests) {
+    if (driver === 'cdi')
+      throw invalid(`CDI device injection failed: unresolvable CDI devices ${deviceIds.join(', ')}`);
+    const wanted = capabilities.map((set) => `[${set.join(' ')}]`).join(' ');
+    throw invalid(`could not select device driver ${JSON.stringify(driver)} with capabilities: [${wanted}]`);
+  }
 }
 
 function stdioPlan(container: Container): StdioPlan {
@@ -153,6 +178,7 @@ export async function undoStart(parts: Parts, container: Container, plan: Endpoi
     }
   };
   await attempt('give the network back', () => (plan === null ? undefined : networks.release(plan)));
+  await attempt('unmount the shared memory', () => unmountSharedMemory(roots.get(container.id).folder));
   await attempt('unmount the root', () => roots.unmount(container.id));
   await attempt('remove the bundle', () => rmSync(bundleFolder(parts, container), { recursive: true, force: true }));
 }

@@ -1,4 +1,4 @@
-import type { ContainerSpec } from './spec.ts';
+import type { ContainerSpec, ProcessSpec, ResourceSpec } from './spec.ts';
 
 /** Fields that came after the first release, as containers of that time had them. */
 const addedLater = {
@@ -12,12 +12,36 @@ const addedLater = {
   readonlyPaths: null,
   devices: [],
   deviceRules: [],
+  deviceRequests: [],
   sysctls: {},
   storageOptions: {},
   runtime: '',
 } as const satisfies Partial<ContainerSpec>;
 
+const ofProcess = { addedGroups: [], oomScoreAdjust: null, ulimits: [] } as const satisfies Partial<ProcessSpec>;
+
+const ofResources = {
+  memoryReservationBytes: null,
+  memorySwappiness: null,
+  isOomKillDisabled: null,
+  cpuRealtimePeriodUs: null,
+  cpuRealtimeRuntimeUs: null,
+  cpusetMems: null,
+  blkioWeight: null,
+  blkioWeightDevices: [],
+  blkioReadBps: [],
+  blkioWriteBps: [],
+  blkioReadIops: [],
+  blkioWriteIops: [],
+  cgroupParent: '',
+} as const satisfies Partial<ResourceSpec>;
+
 /** A spec as a row holds it. */
 export function readStoredSpec(text: string): ContainerSpec {
-  return { ...addedLater, ...(JSON.parse(text) as Omit<ContainerSpec, keyof typeof addedLater>) };
+  const stored = { ...addedLater, ...(JSON.parse(text) as Omit<ContainerSpec, keyof typeof addedLater>) };
+  return {
+    ...stored,
+    process: { ...ofProcess, ...stored.process },
+    resources: { ...ofResources, ...stored.resources },
+  };
 }

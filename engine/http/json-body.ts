@@ -24,7 +24,5 @@ function reasonOf(text: string, said: string): string {
   if (said.includes('after JSON')) return 'unexpected content after JSON';
   const at = /at position (\d+)/.exec(said)?.[1];
   const isCutOff = at === undefined ? said.includes('end of JSON input') : Number(at) >= text.trimEnd().length;
-  return isCutOff || said.startsWith('Unterminated string')
-    ? 'invalid JSON: unexpected EOF'
-    : `invalid JSON: ${said}`;
+  return isCutOff || said.startsWith('Unterminated string') ? 'invalid JSON: unexpected EOF' : `invalid JSON: ${said}`;
 }

@@ -11,7 +11,9 @@ const noExec = 8;
 export function mountFileSystem(of: {
   readonly type: string;
   readonly target: string;
+  /** What the mount table shows as its source; the type when absent. */
+  readonly source?: string;
   readonly options: string;
 }): void {
-  mount(`${of.type} on ${of.target}`, of.type, of.target, of.type, noSuid | noDev | noExec, of.options);
+  mount(`${of.type} on ${of.target}`, of.source ?? of.type, of.target, of.type, noSuid | noDev | noExec, of.options);
 }

@@ -107,6 +107,7 @@ export class ContainerLab implements AsyncDisposable {
       domainname: '',
       terminal: stdio.kind === 'terminal' ? { size: stdio.size } : null,
       namespaces: { network: 'private', pid: 'private', ipc: 'private', uts: 'private', cgroup: 'private' },
+      sharedMemory: null,
       mounts: [],
       shmSizeBytes: null,
       security: defaultSecurity,

@@ -41,8 +41,8 @@ export interface CapabilityChoice {
  */
 export function chooseCapabilities(choice: CapabilityChoice): readonly string[] {
   if (choice.isPrivileged) return choice.available;
-  const added = new Set(choice.added.map(normalize));
-  const dropped = new Set(choice.dropped.map(normalize));
+  const added = new Set(choice.added.map((name) => normalizeCapability('CapAdd', name)));
+  const dropped = new Set(choice.dropped.map((name) => normalizeCapability('CapDrop', name)));
   let base = dropped.has('ALL') ? [] : defaultCapabilities;
   if (added.has('ALL')) base = choice.available;
   const chosen = new Set([...base.filter((name) => !dropped.has(name)), ...added]);
@@ -50,10 +50,24 @@ export function chooseCapabilities(choice: CapabilityChoice): readonly string[] 
   return allCapabilities.filter((name) => chosen.has(name) && (choice.available.includes(name) || added.has(name)));
 }
 
-function normalize(given: string): string {
+/**
+ * `CAP_…` in upper case, or `ALL`. Throws `invalid` in dockerd's words for a name that is none; `field`: where it came from,
+ * `CapAdd` or `CapDrop`.
+ */
+export function normalizeCapability(field: string, given: string): string {
   const upper = given.toUpperCase();
   if (upper === 'ALL') return upper;
   const name = upper.startsWith('CAP_') ? upper : `CAP_${upper}`;
-  if (!allCapabilities.includes(name)) throw invalid(`invalid capability: ${given}`);
+  if (!allCapabilities.includes(name)) throw invalid(`invalid ${field}: unknown capability: ${JSON.stringify(name)}`);
   return name;
+}
+
+/** Throws `invalid` for capabilities that this engine cannot give, since it has not got them itself. */
+export function assertAvailable(field: string, names: readonly string[], available: readonly string[]): void {
+  for (const name of names) {
+    if (name === 'ALL' || available.includes(name)) continue;
+    throw invalid(
+      `invalid ${field}: capability not supported by your kernel or not available in the current environment: ${JSON.stringify(name)}`,
+    );
+  }
 }

@@ -1,9 +1,10 @@
-import { existsSync, lstatSync, readFileSync, readdirSync } from 'node:fs';
+import { existsSync, readFileSync, readdirSync } from 'node:fs';
 import { arch, release } from 'node:os';
-import { join } from 'node:path';
 import { internal } from '../model/errors.ts';
 import { allCapabilities } from './capabilities.ts';
-import type { DeviceGrant, HostFacts } from './container-settings.ts';
+import type { HostFacts } from './container-settings.ts';
+import { readHostControls } from './host-controls.ts';
+import { allDevices } from './host-devices.ts';
 
 /** What specs depend on, read from this computer. Once, at boot: none of it changes under a running engine. */
 export function readHostFacts(): HostFacts {
@@ -17,11 +18,17 @@ export function readHostFacts(): HostFacts {
     kernel: parseKernel(release()),
     capabilities: capabilitiesOf(status),
     hasSeccomp: /^Seccomp:/m.test(status),
-    hasSwapLimit: cgroupVersion === 2 || existsSync('/sys/fs/cgroup/memory/memory.memsw.limit_in_bytes'),
+    hasAppArmor: hasAppArmor(),
+    controls: readHostControls(cgroupVersion),
     cpuCount: readdirSync('/sys/devices/system/cpu').filter((name) => /^cpu\d+$/.test(name)).length,
     maxOpenFiles: maxOpenFiles(readFileSync('/proc/self/limits', 'latin1')),
-    devices: hostDevices('/dev'),
+    devices: allDevices(),
   };
+}
+
+function hasAppArmor(): boolean {
+  const switchFile = '/sys/module/apparmor/parameters/enabled';
+  return existsSync(switchFile) && readFileSync(switchFile, 'latin1').startsWith('Y');
 }
 
 export function parseKernel(text: string): readonly [number, number] {
@@ -38,24 +45,4 @@ export function capabilitiesOf(status: string): readonly string[] {
 function maxOpenFiles(limits: string): number {
   const hard = /^Max open files\s+\S+\s+(\S+)/m.exec(limits)?.[1] ?? 'unlimited';
   return hard === 'unlimited' ? Number.MAX_SAFE_INTEGER : Number(hard);
-}
-
-/** Not among them: what a container has mounted of its own. */
-const ownFolders = ['pts', 'shm', 'mqueue', 'fd', '.lxc', '.lxd-mounts'];
-
-function hostDevices(folder: string): readonly DeviceGrant[] {
-  return readdirSync(folder, { withFileTypes: true }).flatMap((entry) => {
-    const path = join(folder, entry.name);
-    if (entry.isDirectory()) return folder === '/dev' && ownFolders.includes(entry.name) ? [] : hostDevices(path);
-    if (!entry.isCharacterDevice() && !entry.isBlockDevice()) return [];
-    if (path === '/dev/console') return [];
-    const { rdev, mode, uid, gid } = lstatSync(path);
-    const type = entry.isCharacterDevice() ? 'c' : 'b';
-    return [{ path, type, ...splitDevice(rdev), fileMode: mode & 0o7777, uid, gid, access: 'rwm' }];
-  });
-}
-
-/** Source: makedev(3), glibc's layout; 32 bits of it are used by the kernel. */
-export function splitDevice(rdev: number): { readonly major: number; readonly minor: number } {
-  return { major: (rdev >>> 8) & 0xfff, minor: (rdev & 0xff) | ((rdev >>> 12) & 0xfff00) };
 }

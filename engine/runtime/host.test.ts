@@ -2,7 +2,8 @@ import { expect, it } from 'vitest';
 import { enabledControllers } from './cgroups.ts';
 import { parseCrunVersion } from './crun.ts';
 import { findCrun } from './crun.ts';
-import { capabilitiesOf, parseKernel, splitDevice } from './host-facts.ts';
+import { splitDevice } from './host-devices.ts';
+import { capabilitiesOf, parseKernel } from './host-facts.ts';
 
 it('reads the table of controllers', () => {
   expect(enabledControllers('#subsys_name\thierarchy\tnum_cgroups\tenabled\ncpu\t1\t1\t1\nmemory\t0\t1\t0\n')).toEqual([

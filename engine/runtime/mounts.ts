@@ -15,16 +15,10 @@ export function specMounts(settings: ContainerSettings, host: HostFacts): readon
 }
 
 function defaultMounts(settings: ContainerSettings): readonly SpecMount[] {
-  const access = settings.security.isPrivileged ? 'rw' : 'ro';
+  const { isPrivileged, hasWritableCgroups } = settings.security;
+  const access = isPrivileged ? 'rw' : 'ro';
   const safe = ['nosuid', 'noexec', 'nodev'];
-  const shmBytes = settings.shmSizeBytes ?? defaultShmBytes;
-  const hostIpc = settings.namespaces.ipc === 'host';
-  const fromHost = (path: string): SpecMount => ({
-    destination: path,
-    type: 'bind',
-    source: path,
-    options: ['rbind', 'rprivate', ...safe],
-  });
+  const sharedMemory = settings.namespaces.ipc === 'host' ? { folder: '/dev/shm' } : settings.sharedMemory;
   return [
     { destination: '/proc', type: 'proc', source: 'proc', options: safe },
     {
@@ -40,12 +34,24 @@ function defaultMounts(settings: ContainerSettings): readonly SpecMount[] {
       options: ['nosuid', 'noexec', 'newinstance', 'ptmxmode=0666', 'mode=0620', 'gid=5'],
     },
     { destination: '/sys', type: 'sysfs', source: 'sysfs', options: [...safe, access] },
-    { destination: '/sys/fs/cgroup', type: 'cgroup', source: 'cgroup', options: [access, ...safe] },
-    hostIpc ? fromHost('/dev/mqueue') : { destination: '/dev/mqueue', type: 'mqueue', source: 'mqueue', options: safe },
-    hostIpc
-      ? fromHost('/dev/shm')
-      : { destination: '/dev/shm', type: 'tmpfs', source: 'shm', options: [...safe, 'mode=1777', `size=${shmBytes}`] },
+    {
+      destination: '/sys/fs/cgroup',
+      type: 'cgroup',
+      source: 'cgroup',
+      options: [isPrivileged || hasWritableCgroups ? 'rw' : 'ro', ...safe],
+    },
+    // Of the namespace, whosever it is.
+    { destination: '/dev/mqueue', type: 'mqueue', source: 'mqueue', options: safe },
+    ...sharedMemoryMount(sharedMemory, settings.shmSizeBytes ?? defaultShmBytes),
   ];
+}
+
+function sharedMemoryMount(from: ContainerSettings['sharedMemory'], sizeBytes: number): readonly SpecMount[] {
+  if (from === 'none') return [];
+  const destination = '/dev/shm';
+  const safe = ['nosuid', 'noexec', 'nodev'];
+  if (from !== null) return [{ destination, type: 'bind', source: from.folder, options: ['rbind', 'rprivate'] }];
+  return [{ destination, type: 'tmpfs', source: 'shm', options: [...safe, 'mode=1777', `size=${sizeBytes}`] }];
 }
 
 function specMount(mount: ContainerMount, host: HostFacts): SpecMount {

@@ -21,6 +21,7 @@ export interface SpecProcess {
   readonly rlimits: readonly { readonly type: string; readonly soft: number; readonly hard: number }[];
   readonly noNewPrivileges: boolean;
   readonly oomScoreAdj?: number;
+  readonly apparmorProfile?: string;
 }
 
 export interface SpecCapabilities {
@@ -72,17 +73,33 @@ export interface SpecResources {
     readonly limit?: number;
     readonly reservation?: number;
     readonly swap?: number;
+    readonly swappiness?: number;
     readonly disableOOMKiller?: boolean;
   };
   readonly cpu?: {
     readonly shares?: number;
     readonly quota?: number;
     readonly period?: number;
+    readonly realtimeRuntime?: number;
+    readonly realtimePeriod?: number;
     readonly cpus?: string;
     readonly mems?: string;
   };
   readonly pids?: { readonly limit: number };
-  readonly blockIO?: { readonly weight: number };
+  readonly blockIO?: {
+    readonly weight?: number;
+    readonly weightDevice?: readonly { readonly major: number; readonly minor: number; readonly weight: number }[];
+    readonly throttleReadBpsDevice?: readonly SpecRate[];
+    readonly throttleWriteBpsDevice?: readonly SpecRate[];
+    readonly throttleReadIOPSDevice?: readonly SpecRate[];
+    readonly throttleWriteIOPSDevice?: readonly SpecRate[];
+  };
+}
+
+export interface SpecRate {
+  readonly major: number;
+  readonly minor: number;
+  readonly rate: number;
 }
 
 export interface SpecSeccomp {

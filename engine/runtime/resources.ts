@@ -1,6 +1,6 @@
 import { invalid } from '../model/errors.ts';
-import type { ContainerSettings, DeviceGrant, HostFacts, ResourceLimits } from './container-settings.ts';
-import type { SpecDevice, SpecDeviceRule, SpecResources } from './oci.ts';
+import type { BlkioLimit, ContainerSettings, DeviceGrant, HostFacts, ResourceLimits } from './container-settings.ts';
+import type { SpecDevice, SpecDeviceRule, SpecRate, SpecResources } from './oci.ts';
 
 /** crun makes null, zero, full, random, urandom, tty, console and ptmx itself (source: OCI config-linux.md, default devices). */
 export function specDevices(settings: ContainerSettings, host: HostFacts): readonly SpecDevice[] {
@@ -44,6 +44,7 @@ export function specResources(settings: ContainerSettings, host: HostFacts): Spe
   const { resources, security, devices } = settings;
   const memory = memoryOf(resources, host);
   const cpu = cpuOf(resources);
+  const blockIo = blockIoOf(resources);
   const grants = devices.map(({ type, major, minor, access }: DeviceGrant) => allow(type, major, minor, access));
   return {
     devices: security.isPrivileged
@@ -52,7 +53,7 @@ export function specResources(settings: ContainerSettings, host: HostFacts): Spe
     ...(Object.keys(memory).length === 0 ? {} : { memory }),
     ...(Object.keys(cpu).length === 0 ? {} : { cpu }),
     ...(resources.pidsLimit === null || resources.pidsLimit <= 0 ? {} : { pids: { limit: resources.pidsLimit } }),
-    ...(resources.blkioWeight === null ? {} : { blockIO: { weight: resources.blkioWeight } }),
+    ...(Object.keys(blockIo).length === 0 ? {} : { blockIO: blockIo }),
   };
 }
 
@@ -62,10 +63,17 @@ function memoryOf(limits: ResourceLimits, host: HostFacts): NonNullable<SpecReso
   return {
     ...(memoryBytes === null ? {} : { limit: memoryBytes }),
     ...(memoryReservationBytes === null ? {} : { reservation: memoryReservationBytes }),
-    ...(swap === null || !host.hasSwapLimit ? {} : { swap }),
+    ...(swap === null || !host.controls.hasSwap ? {} : { swap }),
+    ...(limits.memorySwappiness === null ? {} : { swappiness: limits.memorySwappiness }),
     // cgroups v2 has no such switch.
     ...(limits.isOomKillDisabled && host.cgroupVersion === 1 ? { disableOOMKiller: true } : {}),
   };
+}
+
+/** The kernel would silently take the nearest that it can. */
+function assertShares(shares: number | null): void {
+  if (shares !== null && shares < 2) throw invalid('the minimum allowed cpu-shares is 2');
+  if (shares !== null && shares > 262_144) throw invalid('the maximum allowed cpu-shares is 262144');
 }
 
 /** `--cpus` is a quota in a period of 100 ms. */
@@ -73,15 +81,34 @@ const cpuPeriodMicros = 100_000;
 
 function cpuOf(limits: ResourceLimits): NonNullable<SpecResources['cpu']> {
   const { nanoCpus, cpuShares, cpuQuotaMicros: quota, cpuPeriodMicros: period } = limits;
+  assertShares(cpuShares);
   if (nanoCpus !== null && (quota !== null || period !== null))
     throw invalid('Conflicting options: Nano CPUs and CPU Period or Quota cannot both be set.');
   return {
     ...(cpuShares === null ? {} : { shares: cpuShares }),
     ...(nanoCpus === null ? {} : { quota: Math.round((nanoCpus * cpuPeriodMicros) / 1e9), period: cpuPeriodMicros }),
-    ...(quota === null ? {} : { quota }),
+    ...(quota === null ? {} : { quota: Math.max(quota, -1) }),
     ...(period === null ? {} : { period }),
+    ...(limits.cpuRealtimeRuntimeMicros === null ? {} : { realtimeRuntime: limits.cpuRealtimeRuntimeMicros }),
+    ...(limits.cpuRealtimePeriodMicros === null ? {} : { realtimePeriod: limits.cpuRealtimePeriodMicros }),
     ...(limits.cpusetCpus === null ? {} : { cpus: limits.cpusetCpus }),
     ...(limits.cpusetMems === null ? {} : { mems: limits.cpusetMems }),
+  };
+}
+
+function blockIoOf(limits: ResourceLimits): NonNullable<SpecResources['blockIO']> {
+  const rates = (list: readonly BlkioLimit[]): readonly SpecRate[] =>
+    list.map(({ major, minor, value }) => ({ major, minor, rate: value }));
+  const given = {
+    weightDevice: limits.blkioWeightDevices.map(({ major, minor, value }) => ({ major, minor, weight: value })),
+    throttleReadBpsDevice: rates(limits.blkioReadBps),
+    throttleWriteBpsDevice: rates(limits.blkioWriteBps),
+    throttleReadIOPSDevice: rates(limits.blkioReadIops),
+    throttleWriteIOPSDevice: rates(limits.blkioWriteIops),
+  };
+  return {
+    ...(limits.blkioWeight === null ? {} : { weight: limits.blkioWeight }),
+    ...Object.fromEntries(Object.entries(given).filter(([, list]) => list.length > 0)),
   };
 }
 

@@ -4,13 +4,30 @@ import { allCapabilities, chooseCapabilities, defaultCapabilities } from './capa
 import { defaultSecurity, unlimited, type ContainerSettings, type HostFacts } from './container-settings.ts';
 import { buildSpec } from './spec.ts';
 
+const controls: HostFacts['controls'] = {
+  hasMemory: true,
+  hasSwap: true,
+  hasSwappiness: false,
+  hasOomKillSwitch: false,
+  hasPids: true,
+  hasCpuShares: true,
+  hasCpuQuota: true,
+  hasRealtime: false,
+  sets: { cpus: '0-1', mems: '0' },
+  hasBlkioWeight: true,
+  hasBlkioWeightDevice: true,
+  hasBlkioRates: true,
+  processors: 2,
+};
+
 const host: HostFacts = {
   cgroupVersion: 2,
   arch: 'x64',
   kernel: [6, 12],
   capabilities: allCapabilities,
   hasSeccomp: true,
-  hasSwapLimit: true,
+  hasAppArmor: false,
+  controls,
   cpuCount: 2,
   maxOpenFiles: 1_048_576,
   devices: [{ path: '/dev/fuse', type: 'c', major: 10, minor: 229, fileMode: 0o666, uid: 0, gid: 0, access: 'rwm' }],
@@ -28,6 +45,7 @@ const settings: ContainerSettings = {
   domainname: '',
   terminal: null,
   namespaces: { network: { path: '/run/netns/x' }, pid: 'private', ipc: 'private', uts: 'private', cgroup: 'private' },
+  sharedMemory: null,
   mounts: [],
   shmSizeBytes: null,
   security: defaultSecurity,
@@ -104,7 +122,9 @@ describe('the OCI spec of a container', () => {
       pids: { limit: 10 },
       blockIO: { weight: 300 },
     });
-    expect(build({ resources }, { hasSwapLimit: false }).linux.resources.memory).toEqual({ limit: 100 });
+    expect(build({ resources }, { controls: { ...controls, hasSwap: false } }).linux.resources.memory).toEqual({
+      limit: 100,
+    });
     expect(build({ resources: { ...unlimited, pidsLimit: -1 } }).linux.resources.pids).toBeUndefined();
     expect(() => build({ resources: { ...resources, cpuQuotaMicros: 5 } })).toThrow('Conflicting options');
   });
@@ -116,13 +136,15 @@ describe('the OCI spec of a container', () => {
     expect(build({}, { maxOpenFiles: 20_000 }).process.rlimits).toEqual([
       { type: 'RLIMIT_NOFILE', soft: 1024, hard: 20_000 },
     ]);
-    expect(() => build({ rlimits: [{ name: 'nosuch', soft: 1, hard: 1 }] })).toThrow('invalid ulimit type: nosuch');
+    expect(() => build({ rlimits: [{ name: 'nosuch', soft: 1, hard: 1 }] })).toThrow(
+      'wrong rlimit value: RLIMIT_NOSUCH',
+    );
     expect(() => build({ rlimits: [{ name: 'core', soft: 2, hard: 1 }] })).toThrow('soft limit');
   });
 
   it('shares what it is told to share', () => {
     const spec = build({
-      namespaces: { network: 'host', pid: { path: '/proc/1/ns/pid' }, ipc: 'host', uts: 'host', cgroup: 'host' },
+      namespaces: { network: 'host', pid: { joined: '/proc/1/ns/pid' }, ipc: 'host', uts: 'host', cgroup: 'host' },
     });
     expect(spec.linux.namespaces).toEqual([{ type: 'mount' }, { type: 'pid', path: '/proc/1/ns/pid' }]);
     expect([spec.hostname, spec.linux.sysctl]).toEqual([undefined, undefined]);
@@ -160,6 +182,6 @@ describe('capabilities', () => {
     expect(choose(['chown'], ['ALL'])).toEqual(['CAP_CHOWN']);
     expect(choose(['all'], ['CAP_CHOWN'])).toEqual(allCapabilities.filter((name) => name !== 'CAP_CHOWN'));
     expect(choose(['net_admin'], [])).toContain('CAP_NET_ADMIN');
-    expect(() => choose(['nosuch'], [])).toThrow('invalid capability: nosuch');
+    expect(() => choose(['nosuch'], [])).toThrow('invalid CapAdd: unknown capability: "CAP_NOSUCH"');
   });
 });

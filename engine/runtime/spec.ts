@@ -7,6 +7,8 @@ import type { RuntimeSpec, SpecLinux, SpecProcess } from './oci.ts';
 import { specDevices, specResources } from './resources.ts';
 import { defaultSeccompProfile } from './seccomp-profile.ts';
 import { resolveSeccomp } from './seccomp.ts';
+import { sysctlsOf } from './sysctls.ts';
+import { defaultMaskedPaths, defaultReadonlyPaths, thermalPaths } from './system-paths.ts';
 
 export function buildSpec(settings: ContainerSettings, host: HostFacts): RuntimeSpec {
   const { security } = settings;
@@ -29,7 +31,7 @@ export function buildSpec(settings: ContainerSettings, host: HostFacts): Runtime
 }
 
 function specProcess(settings: ContainerSettings, host: HostFacts, capabilities: readonly string[]): SpecProcess {
-  const { user, terminal } = settings;
+  const { user, terminal, security } = settings;
   // As execve does it for a user that is not root: its programs have none, but setuid ones can have them.
   const held = user.uid === 0 ? capabilities : [];
   const size = terminal?.size ?? null;
@@ -43,7 +45,8 @@ function specProcess(settings: ContainerSettings, host: HostFacts, capabilities:
     // Never inheritable: a program with capabilities of its own would hand them on (CVE-2022-24769).
     capabilities: { bounding: capabilities, effective: held, permitted: held },
     rlimits: specRlimits(settings.rlimits, host.maxOpenFiles),
-    noNewPrivileges: !settings.security.mayGainPrivileges,
+    noNewPrivileges: !security.mayGainPrivileges,
+    ...(security.apparmorProfile === null || !host.hasAppArmor ? {} : { apparmorProfile: security.apparmorProfile }),
     // Set even when it is 0: the monitor, which starts the container, has a better one.
     oomScoreAdj: settings.oomScoreAdjust ?? 0,
   };
@@ -57,8 +60,8 @@ const rlimitNames =
 
 function specRlimits(given: readonly Rlimit[], maxOpenFiles: number): SpecProcess['rlimits'] {
   const limits = given.map(({ name, soft, hard }) => {
-    const short = name.toUpperCase().replace(/^RLIMIT_/, '');
-    if (!rlimitNames.includes(short)) throw invalid(`invalid ulimit type: ${name}`);
+    const short = name.toUpperCase();
+    if (!rlimitNames.includes(short)) throw invalid(`wrong rlimit value: RLIMIT_${name.toUpperCase()}`);
     if (hard !== -1 && (soft === -1 || soft > hard))
       throw invalid(`ulimit soft limit must be less than or equal to hard limit: ${soft} > ${hard}`);
     return { type: `RLIMIT_${short}`, soft: unlimitedIfNegative(soft), hard: unlimitedIfNegative(hard) };
@@ -75,29 +78,11 @@ function unlimitedIfNegative(limit: number): number {
   return limit < 0 ? largestLimit : limit;
 }
 
-const maskedPaths = [
-  '/proc/acpi',
-  '/proc/asound',
-  '/proc/interrupts',
-  '/proc/kcore',
-  '/proc/keys',
-  '/proc/latency_stats',
-  '/proc/sched_debug',
-  '/proc/scsi',
-  '/proc/timer_list',
-  '/proc/timer_stats',
-  '/sys/devices/virtual/powercap',
-  '/sys/firmware',
-];
-const readonlyPaths = ['/proc/bus', '/proc/fs', '/proc/irq', '/proc/sys', '/proc/sysrq-trigger'];
-
 function specLinux(settings: ContainerSettings, host: HostFacts, capabilities: readonly string[]): SpecLinux {
   const { security, namespaces } = settings;
-  const thermal = Array.from(
-    { length: host.cpuCount },
-    (_, cpu) => `/sys/devices/system/cpu/cpu${cpu}/thermal_throttle`,
-  );
   const propagation = rootPropagation(settings);
+  const masked = [...defaultMaskedPaths, ...thermalPaths(host.cpuCount)];
+  const sysctl = sysctlsOf(settings.sysctls, namespaces);
   return {
     namespaces: [
       { type: 'mount' },
@@ -110,9 +95,9 @@ function specLinux(settings: ContainerSettings, host: HostFacts, capabilities: r
     cgroupsPath: settings.cgroup,
     resources: specResources(settings, host),
     devices: specDevices(settings, host),
-    ...sysctlsOf(settings),
-    maskedPaths: security.maskedPaths ?? (security.isPrivileged ? [] : [...maskedPaths, ...thermal]),
-    readonlyPaths: security.readonlyPaths ?? (security.isPrivileged ? [] : readonlyPaths),
+    ...(Object.keys(sysctl).length === 0 ? {} : { sysctl }),
+    maskedPaths: security.maskedPaths ?? (security.isPrivileged ? [] : masked),
+    readonlyPaths: security.readonlyPaths ?? (security.isPrivileged ? [] : defaultReadonlyPaths),
     ...(propagation === null ? {} : { rootfsPropagation: propagation }),
     ...seccompOf(settings, host, capabilities),
   };
@@ -120,17 +105,8 @@ function specLinux(settings: ContainerSettings, host: HostFacts, capabilities: r
 
 function namespace(type: string, source: NamespaceSource): SpecLinux['namespaces'] {
   if (source === 'host') return [];
-  return [source === 'private' ? { type } : { type, path: source.path }];
-}
-
-/** Ports below 1024 and ping are no privileges in a network of one's own. */
-function sysctlsOf(settings: ContainerSettings): { sysctl?: Readonly<Record<string, string>> } {
-  const defaults: Readonly<Record<string, string>> =
-    settings.namespaces.network === 'host'
-      ? {}
-      : { 'net.ipv4.ip_unprivileged_port_start': '0', 'net.ipv4.ping_group_range': '0 2147483647' };
-  const sysctl = { ...defaults, ...settings.sysctls };
-  return Object.keys(sysctl).length === 0 ? {} : { sysctl };
+  if (source === 'private') return [{ type }];
+  return [{ type, path: 'path' in source ? source.path : source.joined }];
 }
 
 /** A shared or slave mount needs a root that lets events through. */

@@ -8,19 +8,19 @@ const files = {
 const read = (path: keyof typeof files): string => files[path];
 
 it.each([
-  ['', { uid: 0, gid: 0, additionalGids: [10], home: '/root' }],
-  ['ana', { uid: 1000, gid: 1001, additionalGids: [10, 44], home: '/home/ana' }],
-  ['1000', { uid: 1000, gid: 1001, additionalGids: [10, 44], home: '/home/ana' }],
-  ['ana:video', { uid: 1000, gid: 44, additionalGids: [], home: '/home/ana' }],
-  ['1234', { uid: 1234, gid: 0, additionalGids: [], home: '/' }],
-  ['1234:5678', { uid: 1234, gid: 5678, additionalGids: [], home: '/' }],
-  ['nohome', { uid: 7, gid: 7, additionalGids: [], home: '/' }],
+  ['', { uid: 0, gid: 0, additionalGids: [0, 10], home: '/root' }],
+  ['ana', { uid: 1000, gid: 1001, additionalGids: [1001, 10, 44], home: '/home/ana' }],
+  ['1000', { uid: 1000, gid: 1001, additionalGids: [1001, 10, 44], home: '/home/ana' }],
+  ['ana:video', { uid: 1000, gid: 44, additionalGids: [44], home: '/home/ana' }],
+  ['1234', { uid: 1234, gid: 0, additionalGids: [0], home: '/' }],
+  ['1234:5678', { uid: 1234, gid: 5678, additionalGids: [5678], home: '/' }],
+  ['nohome', { uid: 7, gid: 7, additionalGids: [7], home: '/' }],
 ])('resolves %j within the image', (user, expected) => {
   expect(resolveUser(user, read)).toEqual(expected);
 });
 
-it('adds groups by name and number, each once', () => {
-  expect(resolveUser('ana', read, ['44', 'wheel', '99']).additionalGids).toEqual([10, 44, 99]);
+it('83: adds groups by name and number, each once, the own one among them', () => {
+  expect(resolveUser('ana', read, ['44', 'wheel', '99']).additionalGids).toEqual([1001, 10, 44, 99]);
 });
 
 it('says who or what is not there', () => {
@@ -32,6 +32,6 @@ it('says who or what is not there', () => {
 });
 
 it('does without the files', () => {
-  expect(resolveUser('0', () => null)).toEqual({ uid: 0, gid: 0, additionalGids: [], home: '/' });
+  expect(resolveUser('0', () => null)).toEqual({ uid: 0, gid: 0, additionalGids: [0], home: '/' });
   expect(() => resolveUser('ana', () => null)).toThrow('unable to find user ana');
 });

@@ -4,6 +4,7 @@ import { invalid } from '../model/errors.ts';
 export interface ProcessUser {
   readonly uid: number;
   readonly gid: number;
+  /** Also the group itself: a program that changes its own must not lose what that one was denied (CVE-2022-36109). */
   readonly additionalGids: readonly number[];
   /** The home folder of its passwd entry, `/` without one. */
   readonly home: string;
@@ -45,11 +46,13 @@ export function resolveUser(user: string, read: ImageFile, extraGroups: readonly
   const uid = entry?.uid ?? number ?? 0;
   const extra = extraGroups.map((name) => gidOf(name, groups));
   const home = entry?.home === undefined || entry.home === '' ? '/' : entry.home;
-  if (wantedGroup !== undefined && wantedGroup !== '')
-    return { uid, gid: gidOf(wantedGroup, groups), additionalGids: unique(extra), home };
+  if (wantedGroup !== undefined && wantedGroup !== '') {
+    const gid = gidOf(wantedGroup, groups);
+    return { uid, gid, additionalGids: unique([gid, ...extra]), home };
+  }
   const gid = entry?.gid ?? 0;
   const listed = groups.filter(({ members }) => entry !== undefined && members.includes(entry.name));
-  return { uid, gid, additionalGids: unique([...listed.map((group) => group.gid), ...extra]), home };
+  return { uid, gid, additionalGids: unique([gid, ...listed.map((group) => group.gid), ...extra]), home };
 }
 
 function split(user: string): readonly string[] {

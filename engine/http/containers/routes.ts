@@ -1,13 +1,15 @@
 import type { Container } from '../../containers/container.ts';
 import { publishContainerEvent } from '../../containers/container-events.ts';
 import { createContainer } from '../../containers/create.ts';
+import { fitToHost } from '../../containers/fit-to-host.ts';
 import type { Parts } from '../../containers/parts.ts';
 import { liveState } from '../../containers/state.ts';
-import { conflict, invalid } from '../../model/errors.ts';
+import { conflict, EngineError, invalid } from '../../model/errors.ts';
 import { parseFilters } from '../../model/filters.ts';
+import type { ContainerId } from '../../model/ids.ts';
 import type { Exchange } from '../exchange.ts';
 import type { Route } from '../router.ts';
-import { attachRoute } from './attach.ts';
+import { attachRoutes } from './attach.ts';
 import { readCreateBody } from './create/body.ts';
 import { inspectContainer } from './inspect/inspect.ts';
 import { lifeRoutes } from './life.ts';
@@ -27,7 +29,7 @@ export function containerRoutes(parts: Parts): readonly Route[] {
     },
     ...lifeRoutes(parts),
     { method: 'POST', path: '/containers/:id/resize', handle: (exchange) => resize(parts, exchange, find(exchange)) },
-    attachRoute(parts),
+    ...attachRoutes(parts),
     logsRoute(parts),
   ];
 }
@@ -49,12 +51,25 @@ async function list(parts: Parts, exchange: Exchange): Promise<void> {
 
 async function create(parts: Parts, exchange: Exchange): Promise<void> {
   const name = exchange.query.get('name');
-  const request = readCreateBody(await exchange.body(), name === '' ? null : name);
+  const asked = readCreateBody(await exchange.body(), name === '' ? null : name, (reference) => idOf(parts, reference));
+  const { request, warnings } = fitToHost(asked, parts.host);
   const container = await createContainer(parts, request);
   const isPublishing =
     request.network.mode !== 'network' && (request.network.exposed.length > 0 || request.network.publishesAll);
-  const warnings = isPublishing ? ['Published ports are discarded when using host network mode'] : [];
-  exchange.json(201, { Id: container.id, Warnings: request.network.mode === 'host' ? warnings : [] });
+  const discarded =
+    isPublishing && request.network.mode === 'host'
+      ? ['Published ports are discarded when using host network mode']
+      : [];
+  exchange.json(201, { Id: container.id, Warnings: [...warnings, ...discarded] });
+}
+
+function idOf({ directory }: Parts, reference: string): ContainerId | null {
+  try {
+    return directory.find(reference).id;
+  } catch (error) {
+    if (error instanceof EngineError && error.kind === 'not-found') return null;
+    throw error;
+  }
 }
 
 async function inspect(parts: Parts, exchange: Exchange, container: Container): Promise<void> {

@@ -5,20 +5,24 @@ import { Fields } from '../../fields.ts';
 import { readMounts } from './mounts.ts';
 import { readNetwork } from './network.ts';
 import { refuseWhatIsNotThere } from './not-yet.ts';
-import { positive } from './numbers.ts';
 import { readHealthcheck, readRestartPolicy } from './policies.ts';
 import { readProcess } from './process.ts';
 import { readResources } from './resources.ts';
-import { readSecurity } from './security.ts';
+import { type FindContainer, readSecurity } from './security.ts';
 
-/** Throws `invalid` for what is wrong, `not-implemented` for what is right and not there yet. */
-export function readCreateBody(body: Record<string, unknown>, name: string | null): CreateRequest {
-  const config = new Fields('ContainerConfig', body);
-  const host = config.object('HostConfig');
+/**
+ * `find`: for what names another container. Throws `invalid` for what is wrong, `not-implemented` for what is right and not
+ * there yet.
+ */
+export function readCreateBody(body: Record<string, unknown>, name: string | null, find: FindContainer): CreateRequest {
+  const config = new Fields('', body);
+  if (config.names().every((field) => ['hostconfig', 'networkingconfig'].includes(field.toLowerCase())))
+    throw invalid('config cannot be empty in order to create a container');
+  const host = config.object('HostConfig', 'container.HostConfig');
   refuseWhatIsNotThere(config, host);
   const log = host.object('LogConfig');
   return {
-    ...readSecurity(host),
+    ...readSecurity(config, host, find),
     name,
     imageName: config.text('Image'),
     process: readProcess(config, host),
@@ -37,15 +41,21 @@ export function readCreateBody(body: Record<string, unknown>, name: string | nul
     resources: readResources(host),
     logDriver: log.text('Type') || null,
     logOptions: log.textMap('Config'),
-    shmSizeBytes: positive('ShmSize', host.integer('ShmSize')),
+    shmSizeBytes: shmSize(host),
     storageOptions: host.textMap('StorageOpt'),
     runtime: host.text('Runtime'),
   };
 }
 
+function shmSize(host: Fields): number | null {
+  const size = host.integer('ShmSize');
+  if (size !== null && size < 0) throw invalid('SHM size can not be less than 0');
+  return size;
+}
+
 function hostname(text: string): string | null {
   if (text === '') return null;
-  if (text.length > 63 || !/^[a-zA-Z0-9_]([a-zA-Z0-9_.-]*[a-zA-Z0-9_])?$/.test(text))
-    throw invalid(`invalid hostname format: ${text}`);
+  // It is written into files line by line. What else it may be the kernel decides at the start, as with dockerd.
+  if ([...text].some((letter) => letter < ' ' || letter === '\x7f')) throw invalid(`invalid hostname format: ${text}`);
   return text;
 }

@@ -1,4 +1,4 @@
-/** What runs: command, variables, user, terminal. */
+/** What runs: command, variables, user, groups, limits of its own, terminal. */
 import path from 'node:path';
 import type { CreateRequest } from '../../../containers/create-request.ts';
 import { invalid } from '../../../model/errors.ts';
@@ -15,9 +15,13 @@ export function readProcess(config: Fields, host: Fields): CreateRequest['proces
     env: config.texts('Env').map(checkedVariable),
     workingDir: workingDir === '' ? null : path.posix.normalize(workingDir),
     user: config.text('User') || null,
-    addedGroups: [],
-    oomScoreAdjust: null,
-    ulimits: [],
+    addedGroups: host.texts('GroupAdd'),
+    oomScoreAdjust: oomScoreAdjust(host),
+    ulimits: host.objects('Ulimits', '[]*units.Ulimit').map((limit) => ({
+      name: limit.text('Name'),
+      soft: limit.integer('Soft') ?? 0,
+      hard: limit.integer('Hard') ?? 0,
+    })),
     hasTerminal: config.flag('Tty'),
     consoleSize: consoleSize(host.raw('ConsoleSize')),
     isStdinOpen: config.flag('OpenStdin'),
@@ -30,12 +34,20 @@ export function readProcess(config: Fields, host: Fields): CreateRequest['proces
   };
 }
 
+function oomScoreAdjust(host: Fields): number | null {
+  const value = host.integer('OomScoreAdj');
+  if (value !== null && Math.abs(value) > 1000)
+    throw invalid(`Invalid value ${value}, range for oom score adj is [-1000, 1000]`);
+  return value;
+}
+
+/** Too few numbers are zeros and too many are passed over, as Go reads an array of two. */
 function consoleSize(value: unknown): { rows: number; columns: number } | null {
-  if (!Array.isArray(value)) return null;
-  const [rows, columns] = value as unknown[];
-  if (!Number.isInteger(rows) || !Number.isInteger(columns))
-    throw invalid('invalid JSON: ConsoleSize must be two numbers');
-  return rows === 0 && columns === 0 ? null : { rows: Number(rows), columns: Number(columns) };
+  if (value === undefined || value === null) return null;
+  const isPair = Array.isArray(value) && value.every((item) => Number.isInteger(item) && Number(item) >= 0);
+  if (!isPair) throw invalid('invalid JSON: json: .HostConfig.ConsoleSize must be two numbers');
+  const [rows, columns] = value as readonly number[];
+  return rows === undefined || columns === undefined || rows + columns === 0 ? null : { rows, columns };
 }
 
 function checkedVariable(variable: string): string {

@@ -1,49 +1,42 @@
-/** The limits of `HostConfig`; `update` sends the same fields. */
-import type { ResourceSpec } from '../../../containers/spec.ts';
+/** The limits of `HostConfig`; `update` sends the same fields. What they must be together and on this host: `containers/resource-limits.ts`. */
+import type { BlkioDeviceSpec, ResourceSpec } from '../../../containers/spec.ts';
 import { invalid } from '../../../model/errors.ts';
 import type { Fields } from '../../fields.ts';
-import { positive } from './numbers.ts';
-
-const minMemoryBytes = 6 * 1024 * 1024;
 
 export function readResources(host: Fields): ResourceSpec {
-  const memoryBytes = positive('Memory', host.integer('Memory'));
-  const memorySwapBytes = host.integer('MemorySwap');
-  const nanoCpus = positive('NanoCpus', host.integer('NanoCpus'));
-  const cpuPeriodUs = host.integer('CpuPeriod');
-  const cpuQuotaUs = host.integer('CpuQuota');
-  if (memoryBytes !== null && memoryBytes < minMemoryBytes) throw invalid('Minimum memory limit allowed is 6MB');
-  if (memorySwapBytes !== null && memorySwapBytes !== -1) {
-    if (memoryBytes === null)
-      throw invalid('You should always set the Memory limit when using Memoryswap limit, see usage');
-    if (memorySwapBytes < memoryBytes)
-      throw invalid('Minimum memoryswap limit should be larger than memory limit, see usage');
-  }
-  if (nanoCpus !== null && (cpuPeriodUs !== null || cpuQuotaUs !== null)) {
-    throw invalid('Conflicting options: Nano CPUs and CPU Period or Quota cannot both be set.');
-  }
-  const pids = host.integer('PidsLimit');
+  if (host.isGiven('IOMaximumIOps') || host.isGiven('IOMaximumBandwidth'))
+    throw invalid('Invalid QoS settings: linux does not support Maximum IO Bandwidth or Maximum IO IOps');
+  const rates = (name: string): readonly BlkioDeviceSpec[] =>
+    host.objects(name, '[]*blkiodev.ThrottleDevice').map((device) => ({
+      path: device.text('Path'),
+      value: device.unsigned('Rate', 64) ?? 0,
+    }));
+  const swappiness = host.integerOrZero('MemorySwappiness');
   return {
-    memoryBytes,
-    memorySwapBytes,
-    nanoCpus,
+    memoryBytes: host.integer('Memory'),
+    memorySwapBytes: host.integer('MemorySwap'),
+    memoryReservationBytes: host.integer('MemoryReservation'),
+    // -1 is how old clients say that they say nothing.
+    memorySwappiness: swappiness === -1 ? null : swappiness,
+    isOomKillDisabled: host.flagOrNull('OomKillDisable'),
+    nanoCpus: host.integer('NanoCpus'),
     cpuShares: host.integer('CpuShares'),
-    cpuPeriodUs,
-    cpuQuotaUs,
+    cpuPeriodUs: host.integer('CpuPeriod'),
+    cpuQuotaUs: host.integer('CpuQuota'),
+    cpuRealtimePeriodUs: host.integer('CpuRealtimePeriod'),
+    cpuRealtimeRuntimeUs: host.integer('CpuRealtimeRuntime'),
     cpusetCpus: host.text('CpusetCpus') || null,
-    memoryReservationBytes: null,
-    memorySwappiness: null,
-    isOomKillDisabled: null,
-    cpuRealtimePeriodUs: null,
-    cpuRealtimeRuntimeUs: null,
-    cpusetMems: null,
-    blkioWeight: null,
-    blkioWeightDevices: [],
-    blkioReadBps: [],
-    blkioWriteBps: [],
-    blkioReadIops: [],
-    blkioWriteIops: [],
-    cgroupParent: '',
-    pidsLimit: pids === null || pids < 0 ? null : pids,
+    cpusetMems: host.text('CpusetMems') || null,
+    pidsLimit: host.integerOrZero('PidsLimit'),
+    blkioWeight: host.unsigned('BlkioWeight', 16),
+    blkioWeightDevices: host.objects('BlkioWeightDevice', '[]*blkiodev.WeightDevice').map((device) => ({
+      path: device.text('Path'),
+      value: device.unsigned('Weight', 16) ?? 0,
+    })),
+    blkioReadBps: rates('BlkioDeviceReadBps'),
+    blkioWriteBps: rates('BlkioDeviceWriteBps'),
+    blkioReadIops: rates('BlkioDeviceReadIOps'),
+    blkioWriteIops: rates('BlkioDeviceWriteIOps'),
+    cgroupParent: host.text('CgroupParent'),
   };
 }

@@ -1,5 +1,13 @@
-import type { HostConfig, PortMap } from '../../../../api/containers.ts';
-import type { ContainerSpec, PublishedPortSpec, RestartPolicySpec } from '../../../containers/spec.ts';
+import type { DeviceRequest, HostConfig, PortMap } from '../../../../api/containers.ts';
+import type {
+  ContainerSpec,
+  DeviceRequestSpec,
+  NamespaceSpec,
+  PublishedPortSpec,
+  ResourceSpec,
+  RestartPolicySpec,
+} from '../../../containers/spec.ts';
+import { defaultMaskedPaths, defaultReadonlyPaths } from '../../../runtime/system-paths.ts';
 import { portKey } from '../ports.ts';
 
 /** `HostConfig`: what was asked for, so that a create with it makes the same container again. */
@@ -29,15 +37,78 @@ export function presentHostConfig(spec: ContainerSpec): HostConfig {
     ExtraHosts: orNull(network.extraHosts),
     Memory: resources.memoryBytes ?? 0,
     MemorySwap: resources.memorySwapBytes ?? 0,
+    MemoryReservation: resources.memoryReservationBytes ?? 0,
+    MemorySwappiness: resources.memorySwappiness,
+    OomKillDisable: resources.isOomKillDisabled,
+    OomScoreAdj: process.oomScoreAdjust ?? 0,
     NanoCpus: resources.nanoCpus ?? 0,
     CpuShares: resources.cpuShares ?? 0,
     CpuPeriod: resources.cpuPeriodUs ?? 0,
     CpuQuota: resources.cpuQuotaUs ?? 0,
+    CpuRealtimePeriod: resources.cpuRealtimePeriodUs ?? 0,
+    CpuRealtimeRuntime: resources.cpuRealtimeRuntimeUs ?? 0,
     CpusetCpus: resources.cpusetCpus ?? '',
+    CpusetMems: resources.cpusetMems ?? '',
+    ...presentBlockDevices(resources),
+    CgroupParent: resources.cgroupParent,
+    ...presentNamespaces(spec.namespaces),
+    Isolation: '',
+    Runtime: spec.runtime === '' ? 'runc' : spec.runtime,
+    ...(spec.hasInit === null ? {} : { Init: spec.hasInit }),
+    ...(Object.keys(spec.annotations).length > 0 ? { Annotations: spec.annotations } : {}),
+    ...(Object.keys(spec.storageOptions).length > 0 ? { StorageOpt: spec.storageOptions } : {}),
+    ...(Object.keys(spec.sysctls).length > 0 ? { Sysctls: spec.sysctls } : {}),
+    GroupAdd: orNull(process.addedGroups),
+    Ulimits: process.ulimits.map(({ name, soft, hard }) => ({ Name: name, Hard: hard, Soft: soft })),
+    Devices: spec.devices.map((device) => ({
+      PathOnHost: device.pathOnHost,
+      PathInContainer: device.pathInContainer,
+      CgroupPermissions: device.access,
+    })),
+    DeviceCgroupRules: orNull(spec.deviceRules),
+    DeviceRequests: orNull(spec.deviceRequests.map(presentDeviceRequest)),
+    MaskedPaths: spec.maskedPaths ?? (spec.isPrivileged ? null : defaultMaskedPaths),
+    ReadonlyPaths: spec.readonlyPaths ?? (spec.isPrivileged ? null : defaultReadonlyPaths),
+    ContainerIDFile: '',
     PidsLimit: resources.pidsLimit,
     ShmSize: spec.shmSizeBytes,
     ...(tmpfs.length > 0 ? { Tmpfs: Object.fromEntries(tmpfs) } : {}),
     ConsoleSize: [process.consoleSize?.rows ?? 0, process.consoleSize?.columns ?? 0],
+  };
+}
+
+function presentNamespaces({ pid, ipc, uts, cgroup, user }: NamespaceSpec): Partial<HostConfig> {
+  const shown = (share: NamespaceSpec['ipc']): string =>
+    typeof share === 'string' ? share : `container:${share.container}`;
+  return {
+    PidMode: pid === 'private' ? '' : shown(pid),
+    IpcMode: shown(ipc),
+    UTSMode: uts === 'host' ? 'host' : '',
+    UsernsMode: user === 'host' ? 'host' : '',
+    CgroupnsMode: cgroup ?? 'private',
+  };
+}
+
+function presentBlockDevices(resources: ResourceSpec): Partial<HostConfig> {
+  const rates = (list: ResourceSpec['blkioReadBps']): readonly { Path: string; Rate: number }[] =>
+    list.map(({ path, value }) => ({ Path: path, Rate: value }));
+  return {
+    BlkioWeight: resources.blkioWeight ?? 0,
+    BlkioWeightDevice: resources.blkioWeightDevices.map(({ path, value }) => ({ Path: path, Weight: value })),
+    BlkioDeviceReadBps: rates(resources.blkioReadBps),
+    BlkioDeviceWriteBps: rates(resources.blkioWriteBps),
+    BlkioDeviceReadIOps: rates(resources.blkioReadIops),
+    BlkioDeviceWriteIOps: rates(resources.blkioWriteIops),
+  };
+}
+
+function presentDeviceRequest(request: DeviceRequestSpec): DeviceRequest {
+  return {
+    Driver: request.driver,
+    Count: request.count,
+    DeviceIDs: orNull(request.deviceIds),
+    Capabilities: orNull(request.capabilities),
+    Options: request.options,
   };
 }
 
