@@ -36,6 +36,7 @@ export const notFound = (message: string): EngineError => new EngineError('not-f
 export const invalid = (message: string, options?: ErrorOptions): EngineError =>
   new EngineError('invalid', message, options);
 export const conflict = (message: string): EngineError => new EngineError('conflict', message);
+export const forbidden = (message: string): EngineError => new EngineError('forbidden', message);
 export const notModified = (message: string): EngineError => new EngineError('not-modified', message);
 export const notImplemented = (message: string): EngineError => new EngineError('not-implemented', message);
 export const internal = (message: string, options?: ErrorOptions): EngineError =>

@@ -95,4 +95,13 @@ export const migrations: readonly string[] = [
   ) STRICT;
   CREATE INDEX image_mounts_by_layer ON image_mounts(top_layer);
   `,
+  `
+  -- Networks that clients made; the built-in ones are facts of the engine.
+  CREATE TABLE networks (
+    id    TEXT PRIMARY KEY,
+    name  TEXT NOT NULL UNIQUE,
+    spec  TEXT NOT NULL,
+    state TEXT NOT NULL CHECK (state IN ('making', 'ready', 'removing'))
+  ) STRICT;
+  `,
 ];
