@@ -45,7 +45,10 @@ export function specResources(settings: ContainerSettings, host: HostFacts): Spe
   const memory = memoryOf(resources, host);
   const cpu = cpuOf(resources);
   const blockIo = blockIoOf(resources);
-  const grants = devices.map(({ type, major, minor, access }: DeviceGrant) => allow(type, major, minor, access));
+  const grants = devices.flatMap(({ type, major, minor, access }: DeviceGrant) => {
+    const known = [...access].filter((letter) => 'rwm'.includes(letter)).join('');
+    return known === '' ? [] : [allow(type, major, minor, known)];
+  });
   return {
     devices: security.isPrivileged
       ? [{ allow: true, access: 'rwm' }]
@@ -76,19 +79,27 @@ function assertShares(shares: number | null): void {
   if (shares !== null && shares > 262_144) throw invalid('the maximum allowed cpu-shares is 262144');
 }
 
-/** `--cpus` is a quota in a period of 100 ms. */
-const cpuPeriodMicros = 100_000;
+/** `--cpus` is a quota in a period of 100 ms, the kernel's own. */
+const usualPeriodMicros = 100_000;
+
+/** `quota` null: not limited. */
+export function cpuQuota(limits: ResourceLimits): { readonly quota: number | null; readonly period: number } {
+  const { nanoCpus, cpuQuotaMicros: quota, cpuPeriodMicros: period } = limits;
+  if (nanoCpus !== null) return { quota: Math.round((nanoCpus * usualPeriodMicros) / 1e9), period: usualPeriodMicros };
+  return { quota: quota !== null && quota > 0 ? quota : null, period: period ?? usualPeriodMicros };
+}
 
 function cpuOf(limits: ResourceLimits): NonNullable<SpecResources['cpu']> {
   const { nanoCpus, cpuShares, cpuQuotaMicros: quota, cpuPeriodMicros: period } = limits;
   assertShares(cpuShares);
+  const time = cpuQuota(limits);
   if (nanoCpus !== null && (quota !== null || period !== null))
     throw invalid('Conflicting options: Nano CPUs and CPU Period or Quota cannot both be set.');
   return {
     ...(cpuShares === null ? {} : { shares: cpuShares }),
-    ...(nanoCpus === null ? {} : { quota: Math.round((nanoCpus * cpuPeriodMicros) / 1e9), period: cpuPeriodMicros }),
-    ...(quota === null ? {} : { quota: Math.max(quota, -1) }),
-    ...(period === null ? {} : { period }),
+    // A negative quota is none, which crun 1.8 cannot say to cgroups v1.
+    ...(time.quota === null ? {} : { quota: time.quota }),
+    ...(time.quota === null && period === null ? {} : { period: time.period }),
     ...(limits.cpuRealtimeRuntimeMicros === null ? {} : { realtimeRuntime: limits.cpuRealtimeRuntimeMicros }),
     ...(limits.cpuRealtimePeriodMicros === null ? {} : { realtimePeriod: limits.cpuRealtimePeriodMicros }),
     ...(limits.cpusetCpus === null ? {} : { cpus: limits.cpusetCpus }),
