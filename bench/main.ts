@@ -6,10 +6,9 @@ import { bootBench } from './boot.ts';
 import type { Bench, Measurement } from './contender.ts';
 import { runBench } from './run.ts';
 import { median, quantile } from './samples.ts';
+import { userCache } from '../test/peers/debian-packages.ts';
 
-const cacheFolder =
-  process.env['SKIFF_CACHE'] ?? path.join(process.env['XDG_CACHE_HOME'] ?? path.join(os.homedir(), '.cache'), 'skiff');
-const benches: readonly Bench[] = [runBench(cacheFolder), bootBench()];
+const benches: readonly Bench[] = [runBench(userCache()), bootBench()];
 
 const wanted = process.argv.slice(2);
 const unknown = wanted.filter((name) => !benches.some((bench) => bench.name === name));

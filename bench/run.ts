@@ -2,7 +2,7 @@ import { execFileSync, spawn } from 'node:child_process';
 import { readFileSync } from 'node:fs';
 import http from 'node:http';
 import type { Bench, Contender, Measurement } from './contender.ts';
-import { startDockerd } from './dockerd.ts';
+import { startDockerd } from '../test/peers/dockerd.ts';
 import { takeTurns } from './samples.ts';
 import { startSkiffd } from './skiffd.ts';
 

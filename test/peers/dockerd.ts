@@ -1,21 +1,29 @@
-/**
- * A real dockerd to compare with: Debian sid's packages, fetched by apt itself (so its signatures are checked) from the
- * mirror that this computer already uses, and unpacked beside the system instead of into it.
- */
+/** A real dockerd to compare with, of Debian's packages. */
 import { execFileSync, spawn } from 'node:child_process';
-import { existsSync, globSync, mkdirSync, mkdtempSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import { globSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import http from 'node:http';
 import os from 'node:os';
 import path from 'node:path';
-import type { Contender } from './contender.ts';
+import { fetchPackages } from './debian-packages.ts';
 
 // runc comes from this computer's own Debian: sid's needs a newer C library.
 const packages = ['docker.io', 'containerd', 'tini-static'];
 const namespace = `bench-dockerd-${process.pid}`;
 
+export interface Dockerd extends AsyncDisposable {
+  readonly name: 'dockerd';
+  readonly version: string;
+  /** Path of its unix socket. */
+  readonly socket: string;
+  /** The network namespace that its published ports are in. */
+  readonly netns: string;
+  /** The daemon's own processes: dockerd, containerd, shims, proxies. */
+  pids(): readonly number[];
+}
+
 /** Starts it in a network namespace of its own: its bridge, its firewall rules and its ports meet nobody else's. */
-export async function startDockerd(cacheFolder: string): Promise<Contender> {
-  const programs = fetchDockerd(cacheFolder);
+export async function startDockerd(cacheFolder: string): Promise<Dockerd> {
+  const programs = fetchPackages({ cacheFolder, name: 'dockerd-sid', packages, proof: 'usr/sbin/dockerd' });
   const folder = mkdtempSync(path.join(os.tmpdir(), 'bench-dockerd-'));
   const socket = path.join(folder, 'docker.sock');
   execFileSync('ip', ['netns', 'add', namespace]);
@@ -59,60 +67,14 @@ export async function startDockerd(cacheFolder: string): Promise<Contender> {
     /^.*version ([^,]+),.*\n$/s,
     '$1',
   );
-  return { name: 'dockerd', version, socket, pids: () => familyOf(child.pid ?? -1), [Symbol.asyncDispose]: stop };
-}
-
-/** Root folder of the unpacked packages. Fetched once; `SKIFF_PEERS` forgets nothing between runs but the folder itself. */
-function fetchDockerd(cacheFolder: string): string {
-  const wanted = path.join(cacheFolder, 'peers/dockerd-sid');
-  if (existsSync(path.join(wanted, 'usr/sbin/dockerd'))) return wanted;
-  const scratch = mkdtempSync(path.join(os.tmpdir(), 'bench-apt-'));
-  try {
-    for (const name of ['state/lists/partial', 'cache/archives/partial', 'etc', 'root'])
-      mkdirSync(path.join(scratch, name), { recursive: true });
-    const sources = path.join(scratch, 'etc/sources.list');
-    writeFileSync(
-      sources,
-      `deb [signed-by=/usr/share/keyrings/debian-archive-keyring.gpg] ${debianMirror()} sid main\n`,
-    );
-    const options = [
-      `Dir::Etc::sourcelist=${sources}`,
-      'Dir::Etc::sourceparts=/dev/null',
-      `Dir::State=${scratch}/state`,
-      `Dir::Cache=${scratch}/cache`,
-      'Acquire::Languages=none',
-      'APT::Sandbox::User=root',
-      'Acquire::Check-Valid-Until=false',
-    ];
-    const apt = (...words: string[]): void => {
-      execFileSync('apt-get', ['-q', ...options.flatMap((option) => ['-o', option]), ...words], {
-        cwd: scratch,
-        stdio: ['ignore', 'ignore', 'inherit'],
-        timeout: 300_000,
-      });
-    };
-    apt('update');
-    apt('download', ...packages);
-    for (const file of globSync('*.deb', { cwd: scratch }))
-      execFileSync('dpkg', ['-x', path.join(scratch, file), path.join(scratch, 'root')]);
-    mkdirSync(path.dirname(wanted), { recursive: true });
-    rmSync(wanted, { recursive: true, force: true });
-    execFileSync('cp', ['-a', path.join(scratch, 'root'), `${wanted}.new`]);
-    renameSync(`${wanted}.new`, wanted);
-    return wanted;
-  } finally {
-    rmSync(scratch, { recursive: true, force: true });
-  }
-}
-
-/** The archive that apt on this computer uses for Debian itself. */
-function debianMirror(): string {
-  const lines = execFileSync('apt-get', ['indextargets', '--format', '$(REPO_URI) $(SUITE) $(ORIGIN)'], {
-    encoding: 'utf8',
-  }).split('\n');
-  const uri = lines.map((line) => line.split(' ')).find(([, , origin]) => origin === 'Debian')?.[0];
-  if (uri === undefined) throw new Error("apt knows no Debian archive here: run 'apt-get update', then try again");
-  return uri;
+  return {
+    name: 'dockerd',
+    version,
+    socket,
+    netns: namespace,
+    pids: () => familyOf(child.pid ?? -1),
+    [Symbol.asyncDispose]: stop,
+  };
 }
 
 function mountsBelow(folder: string): readonly string[] {
