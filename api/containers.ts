@@ -185,6 +185,8 @@ export interface ContainerConfig {
   readonly MacAddress?: string;
 }
 
+  /** In which `CMD-SHELL` of the health check runs. */
+  readonly Shell?: readonly string[] | null;
 export interface CreateContainerBody extends ContainerConfig {
   readonly HostConfig?: HostConfig | null;
   readonly NetworkingConfig?: {
@@ -265,6 +267,18 @@ export interface ContainerState {
 
 export interface ContainerInspect {
   readonly Id: string;
+  /** Only with a health check, from the first start on. */
+  readonly Health?: {
+    readonly Status: 'starting' | 'healthy' | 'unhealthy';
+    readonly FailingStreak: number;
+    readonly Log: readonly {
+      readonly Start: string;
+      readonly End: string;
+      /** -1: it took too long, or could not be run. */
+      readonly ExitCode: number;
+      readonly Output: string;
+    }[];
+  };
   readonly Created: string;
   readonly Path: string;
   readonly Args: readonly string[];

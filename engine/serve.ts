@@ -8,6 +8,7 @@ import type { Settings } from './config/settings.ts';
 import { startAtBoot } from './containers/boot-starts.ts';
 import { Directory } from './containers/directory.ts';
 import { assertLogOptions } from './containers/log-file.ts';
+import { HealthChecks } from './containers/health/health-checks.ts';
 import type { Parts } from './containers/parts.ts';
 import { type Recovery, recoverContainers } from './containers/recover.ts';
 import { removeContainer } from './containers/remove.ts';
@@ -134,6 +135,7 @@ async function openEngine(settings: Settings, log: Log, laps = new Laps(() => pe
     execs,
     restarts: opening.use(new RestartTimers()),
     images,
+    health: opening.use(new HealthChecks()),
     roots,
     networks,
     monitor,

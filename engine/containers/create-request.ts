@@ -16,8 +16,8 @@ export interface CreateRequest extends Omit<ContainerSpec, FilledIn> {
   };
   /** Null: the first twelve digits of the id. */
   readonly hostname: string | null;
-  /** `disabled`: none, whatever the image says. What is missing or zero is the image's. */
-  readonly healthcheck: Partial<HealthcheckSpec> | 'disabled' | null;
+  /** What is empty or zero is the image's. */
+  readonly healthcheck: HealthcheckSpec | null;
   /** Null: the engine's. */
   readonly logDriver: string | null;
   readonly logOptions: Readonly<Record<string, string>>;

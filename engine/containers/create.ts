@@ -41,6 +41,7 @@ export async function createContainer(parts: Parts, request: CreateRequest): Pro
     throw error;
   }
   directory.add(container);
+  parts.health.follow(parts, container);
   publishContainerEvent(parts, container, 'create');
   return container;
 }
@@ -58,4 +59,6 @@ function defaultsOf(image: Image): ImageDefaults {
     exposedPorts: run.exposedPorts,
     stopSignal: run.stopSignal,
   };
+    healthcheck: run.healthcheck,
+    shell: run.shell,
 }

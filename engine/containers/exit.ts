@@ -3,6 +3,7 @@ import type { ExitRecord } from '../monitor/monitor.ts';
 import type { Container } from './container.ts';
 import { publishContainerEvent, publishNetworkEvent } from './container-events.ts';
 import type { Parts } from './parts.ts';
+import { withoutProbes } from './history.ts';
 import { removeQuietly } from './remove.ts';
 import { restartDelayMs } from './restart-policy.ts';
 import { restartByPolicy, undoStart } from './start.ts';
@@ -36,7 +37,7 @@ export async function settleExit(parts: Parts, container: Container, live: LiveS
   const { id, spec, isBeingRestarted } = container;
   const durationMs = millisecondsBetween(exit);
   const delayMs = restartDelayMs(spec.restartPolicy, container.history, { exitCode: exit.exitCode, durationMs });
-  const history = { ...container.history, finishedAt: exit.finishedAt };
+  const history = withoutProbes({ ...container.history, finishedAt: exit.finishedAt });
   const state: ContainerState =
     delayMs === null
       ? { status: 'exited', ...exit }

@@ -31,6 +31,11 @@ export function readHistory(text: string): History {
   return { ...noHistory, ...(JSON.parse(text) as Partial<History>) };
 }
 
+/** Nobody looks after its health while it is paused and when it has ended: docker calls that unhealthy. */
+export function withoutProbes(history: History): History {
+  return history.health === null ? history : { ...history, health: 'unhealthy' };
+}
+
 /** Somebody starts it: what its policy has counted is forgotten. */
 export function startedByHand(history: History): History {
   return { ...noHistory, hasStarted: true, finishedAt: history.finishedAt };

@@ -2,7 +2,7 @@ import path from 'node:path';
 import { invalid } from '../model/errors.ts';
 import type { ContainerId, ImageId } from '../model/ids.ts';
 import type { CreateRequest } from './create-request.ts';
-import type { ContainerSpec, PortSpec } from './spec.ts';
+import type { ContainerSpec, HealthcheckSpec, PortSpec } from './spec.ts';
 
 /** What an image says about containers made from it. */
 export interface ImageDefaults {
@@ -16,6 +16,8 @@ export interface ImageDefaults {
   readonly exposedPorts: readonly PortSpec[];
   readonly stopSignal: string | null;
 }
+  readonly healthcheck: HealthcheckSpec | null;
+  readonly shell: readonly string[] | null;
 
 /** What the engine says when neither client nor image does. */
 export interface EngineDefaults {
@@ -48,7 +50,8 @@ export function mergeImage(parts: {
     network,
     labels,
     stopSignal,
-    healthcheck: _healthcheck,
+    healthcheck,
+    shell,
     ...rest
   } = request;
   const { entrypoint, command } = commandLine(asked, image);
@@ -72,7 +75,8 @@ export function mergeImage(parts: {
       driver: checkedDriver(logDriver ?? engine.logDriver),
       options: { ...(logDriver === null ? engine.logOptions : {}), ...logOptions },
     },
-    healthcheck: null,
+    healthcheck: mergeHealthcheck(healthcheck, image.healthcheck),
+    shell: shell ?? image.shell,
     shmSizeBytes: shmSizeBytes ?? defaultShmBytes,
   };
 }
@@ -92,6 +96,19 @@ function commandLine(
 
 /** A variable without `=` takes the image's away. */
 function mergeEnv(image: readonly string[], client: readonly string[]): readonly string[] {
+/** Field by field; zero and empty say nothing. */
+function mergeHealthcheck(client: HealthcheckSpec | null, image: HealthcheckSpec | null): HealthcheckSpec | null {
+  if (client === null || image === null) return client ?? image;
+  return {
+    test: client.test.length > 0 ? client.test : image.test,
+    intervalNs: client.intervalNs || image.intervalNs,
+    timeoutNs: client.timeoutNs || image.timeoutNs,
+    startPeriodNs: client.startPeriodNs || image.startPeriodNs,
+    startIntervalNs: client.startIntervalNs || image.startIntervalNs,
+    retries: client.retries || image.retries,
+  };
+}
+
   const names = new Set(client.map(nameOf));
   const kept = image.filter((variable) => !names.has(nameOf(variable)));
   const given = client.filter((variable) => variable.includes('='));

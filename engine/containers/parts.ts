@@ -9,6 +9,7 @@ import type { Roots } from '../rootfs/rootfs.ts';
 import type { CompiledFilters } from '../runtime/compiled-filters.ts';
 import type { HostFacts } from '../runtime/container-settings.ts';
 import type { Directory } from './directory.ts';
+import type { HealthChecks } from './health/health-checks.ts';
 import type { EngineDefaults } from './merge-image.ts';
 import type { RestartTimers } from './restart-timers.ts';
 import type { ContainerRows } from './rows.ts';
@@ -19,6 +20,7 @@ export interface Parts {
   readonly directory: Directory;
   readonly execs: Execs;
   readonly restarts: RestartTimers;
+  readonly health: HealthChecks;
   readonly images: Images;
   readonly roots: Roots;
   readonly networks: Networks;

@@ -3,6 +3,7 @@ import { freeze, isFrozen, thaw } from '../runtime/freezer.ts';
 import { cgroupOf } from './cgroup-of.ts';
 import type { Container } from './container.ts';
 import { publishContainerEvent } from './container-events.ts';
+import { withoutProbes } from './history.ts';
 import type { Parts } from './parts.ts';
 import { liveState, type PausedState } from './state.ts';
 
@@ -22,7 +23,9 @@ export async function pauseContainer(parts: Parts, container: Container): Promis
       throw error;
     }
     const paused = { ...state, status: 'paused' } as const;
-    parts.rows.settle(id, paused);
+    const history = withoutProbes(container.history);
+    parts.rows.settle(id, paused, history);
+    container.changeHistory(history);
     container.moveTo(paused);
     publishContainerEvent(parts, container, 'pause');
   });

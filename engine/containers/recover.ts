@@ -9,6 +9,7 @@ import type { ExitRecord, StartedContainer } from '../monitor/monitor.ts';
 import type { EndpointPlan } from '../networks/networks.ts';
 import type { Container } from './container.ts';
 import { armRestart, handleExit, settleExit } from './exit.ts';
+import { firstStatus } from './health/health.ts';
 import { startedByHand } from './history.ts';
 import type { Parts } from './parts.ts';
 import { settlePause } from './pause.ts';
@@ -68,6 +69,7 @@ export async function recoverContainers(parts: Parts): Promise<Recovery> {
     if (state.status !== 'exited') return false;
     return interrupted.has(container) || startsAtBoot(spec.restartPolicy, history, state.exitCode);
   });
+  for (const container of directory.all()) parts.health.follow(parts, container);
   // Told again are all that nobody has acknowledged, also those of the time since.
   const subscription = monitor.onExit((record) => {
     handleExit(parts, record).catch((error: unknown) =>
@@ -99,7 +101,10 @@ function finishStart(
     startedAt: formatInstant(seen.startedAt),
     endpoint: intent.endpoint,
   };
-  const since = state.status === 'restarting' ? history : startedByHand(history);
+  const since = {
+    ...(state.status === 'restarting' ? history : startedByHand(history)),
+    health: firstStatus(container.spec),
+  };
   parts.rows.settle(container.id, running, since);
   container.changeHistory(since);
   container.moveTo(running);

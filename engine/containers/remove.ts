@@ -59,6 +59,7 @@ async function remove(parts: Parts, container: Container): Promise<void> {
     throw error;
   }
   directory.remove(container);
+  parts.health.forget(id);
   container.wakeRemoved(null);
   publishContainerEvent(parts, container, 'destroy');
 }

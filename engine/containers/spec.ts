@@ -18,8 +18,10 @@ export interface ContainerSpec {
   readonly stopSignal: string | null;
   readonly stopTimeoutSeconds: number | null;
   readonly restartPolicy: RestartPolicySpec;
-  /** Null: none, also when the image's is switched off. */
+  /** Null: neither client nor image has one. */
   readonly healthcheck: HealthcheckSpec | null;
+  /** In which `CMD-SHELL` of a health check runs; null: `/bin/sh -c`. */
+  readonly shell: readonly string[] | null;
   readonly network: NetworkSpec;
   readonly mounts: readonly MountSpec[];
   /** `container[:ro|rw]`, as given; what they stand for is in `mounts`. */
@@ -60,7 +62,7 @@ export type RestartPolicySpec =
 
 /** Durations in nanoseconds as on the wire; 0: the default. */
 export interface HealthcheckSpec {
-  /** `CMD`, words … or `CMD-SHELL`, line. Never empty, never `NONE`. */
+  /** `CMD`, words … or `CMD-SHELL`, line; `NONE` switches the image's off. */
   readonly test: readonly string[];
   readonly intervalNs: number;
   readonly timeoutNs: number;

@@ -16,6 +16,8 @@ import { resolveUser } from '../runtime/user.ts';
 import { cgroupOf } from './cgroup-of.ts';
 import type { Container } from './container.ts';
 import { publishContainerEvent, publishNetworkEvent } from './container-events.ts';
+import { planRequest, withNetworkIds } from './endpoints.ts';
+import { firstStatus } from './health/health.ts';
 import { type History, startedByHand } from './history.ts';
 import { logPlan } from './log-file.ts';
 import { writeNetworkFiles } from './network-files.ts';
@@ -74,7 +76,8 @@ function assertStartable(container: Container): void {
   }
 }
 
-async function start(parts: Parts, container: Container, history: History): Promise<void> {
+async function start(parts: Parts, container: Container, before: History): Promise<void> {
+  const history: History = { ...before, health: firstStatus(container.spec) };
   const { networks, rows } = parts;
   const { id, spec } = container;
   const plan = await networks.plan({

@@ -5,6 +5,7 @@ const addedLater = {
   annotations: {},
   restartPolicy: { name: 'no' },
   healthcheck: null,
+  shell: null,
   volumesFrom: [],
   hasInit: null,
   namespaces: { pid: 'private', ipc: 'private', uts: 'private', cgroup: null, user: 'default' },

@@ -1,7 +1,7 @@
 import { invalid } from '../model/errors.ts';
 import { parseDigest } from '../model/ids.ts';
 import { type Instant, parseInstant } from '../model/time.ts';
-import type { ExposedPort, ImageConfig, RunConfig } from './image.ts';
+import type { ExposedPort, ImageConfig, ImageHealthcheck, RunConfig } from './image.ts';
 import { JsonFields } from './json-fields.ts';
 
 /** As many as docker takes: overlays of more than 128 folders do not mount. */
@@ -46,7 +46,19 @@ function runConfig(config: JsonFields): RunConfig {
     exposedPorts: config.keys('ExposedPorts').flatMap(exposedPorts),
     volumes: config.keys('Volumes').map(volumePath),
     stopSignal: config.text('StopSignal') || null,
+    healthcheck: config.has('Healthcheck') ? healthcheck(config.fields('Healthcheck')) : null,
     shell: config.texts('Shell'),
+  };
+}
+
+function healthcheck(fields: JsonFields): ImageHealthcheck {
+  return {
+    test: fields.texts('Test') ?? [],
+    intervalNs: fields.number('Interval'),
+    timeoutNs: fields.number('Timeout'),
+    startPeriodNs: fields.number('StartPeriod'),
+    startIntervalNs: fields.number('StartInterval'),
+    retries: fields.number('Retries'),
   };
 }
 

@@ -49,8 +49,19 @@ export interface RunConfig {
   readonly volumes: readonly string[];
   /** As written (`SIGTERM`, `15`); null: the engine's default. */
   readonly stopSignal: string | null;
-  /** Shell form of later build steps; null when not set. */
+  /** Null: not set. Durations in nanoseconds; empty and zero: docker's defaults. */
+  readonly healthcheck: ImageHealthcheck | null;
+  /** Shell form of later build steps, and of a health check; null when not set. */
   readonly shell: readonly string[] | null;
+}
+
+export interface ImageHealthcheck {
+  readonly test: readonly string[];
+  readonly intervalNs: number;
+  readonly timeoutNs: number;
+  readonly startPeriodNs: number;
+  readonly startIntervalNs: number;
+  readonly retries: number;
 }
 
 export interface ExposedPort {

@@ -73,7 +73,11 @@ function idOf({ directory }: Parts, reference: string): ContainerId | null {
 }
 
 async function inspect(parts: Parts, exchange: Exchange, container: Container): Promise<void> {
-  const shown = inspectContainer(container, parts.roots.get(container.id), parts.execs.liveIn(container));
+  const shown = inspectContainer(container, {
+    root: parts.roots.get(container.id),
+    execIds: parts.execs.liveIn(container),
+    health: parts.health.healthOf(container),
+  });
   if (!exchange.flag('size')) return exchange.json(200, shown);
   const { writtenBytes, totalBytes } = await parts.roots.sizes(container.id);
   exchange.json(200, { ...shown, SizeRw: writtenBytes, SizeRootFs: totalBytes });

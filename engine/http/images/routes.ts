@@ -7,6 +7,7 @@ import { familiarReference } from '../../images/reference.ts';
 import { EngineError, invalid } from '../../model/errors.ts';
 import { parseFilters } from '../../model/filters.ts';
 import { formatInstant, never } from '../../model/time.ts';
+import { presentHealthcheck } from '../containers/inspect/healthcheck.ts';
 import type { Exchange } from '../exchange.ts';
 import type { Route } from '../router.ts';
 
@@ -72,6 +73,7 @@ function inspect(image: Image): ImageInspect {
       WorkingDir: run.workingDir,
       Labels: run.labels,
       ...(run.stopSignal === null ? {} : { StopSignal: run.stopSignal }),
+      ...(run.healthcheck === null ? {} : { Healthcheck: presentHealthcheck(run.healthcheck) }),
       ...(run.shell === null ? {} : { Shell: run.shell }),
     },
     Architecture: config.architecture,

@@ -34,6 +34,7 @@ export function readCreateBody(body: Record<string, unknown>, name: string | nul
     stopTimeoutSeconds: config.raw('StopTimeout') === 0 ? 0 : config.integer('StopTimeout'),
     restartPolicy: readRestartPolicy(host),
     healthcheck: readHealthcheck(config),
+    shell: config.textsOrNull('Shell'),
     network: readNetwork(config, host),
     mounts: readMounts(host),
     volumesFrom: host.texts('VolumesFrom'),

@@ -9,7 +9,6 @@ const hostFields: Readonly<Record<string, string>> = {
 };
 
 const configFields: Readonly<Record<string, string>> = {
-  Healthcheck: '--health-cmd',
   MacAddress: '--mac-address',
   NetworkDisabled: 'NetworkDisabled',
 };

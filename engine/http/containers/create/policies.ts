@@ -24,7 +24,27 @@ export function readRestartPolicy(host: Fields): RestartPolicySpec {
   return { name, maxRetries };
 }
 
-/** `disabled`: `Test` is `NONE`. Null: nothing is said. */
-export function readHealthcheck(_config: Fields): Partial<HealthcheckSpec> | 'disabled' | null {
-  return null;
+/** Null: nothing is said. */
+export function readHealthcheck(config: Fields): HealthcheckSpec | null {
+  if (!config.isGiven('Healthcheck')) return null;
+  const check = config.object('Healthcheck');
+  const retries = check.integer('Retries') ?? 0;
+  const durations = {
+    intervalNs: atLeastMillisecond(check, 'Interval'),
+    timeoutNs: atLeastMillisecond(check, 'Timeout'),
+  };
+  if (retries < 0) throw invalid('Retries in Healthcheck cannot be negative');
+  return {
+    test: check.texts('Test'),
+    ...durations,
+    startPeriodNs: atLeastMillisecond(check, 'StartPeriod'),
+    startIntervalNs: atLeastMillisecond(check, 'StartInterval'),
+    retries,
+  };
+}
+
+function atLeastMillisecond(check: Fields, name: string): number {
+  const nanoseconds = check.integer(name) ?? 0;
+  if (nanoseconds !== 0 && nanoseconds < 1e6) throw invalid(`${name} in Healthcheck cannot be less than 1ms`);
+  return nanoseconds;
 }

@@ -1,6 +1,7 @@
 import type { ContainerInspect } from '../../../../api/containers.ts';
 import type { ContainerSpec } from '../../../containers/spec.ts';
 import { portKey } from '../ports.ts';
+import { presentHealthcheck } from './healthcheck.ts';
 
 /** `Config`: what of a container could come from its image. */
 export function presentConfig(spec: ContainerSpec): ContainerInspect['Config'] {
@@ -25,6 +26,8 @@ export function presentConfig(spec: ContainerSpec): ContainerInspect['Config'] {
     WorkingDir: process.workingDir === '/' ? '' : process.workingDir,
     Entrypoint: process.entrypoint.length > 0 ? process.entrypoint : null,
     Labels: spec.labels,
+    ...(spec.healthcheck === null ? {} : { Healthcheck: presentHealthcheck(spec.healthcheck) }),
+    ...(spec.shell === null ? {} : { Shell: spec.shell }),
     ...(spec.stopSignal === null ? {} : { StopSignal: spec.stopSignal }),
     ...(spec.stopTimeoutSeconds === null ? {} : { StopTimeout: spec.stopTimeoutSeconds }),
   };

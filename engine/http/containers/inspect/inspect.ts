@@ -1,6 +1,7 @@
 /** A container as `GET /containers/{id}/json` shows it: our own words back into Docker's. */
 import type { ContainerInspect, ContainerState as WireState, PortMap } from '../../../../api/containers.ts';
 import type { Container } from '../../../containers/container.ts';
+import type { Health } from '../../../containers/health/health.ts';
 import { logPath } from '../../../containers/log-file.ts';
 import { networkFilePaths } from '../../../containers/network-files.ts';
 import type { ContainerSpec } from '../../../containers/spec.ts';
@@ -11,10 +12,17 @@ import type { Root } from '../../../rootfs/rootfs.ts';
 import { portKey } from '../ports.ts';
 import { endpointSettings, mountPoint } from '../summary.ts';
 import { presentConfig } from './config.ts';
+import { presentHealth } from './healthcheck.ts';
 import { presentHostConfig } from './host-config.ts';
 
-/** `execIds`: of its execs that have not ended. */
-export function inspectContainer(container: Container, root: Root, execIds: readonly string[]): ContainerInspect {
+/** What of a container other rooms know: `execIds` are those of its execs that have not ended. */
+export interface Surroundings {
+  readonly root: Root;
+  readonly execIds: readonly string[];
+  readonly health: Health | null;
+}
+
+export function inspectContainer(container: Container, { root, execIds, health }: Surroundings): ContainerInspect {
   const { id, name, spec, state } = container;
   const words = [...spec.process.entrypoint, ...spec.process.command];
   const plan = liveState(state)?.endpoint ?? null;
@@ -25,7 +33,7 @@ export function inspectContainer(container: Container, root: Root, execIds: read
     Created: spec.createdAt,
     Path: words[0] ?? '',
     Args: words.slice(1),
-    State: presentState(container),
+    State: { ...presentState(container), ...(health === null ? {} : { Health: presentHealth(health) }) },
     Image: spec.imageId,
     ResolvConfPath: hasRun ? files.resolvConf : '',
     HostnamePath: hasRun ? files.hostname : '',
