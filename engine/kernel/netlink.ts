@@ -9,16 +9,21 @@ import {
   messageFlags,
   messageTypes,
 } from './netlink-codec.ts';
+import { watchFd } from './poll.ts';
 
 const socketCall = systemCall<[number, number, number]>('int socket(int domain, int type, int protocol)');
 const setsockopt = systemCall<[number, number, number, Int32Array, number]>(
   'int setsockopt(int fd, int level, int name, void *value, unsigned int length)',
 );
+const bindCall = systemCall<[number, Uint8Array, number]>('int bind(int fd, void *address, unsigned int length)');
 const send = systemCall<[number, Buffer, number, number]>('long send(int fd, void *bytes, size_t length, int flags)');
 const receive = systemCall<[number, Buffer, number, number]>(
   'long recv(int fd, void *bytes, size_t length, int flags)',
 );
 
+const protocols = { routing: 0, netfilter: 12 } as const;
+const closeOnExec = 0o2000000;
+const netlinkLevel = 270;
 const doNotWait = 0x40;
 const wholeLength = 0x20;
 const answerBytes = 64 * 1024;
@@ -37,11 +42,10 @@ export interface Netlink extends Disposable {
   read(request: NetlinkRequest): readonly Buffer[];
 }
 
-export function openNetlink(): Netlink {
-  const closeOnExec = 0o2000000;
-  const fd = socketCall('netlink', 16, 3 | closeOnExec, 0);
+/** `netfilter`: the side of firewall and connection tracking. */
+export function openNetlink(side: 'routing' | 'netfilter' = 'routing'): Netlink {
+  const fd = socketCall('netlink', 16, 3 | closeOnExec, protocols[side]);
   try {
-    const netlinkLevel = 270;
     const shortAnswers = 10;
     const reasons = 11;
     for (const option of [shortAnswers, reasons]) setsockopt('netlink', fd, netlinkLevel, option, Int32Array.of(1), 4);
@@ -119,6 +123,43 @@ class KernelNetlink implements Netlink {
     closeSync(this.#fd);
     this.#fd = -1;
   }
+}
+
+/**
+ * What the kernel tells of its own accord in one multicast group, from now on and in the namespace of the caller.
+ * `onLost`: some messages did not find room.
+ */
+export function watchNetlink(
+  group: { readonly side: keyof typeof protocols; readonly number: number },
+  events: { onMessage(message: NetlinkMessage): void; onLost(): void },
+): Disposable {
+  const fd = socketCall('netlink', 16, 3 | closeOnExec, protocols[group.side]);
+  const addMembership = 1;
+  try {
+    // A socket without an address gets no messages.
+    bindCall('netlink', fd, Uint8Array.from([16, ...Array.from({ length: 11 }, () => 0)]), 12);
+    setsockopt('group', fd, netlinkLevel, addMembership, Int32Array.of(group.number), 4);
+  } catch (error) {
+    closeSync(fd);
+    throw error;
+  }
+  const bytes = Buffer.allocUnsafe(answerBytes);
+  const watch = watchFd(fd, 'readable', () => {
+    try {
+      const length = receive('an event of the kernel', fd, bytes, bytes.length, doNotWait | wholeLength);
+      if (length > bytes.length) events.onLost();
+      else for (const message of decodeMessages(bytes.subarray(0, length))) events.onMessage(message);
+    } catch (error) {
+      if (!(error instanceof SystemCallError) || !['EAGAIN', 'ENOBUFS'].includes(error.code)) throw error;
+      if (error.code === 'ENOBUFS') events.onLost();
+    }
+  });
+  return {
+    [Symbol.dispose]() {
+      watch[Symbol.dispose]();
+      closeSync(fd);
+    },
+  };
 }
 
 function errorOf(message: NetlinkMessage, request: NetlinkRequest | undefined): SystemCallError | null {

@@ -1,13 +1,18 @@
-import { type Socket, createSocket } from 'node:dgram';
+import { closeSync } from 'node:fs';
 import { isIP, isIPv6 } from 'node:net';
-import { internal, invalid, notImplemented } from '../model/errors.ts';
+import { networkInterfaces } from 'node:os';
+import { forgetFlows } from '../kernel/conntrack.ts';
+import { type Netlink, openNetlink } from '../kernel/netlink.ts';
+import { bindSocket, boundPort, listenOn, openSocket } from '../kernel/sockets.ts';
+import { internal, invalid } from '../model/errors.ts';
 import type { PortRequest, PublishedPort } from './networks.ts';
 import { PortProxy, type ProxyTarget } from './port-proxy.ts';
+import { UdpProxy } from './udp-proxy.ts';
 
 /** A port of the host, really bound: as long as this lives, nobody else can have it. */
 export interface ReservedPort extends AsyncDisposable {
   readonly port: PublishedPort;
-  /** Connections that reach the socket itself go there from now on (TCP; UDP has the kernel's way alone). */
+  /** To be called when the kernel forwards the port: what reaches the socket itself goes there from now on (not of SCTP, which has the kernel's way alone). */
   serve(target: ProxyTarget): void;
 }
 
@@ -16,6 +21,7 @@ const ephemeralAttempts = 20;
 /** The host ports of one engine. Chooses, binds, and says in docker's words who else has one. */
 export class HostPorts implements AsyncDisposable {
   readonly #reserved = new Set<ReservedPort>();
+  #netfilter: Netlink | null = null;
 
   /** All ports of a container or none. */
   async reserveAll(requests: readonly PortRequest[]): Promise<readonly ReservedPort[]> {
@@ -40,11 +46,12 @@ export class HostPorts implements AsyncDisposable {
 
   async [Symbol.asyncDispose](): Promise<void> {
     await disposeAll([...this.#reserved]);
+    this.#netfilter?.[Symbol.dispose]();
+    this.#netfilter = null;
   }
 
   async #reserveRequest(request: PortRequest): Promise<readonly ReservedPort[]> {
     const { protocol, port, hostAddress, hostPorts } = request;
-    if (protocol === 'sctp') throw notImplemented(`publishing sctp ports is not supported: ${port}/sctp`);
     if (hostAddress !== null && isIP(hostAddress) === 0)
       throw invalid(`invalid host address ${hostAddress} for port ${port}/${protocol}`);
     const first = hostPorts?.first ?? 0;
@@ -80,28 +87,49 @@ export class HostPorts implements AsyncDisposable {
   }
 
   async #bind(port: PublishedPort): Promise<ReservedPort> {
-    const bound = port.protocol === 'tcp' ? await bindTcp(port) : await bindUdp(port);
+    const bound = await bindPort(port);
+    let target: ProxyTarget | null = null;
     const reserved: ReservedPort = {
       port: { ...port, hostPort: bound.hostPort },
-      serve: bound.serve,
+      serve: (to) => {
+        target = to;
+        bound.serve(to);
+        // Who sent before there was a rule goes on to have none.
+        this.#forgetFlows(reserved.port, null);
+      },
       [Symbol.asyncDispose]: async () => {
         this.#reserved.delete(reserved);
         await bound.close();
+        if (target !== null) this.#forgetFlows(reserved.port, target.address);
       },
     };
     this.#reserved.add(reserved);
     return reserved;
   }
 
+  /** Of TCP and SCTP, ends are seen by the kernel itself. */
+  #forgetFlows({ protocol, hostAddress, hostPort }: PublishedPort, answeredBy: string | null): void {
+    if (protocol !== 'udp' || (answeredBy !== null && isIPv6(answeredBy) !== isIPv6(hostAddress))) return;
+    this.#netfilter ??= openNetlink('netfilter');
+    for (const address of addressesBehind(hostAddress))
+      forgetFlows(this.#netfilter, { protocol, to: { address, port: hostPort }, answeredBy });
+  }
+
   #explained(error: unknown, port: PublishedPort): Error {
+    const holder =
+      codeOf(error) === 'EADDRINUSE' ? [...this.#reserved].find((other) => collides(other.port, port)) : undefined;
+    if (holder !== undefined) {
+      const address = isWildcard(holder.port.hostAddress) ? holder.port.hostAddress : port.hostAddress;
+      return internal(`Bind for ${address}:${port.hostPort} failed: port is already allocated`, { cause: error });
+    }
     const at = `${isIPv6(port.hostAddress) ? `[${port.hostAddress}]` : port.hostAddress}:${port.hostPort}`;
     const reasons: Readonly<Record<string, string>> = {
       EADDRINUSE: 'address already in use',
       EADDRNOTAVAIL: 'cannot assign requested address',
       EACCES: 'permission denied',
+      EPROTONOSUPPORT: 'protocol not supported: the kernel of this machine has no SCTP',
+      ESOCKTNOSUPPORT: 'protocol not supported: the kernel of this machine has no SCTP',
     };
-    const isOurs = codeOf(error) === 'EADDRINUSE' && [...this.#reserved].some((other) => collides(other.port, port));
-    if (isOurs) return internal(`Bind for ${at} failed: port is already allocated`, { cause: error });
     const reason = reasons[codeOf(error)] ?? (error instanceof Error ? error.message : String(error));
     return internal(`failed to bind host port ${at}/${port.protocol}: ${reason}`, { cause: error });
   }
@@ -113,8 +141,9 @@ interface Bound {
   close(): Promise<void>;
 }
 
-async function bindTcp(port: PublishedPort): Promise<Bound> {
-  const proxy = await PortProxy.listen({ address: port.hostAddress, port: port.hostPort });
+async function bindPort({ protocol, hostAddress: address, hostPort: port }: PublishedPort): Promise<Bound> {
+  if (protocol === 'sctp') return bindSctp({ address, port });
+  const proxy = protocol === 'tcp' ? await PortProxy.listen({ address, port }) : await UdpProxy.bind({ address, port });
   return {
     hostPort: proxy.port,
     serve: (target) => proxy.serve(target),
@@ -122,27 +151,33 @@ async function bindTcp(port: PublishedPort): Promise<Bound> {
   };
 }
 
-async function bindUdp(port: PublishedPort): Promise<Bound> {
-  const socket: Socket = isIPv6(port.hostAddress)
-    ? createSocket({ type: 'udp6', ipv6Only: true })
-    : createSocket('udp4');
-  await new Promise<void>((resolve, reject) => {
-    socket.once('error', (error) => {
-      socket.close();
-      reject(error);
-    });
-    socket.bind({ address: port.hostAddress, port: port.hostPort, exclusive: true }, () => {
-      socket.removeAllListeners('error');
-      // An ICMP error for somebody's packet is nothing to this socket, which sends none.
-      socket.on('error', () => undefined);
-      resolve();
-    });
-  });
+/** Node knows no SCTP: the socket holds the port and refuses who reaches it, nothing more. */
+function bindSctp(at: { readonly address: string; readonly port: number }): Bound {
+  const fd = openSocket('sctp', at.address);
+  try {
+    bindSocket(fd, at);
+    listenOn(fd, 0);
+  } catch (error) {
+    closeSync(fd);
+    throw error;
+  }
   return {
-    hostPort: socket.address().port,
+    hostPort: boundPort(fd),
     serve: () => undefined,
-    close: () => new Promise((resolve) => socket.close(() => resolve())),
+    close: async () => {
+      closeSync(fd);
+      await Promise.resolve();
+    },
   };
+}
+
+/** All addresses of the host that a binding stands for. */
+function addressesBehind(hostAddress: string): readonly string[] {
+  if (!isWildcard(hostAddress)) return [hostAddress];
+  const family = hostAddress === '::' ? 'IPv6' : 'IPv4';
+  return Object.values(networkInterfaces()).flatMap((addresses = []) =>
+    addresses.filter((one) => one.family === family).map((one) => one.address),
+  );
 }
 
 export async function disposeAll(reserved: readonly ReservedPort[]): Promise<void> {
@@ -160,8 +195,11 @@ function codeOf(error: unknown): string {
 function collides(one: PublishedPort, other: PublishedPort): boolean {
   if (one.protocol !== other.protocol || one.hostPort !== other.hostPort) return false;
   if (isIPv6(one.hostAddress) !== isIPv6(other.hostAddress)) return false;
-  const isWildcard = (address: string): boolean => address === '0.0.0.0' || address === '::';
   return one.hostAddress === other.hostAddress || isWildcard(one.hostAddress) || isWildcard(other.hostAddress);
+}
+
+function isWildcard(address: string): boolean {
+  return address === '0.0.0.0' || address === '::';
 }
 
 function range(first: number, last: number): number[] {
