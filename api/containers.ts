@@ -181,12 +181,12 @@ export interface ContainerConfig {
   /** Seconds between the stop signal and KILL. */
   readonly StopTimeout?: number;
   readonly Healthcheck?: HealthConfig | null;
+  /** In which `CMD-SHELL` of the health check runs. */
+  readonly Shell?: readonly string[] | null;
   /** Of the default network; before API 1.44 the only place for it. */
   readonly MacAddress?: string;
 }
 
-  /** In which `CMD-SHELL` of the health check runs. */
-  readonly Shell?: readonly string[] | null;
 export interface CreateContainerBody extends ContainerConfig {
   readonly HostConfig?: HostConfig | null;
   readonly NetworkingConfig?: {
@@ -263,10 +263,6 @@ export interface ContainerState {
   /** `0001-01-01T00:00:00Z` when it never happened. */
   readonly StartedAt: string;
   readonly FinishedAt: string;
-}
-
-export interface ContainerInspect {
-  readonly Id: string;
   /** Only with a health check, from the first start on. */
   readonly Health?: {
     readonly Status: 'starting' | 'healthy' | 'unhealthy';
@@ -279,6 +275,10 @@ export interface ContainerInspect {
       readonly Output: string;
     }[];
   };
+}
+
+export interface ContainerInspect {
+  readonly Id: string;
   readonly Created: string;
   readonly Path: string;
   readonly Args: readonly string[];

@@ -58,7 +58,7 @@ function defaultsOf(image: Image): ImageDefaults {
     labels: run.labels,
     exposedPorts: run.exposedPorts,
     stopSignal: run.stopSignal,
-  };
     healthcheck: run.healthcheck,
     shell: run.shell,
+  };
 }

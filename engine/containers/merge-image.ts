@@ -15,9 +15,9 @@ export interface ImageDefaults {
   readonly labels: Readonly<Record<string, string>>;
   readonly exposedPorts: readonly PortSpec[];
   readonly stopSignal: string | null;
-}
   readonly healthcheck: HealthcheckSpec | null;
   readonly shell: readonly string[] | null;
+}
 
 /** What the engine says when neither client nor image does. */
 export interface EngineDefaults {
@@ -94,8 +94,6 @@ function commandLine(
   return { entrypoint, command };
 }
 
-/** A variable without `=` takes the image's away. */
-function mergeEnv(image: readonly string[], client: readonly string[]): readonly string[] {
 /** Field by field; zero and empty say nothing. */
 function mergeHealthcheck(client: HealthcheckSpec | null, image: HealthcheckSpec | null): HealthcheckSpec | null {
   if (client === null || image === null) return client ?? image;
@@ -109,6 +107,8 @@ function mergeHealthcheck(client: HealthcheckSpec | null, image: HealthcheckSpec
   };
 }
 
+/** A variable without `=` takes the image's away. */
+function mergeEnv(image: readonly string[], client: readonly string[]): readonly string[] {
   const names = new Set(client.map(nameOf));
   const kept = image.filter((variable) => !names.has(nameOf(variable)));
   const given = client.filter((variable) => variable.includes('='));
