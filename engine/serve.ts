@@ -33,10 +33,11 @@ import { LayerStore } from './layers/layer-store.ts';
 import { unpackProgram } from './layers/unpack-program.ts';
 import { UnpackWorkers } from './layers/unpack-workers.ts';
 import { type ExecId, newNetworkId } from './model/ids.ts';
-import { systemClock } from './model/time.ts';
+import { formatInstant, systemClock } from './model/time.ts';
 import { openMonitor } from './monitor/open-monitor.ts';
 import { monitorFromSources } from './monitor/start-monitor.ts';
 import { openNetworks } from './networks/open-networks.ts';
+import { StoredNetworks } from './networks/stored-networks.ts';
 import { OverlayRoots } from './rootfs/overlay-roots.ts';
 import { CompiledFilters } from './runtime/compiled-filters.ts';
 import { type CrunMemory, findCrun } from './runtime/crun.ts';
@@ -181,7 +182,17 @@ async function openBridge(parts: {
   const { database, settings, bridgeName, engineId } = parts;
   const networkId = keptSetting(database, 'default-network', newNetworkId) as ReturnType<typeof newNetworkId>;
   const bridgeAddress = keptBridgeAddress(database, settings);
-  const networks = openNetworks({ execRoot: settings.execRoot, bridgeName, bridgeAddress, engineId, networkId });
+  const clock = systemClock();
+  const networks = openNetworks({
+    execRoot: settings.execRoot,
+    bridgeName,
+    bridgeAddress,
+    engineId,
+    networkId,
+    rows: new StoredNetworks(database),
+    now: () => formatInstant(clock()),
+    builtInSince: keptSetting(database, 'networks-since', () => formatInstant(clock())),
+  });
   try {
     const { address } = await networks.prepare();
     writeSetting(database, 'bridge-address', address);

@@ -1,4 +1,4 @@
-import type { Endpoint } from '../networks/networks.ts';
+import type { EndpointPlan } from '../networks/networks.ts';
 import type { Container } from './container.ts';
 import type { Parts } from './parts.ts';
 
@@ -19,17 +19,26 @@ export function publishContainerEvent(
 }
 
 export function publishNetworkEvent(
-  parts: Pick<Parts, 'events'>,
+  parts: Pick<Parts, 'events' | 'networks'>,
   container: Container,
   action: 'connect' | 'disconnect',
-  endpoints: readonly Endpoint[],
+  plan: Pick<EndpointPlan, 'mode' | 'endpoints'>,
 ): void {
-  for (const { networkId, networkName } of endpoints) {
+  const { mode, endpoints } = plan;
+  for (const { networkId, networkName, driver } of endpoints) {
     parts.events.publish({
       type: 'network',
       action,
       actorId: networkId,
-      attributes: { container: container.id, name: networkName, type: networkName },
+      attributes: { container: container.id, name: networkName, type: driver },
     });
   }
+  if (mode !== 'host' && mode !== 'none') return;
+  const { id, name, driver } = parts.networks.find(mode);
+  parts.events.publish({
+    type: 'network',
+    action,
+    actorId: id,
+    attributes: { container: container.id, name, type: driver },
+  });
 }

@@ -55,7 +55,7 @@ export async function settleExit(parts: Parts, container: Container, live: LiveS
     execDuration: String(Math.floor(durationMs / 1000)),
   });
   await undoStart(parts, container, live.endpoint);
-  publishNetworkEvent(parts, container, 'disconnect', live.endpoint.endpoints);
+  publishNetworkEvent(parts, container, 'disconnect', live.endpoint);
   if (delayMs !== null) armRestart(parts, container, delayMs);
   container.wakeExited(exit.exitCode);
   if (spec.isAutoRemoved && !isBeingRestarted) void removeQuietly(parts, container);

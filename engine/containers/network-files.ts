@@ -46,9 +46,11 @@ function hostsText(spec: ContainerSpec, plan: EndpointPlan): string {
     ...spec.network.extraHosts.map((entry) => {
       const at = entry.indexOf(':');
       const address = entry.slice(at + 1);
-      return `${address === 'host-gateway' ? (plan.endpoints[0]?.gateway ?? '127.0.0.1') : address}\t${entry.slice(0, at)}`;
+      return `${address === 'host-gateway' ? (plan.endpoints[0]?.ipv4?.gateway ?? '127.0.0.1') : address}\t${entry.slice(0, at)}`;
     }),
-    ...plan.endpoints.map((endpoint) => `${endpoint.address}\t${own}`),
+    ...plan.endpoints.flatMap(({ ipv4, ipv6 }) =>
+      [ipv4, ipv6].flatMap((one) => (one === null ? [] : [`${one.address}\t${own}`])),
+    ),
   ];
   return `${lines.join('\n')}\n`;
 }

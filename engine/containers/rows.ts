@@ -6,6 +6,7 @@ import { Container } from './container.ts';
 import { type History, readHistory } from './history.ts';
 import type { ContainerSpec, ResourceSpec } from './spec.ts';
 import type { ContainerState } from './state.ts';
+import { readStoredPlan } from '../networks/stored-plan.ts';
 import { readStoredSpec } from './stored-spec.ts';
 
 /** A step with effects outside the database that was under way: what boot must replay or undo. */
@@ -17,7 +18,7 @@ export type Intent =
   | { readonly verb: 'pause' | 'unpause' }
   /** The new limits stand in the spec already; `before` is what they were. */
   | { readonly verb: 'update'; readonly before: ResourceSpec }
-  | { readonly verb: 'remove' };
+  | { readonly verb: 'remove'; readonly removesVolumes: boolean };
 
 /**
  * Containers and intents as rows. Each method is one transaction: what it writes is there together or not at all.
@@ -124,10 +125,10 @@ export class ContainerRows {
         id: parseContainerId(text('id')),
         name: text('name'),
         spec: readStoredSpec(text('spec')),
-        state: JSON.parse(text('state')) as ContainerState,
+        state: readState(text('state')),
         history: readHistory(text('history')),
       });
-      return { container, intent: row['verb'] === null ? null : (JSON.parse(text('detail')) as Intent) };
+      return { container, intent: row['verb'] === null ? null : readIntent(text('detail')) };
     });
   }
 
@@ -163,4 +164,15 @@ export class ContainerRows {
   #run(sql: string, ...values: readonly string[]): void {
     this.#database.sql.prepare(sql).run(...values);
   }
+}
+
+/** Plans of older engines are read as those of this one. */
+function readState(text: string): ContainerState {
+  const state = JSON.parse(text) as ContainerState;
+  return 'endpoint' in state ? { ...state, endpoint: readStoredPlan(state.endpoint) } : state;
+}
+
+function readIntent(text: string): Intent {
+  const intent = JSON.parse(text) as Intent;
+  return intent.verb === 'start' ? { ...intent, endpoint: readStoredPlan(intent.endpoint) } : intent;
 }

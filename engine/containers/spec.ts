@@ -1,4 +1,4 @@
-import type { ContainerId, ImageId } from '../model/ids.ts';
+import type { ContainerId, ImageId, NetworkId } from '../model/ids.ts';
 
 /**
  * What a container was created with, in our own words; `update`, `rename` and `connect` change it later. Stored as JSON;
@@ -23,7 +23,10 @@ export interface ContainerSpec {
   /** In which `CMD-SHELL` of a health check runs; null: `/bin/sh -c`. */
   readonly shell: readonly string[] | null;
   readonly network: NetworkSpec;
+  /** In the order in which they are made; those of image VOLUMEs and of other containers included. */
   readonly mounts: readonly MountSpec[];
+  /** `Volumes` of client and image: shown back, also where another mount took the place. */
+  readonly declaredVolumes: readonly string[];
   /** `container[:ro|rw]`, as given; what they stand for is in `mounts`. */
   readonly volumesFrom: readonly string[];
   readonly isAutoRemoved: boolean;
@@ -160,8 +163,10 @@ export interface NetworkSpec {
 
 /** What was asked for of one network. */
 export interface EndpointSpec {
-  /** Id or name, as given; `bridge` is the default one. */
+  /** Id or name, as given, later its name; `bridge` is the default one. */
   readonly network: string;
+  /** What `network` stood for at the last start or connect; null: never, or a built-in network. */
+  readonly networkId: NetworkId | null;
   readonly aliases: readonly string[];
   /** `container:alias`, private to this container. */
   readonly links: readonly string[];
@@ -193,7 +198,7 @@ export type MountSpec =
       readonly source: string;
       readonly target: string;
       readonly isReadOnly: boolean;
-      /** `rprivate` unless given. */
+      /** In a request: empty when not given. */
       readonly propagation: string;
       /** As the client wrote it: `ro,rslave`. */
       readonly mode: string;

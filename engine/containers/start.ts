@@ -25,6 +25,8 @@ import { joinedNamespaces, unmountSharedMemory } from './joined-namespaces.ts';
 import { makeBindSources, ociSettings } from './oci-settings.ts';
 import type { Parts } from './parts.ts';
 import { removeQuietly } from './remove.ts';
+import { prepareMounts, releaseMounts } from './start-mounts.ts';
+import { publishVolumesMounted } from './volume-events.ts';
 import { type ContainerState, lastExit, type RunningState, type StartFailure } from './state.ts';
 
 /**
@@ -80,11 +82,12 @@ async function start(parts: Parts, container: Container, before: History): Promi
   const history: History = { ...before, health: firstStatus(container.spec) };
   const { networks, rows } = parts;
   const { id, spec } = container;
-  const plan = await networks.plan({
-    containerId: id,
-    mode: spec.network.mode === 'network' ? 'bridge' : spec.network.mode,
-    ports: wantedPorts(container),
-  });
+  const plan = await networks.plan(planRequest(networks, container, wantedPorts(container)));
+  const planned = withNetworkIds(spec, plan);
+  if (planned !== spec) {
+    rows.changeSpec(id, planned);
+    container.changeSpec(planned);
+  }
   rows.begin(id, { verb: 'start', endpoint: plan });
   try {
     networks.realise(plan);
@@ -102,7 +105,8 @@ async function start(parts: Parts, container: Container, before: History): Promi
     await undoStart(parts, container, plan);
     throw error;
   }
-  publishNetworkEvent(parts, container, 'connect', plan.endpoints);
+  publishVolumesMounted(parts, container);
+  publishNetworkEvent(parts, container, 'connect', plan);
   publishContainerEvent(parts, container, 'start');
 }
 
@@ -120,7 +124,8 @@ async function launch(parts: Parts, container: Container, plan: EndpointPlan): R
   const bundle = bundleFolder(parts, container);
   mkdirSync(bundle, { recursive: true, mode: 0o700 });
   const cgroup = cgroupOf(parts, container);
-  const settings = ociSettings({ container, root, plan, files, user, joined, init, cgroup });
+  const mounts = await prepareMounts(parts, container, root);
+  const settings = ociSettings({ container, mounts, root, plan, files, user, joined, init, cgroup });
   const { spec: ociSpec, saveFilterTo } = filters.apply(buildSpec(settings, host));
   writeFileSync(path.join(bundle, 'config.json'), JSON.stringify(ociSpec));
   return monitor.start({
@@ -182,6 +187,7 @@ export async function undoStart(parts: Parts, container: Container, plan: Endpoi
   };
   await attempt('give the network back', () => (plan === null ? undefined : networks.release(plan)));
   await attempt('unmount the shared memory', () => unmountSharedMemory(roots.get(container.id).folder));
+  await attempt('give the volumes back', () => releaseMounts(parts, container));
   await attempt('unmount the root', () => roots.unmount(container.id));
   await attempt('remove the bundle', () => rmSync(bundleFolder(parts, container), { recursive: true, force: true }));
 }

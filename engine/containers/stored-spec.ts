@@ -1,4 +1,4 @@
-import type { ContainerSpec, ProcessSpec, ResourceSpec } from './spec.ts';
+import type { ContainerSpec, EndpointSpec, ProcessSpec, ResourceSpec } from './spec.ts';
 
 /** Fields that came after the first release, as containers of that time had them. */
 const addedLater = {
@@ -7,6 +7,7 @@ const addedLater = {
   healthcheck: null,
   shell: null,
   volumesFrom: [],
+  declaredVolumes: [],
   hasInit: null,
   namespaces: { pid: 'private', ipc: 'private', uts: 'private', cgroup: null, user: 'default' },
   maskedPaths: null,
@@ -20,6 +21,8 @@ const addedLater = {
 } as const satisfies Partial<ContainerSpec>;
 
 const ofProcess = { addedGroups: [], oomScoreAdjust: null, ulimits: [] } as const satisfies Partial<ProcessSpec>;
+
+const ofEndpoint = { networkId: null } as const satisfies Partial<EndpointSpec>;
 
 const ofResources = {
   memoryReservationBytes: null,
@@ -42,6 +45,10 @@ export function readStoredSpec(text: string): ContainerSpec {
   const stored = { ...addedLater, ...(JSON.parse(text) as Omit<ContainerSpec, keyof typeof addedLater>) };
   return {
     ...stored,
+    network: {
+      ...stored.network,
+      endpoints: stored.network.endpoints.map((endpoint) => ({ ...ofEndpoint, ...endpoint })),
+    },
     process: { ...ofProcess, ...stored.process },
     resources: { ...ofResources, ...stored.resources },
   };

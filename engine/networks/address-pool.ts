@@ -1,43 +1,70 @@
 import { internal } from '../model/errors.ts';
-import { type InterfaceAddress, addressNumber, addressText, lastAddress } from './subnet.ts';
+import type { Pool } from './networks.ts';
+import { type Subnet, addressNumber, addressText, contains, lastAddress, readSubnet } from './subnet.ts';
 
-/**
- * The addresses of one network. They are given in increasing order and come round late, so that an address that a client
- * still remembers does not at once belong to another container.
- */
+/** The addresses of one pool. The lowest that is free is given first, as dockerd does; people write such addresses down. */
 export class AddressPool {
-  readonly #bridge: InterfaceAddress;
-  readonly #taken = new Set<number>();
-  #next: number;
+  readonly subnet: Subnet;
+  /** First and last address to choose. */
+  readonly #first: bigint;
+  readonly #last: bigint;
+  /** Of the gateway and of strangers: never given, never freed. */
+  readonly #reserved: ReadonlySet<bigint>;
+  readonly #taken = new Set<bigint>();
+  /** Below this one, none of the range is free. */
+  #next: bigint;
 
-  constructor(bridge: InterfaceAddress) {
-    this.#bridge = bridge;
-    this.#taken.add(bridge.address);
-    this.#next = bridge.subnet.base + 1;
+  constructor(pool: Pool) {
+    this.subnet = readSubnet(pool.subnet);
+    const range = readSubnet(pool.range);
+    const { base, family } = this.subnet;
+    // The first address names the network (for IPv6: all its routers), the last of IPv4 is everybody.
+    this.#first = range.base === base ? base + 1n : range.base;
+    const end = lastAddress(range);
+    this.#last = family === 4 && end === lastAddress(this.subnet) ? end - 1n : end;
+    const others = [...(pool.gateway === null ? [] : [pool.gateway]), ...pool.excluded].map((text) =>
+      addressNumber(text),
+    );
+    this.#reserved = new Set(others.filter((address) => address !== null));
+    this.#next = this.#first;
   }
 
-  /** Throws `internal`, in docker's words, when none is free. */
-  take(networkName: string): string {
-    const first = this.#bridge.subnet.base + 1;
-    const last = lastAddress(this.#bridge.subnet) - 1;
-    if (this.#taken.size > last - first)
-      throw internal(`no available IPv4 addresses on this network's address pools: ${networkName}`);
-    while (this.#taken.has(this.#next)) this.#next = this.#next >= last ? first : this.#next + 1;
-    const address = this.#next;
+  get prefixLength(): number {
+    return this.subnet.prefixLength;
+  }
+
+  /** Null when none is free. */
+  take(): string | null {
+    while (this.#isUsed(this.#next)) this.#next += 1n;
+    if (this.#next > this.#last) return null;
+    this.#taken.add(this.#next);
+    return addressText(this.subnet.family, this.#next);
+  }
+
+  /** One that a client named. */
+  takeExactly(text: string): 'taken' | 'in-use' | 'elsewhere' {
+    const address = addressNumber(text);
+    if (address === null || !contains(this.subnet, address)) return 'elsewhere';
+    if (this.#isUsed(address)) return 'in-use';
     this.#taken.add(address);
-    this.#next = address >= last ? first : address + 1;
-    return addressText(address);
+    return 'taken';
   }
 
-  /** An address that a container already has; the next ones follow after it. */
+  /** An address that a container already has. */
   hold(text: string): void {
     const address = addressNumber(text);
+    if (address === null) throw internal(`no address: ${text}`);
     this.#taken.add(address);
-    if (address >= this.#next && address < lastAddress(this.#bridge.subnet) - 1) this.#next = address + 1;
   }
 
+  /** Does nothing for an address of another pool. */
   give(text: string): void {
     const address = addressNumber(text);
-    if (address !== this.#bridge.address) this.#taken.delete(address);
+    if (address === null || !this.#taken.delete(address)) return;
+    if (address < this.#next && address >= this.#first) this.#next = address;
+  }
+
+  #isUsed(address: bigint): boolean {
+    return this.#taken.has(address) || this.#reserved.has(address);
   }
 }

@@ -6,7 +6,9 @@ import { addAddress, listAddresses, parseAddress } from '../kernel/rtnetlink-add
 import { createBridge } from '../kernel/rtnetlink.ts';
 import { enterFreshNetwork, linkIndex } from '../lab/network-lab.ts';
 import { makeBridge } from './bridge.ts';
-import { formatInterfaceAddress } from './subnet.ts';
+import { freeSubnet } from './default-pools.ts';
+import { hostSubnets } from './host-subnets.ts';
+import { type InterfaceAddress, type Subnet, formatInterfaceAddress } from './subnet.ts';
 
 describeWith(['linux', 'root'], 'choosing a subnet', () => {
   let lab: Disposable;
@@ -36,13 +38,31 @@ describeWith(['linux', 'root'], 'choosing a subnet', () => {
       },
       [Symbol.dispose]: () => undefined,
     };
-    const made = makeBridge(overtaken, { name: 'skiff0', address: null, randomBytes });
-    expect(formatInterfaceAddress(made.address)).not.toBe('172.17.0.1/16');
+    const addresses = (refused: readonly Subnet[]): readonly InterfaceAddress[] => {
+      const used = [...refused, ...hostSubnets(netlink, new Set())];
+      const subnet = freeSubnet({ family: 4, engineId: 'one', used, luck: refused.length });
+      return subnet === null ? [] : [{ address: subnet.base + 1n, subnet }];
+    };
+    const made = makeBridge(overtaken, {
+      name: 'skiff0',
+      mtu: null,
+      addresses,
+      whenClashing: 'choose-again',
+      randomBytes,
+    });
+    expect(made.addresses.map(formatInterfaceAddress)).not.toContain('172.17.0.1/16');
     const ours = netlink
       .read(listAddresses)
       .map(parseAddress)
       .filter((one) => one.linkIndex === made.index);
-    expect(ours.map((one) => `${one.address}/${one.prefixLength}`)).toEqual([formatInterfaceAddress(made.address)]);
-    expect(makeBridge(netlink, { name: 'skiff0', address: null, randomBytes })).toEqual(made);
+    expect(ours.map((one) => `${one.address}/${one.prefixLength}`)).toEqual(made.addresses.map(formatInterfaceAddress));
+    const again = {
+      name: 'skiff0',
+      mtu: null,
+      addresses: () => made.addresses,
+      whenClashing: 'fail',
+      randomBytes,
+    } as const;
+    expect(makeBridge(netlink, again)).toEqual(made);
   });
 });

@@ -1,40 +1,151 @@
+/** An endpoint in the kernel: an interface in a container's namespace, its addresses and routes. */
+import { existsSync, writeFileSync } from 'node:fs';
+import { SystemCallError } from '../kernel/libc.ts';
 import type { Netlink } from '../kernel/netlink.ts';
-import { addAddress, addDefaultRoute, setNeighbour } from '../kernel/rtnetlink-addresses.ts';
-import { createVethPair, getLink, parseLink, setHairpin, setLinkUp } from '../kernel/rtnetlink.ts';
+import type { NetworkNamespace } from '../kernel/netns.ts';
+import { addAddress, deleteDefaultRoute, setDefaultRoute, setNeighbour } from '../kernel/rtnetlink-addresses.ts';
+import {
+  createChild,
+  createVethPair,
+  deleteLink,
+  getLink,
+  parseLink,
+  setLinkUp,
+  setPortOptions,
+} from '../kernel/rtnetlink.ts';
 import { internal } from '../model/errors.ts';
-import type { Endpoint } from './networks.ts';
-import type { ReadyNamespace } from './ready-namespaces.ts';
+import { endpointSysctls, readBridgeOptions, readParentOptions } from './driver-options.ts';
+import type { LiveNetwork } from './network-set.ts';
+import type { Endpoint, EndpointPlan } from './plan.ts';
+import { familyOf } from './subnet.ts';
 
-/** Joins a namespace to a bridge: a pair of interfaces, address and default route. Six round trips to the kernel. */
-export function connectEndpoint(parts: {
+/** A namespace, entered when a file of it is to be written, and a line to the kernel in it. */
+export interface Inside {
+  readonly namespace: Pick<NetworkNamespace, 'fd' | 'enter'>;
+  readonly netlink: Netlink;
+}
+
+/** Joins a namespace to a network. For a bridge with IPv4 alone: six round trips to the kernel. Returns the interface's index inside. */
+export function attachEndpoint(parts: {
   readonly host: Netlink;
-  readonly inside: ReadyNamespace;
-  readonly bridgeIndex: number;
-  readonly bridgeName: string;
+  readonly inside: Inside;
+  readonly live: LiveNetwork;
+  readonly endpoint: Endpoint;
+}): number {
+  const { host, inside, live, endpoint } = parts;
+  const { interfaceName, ipv4, ipv6 } = endpoint;
+  makeInterface(parts);
+  const [link] = inside.netlink.read(getLink(interfaceName)).map(parseLink);
+  if (link === undefined) throw internal(`the interface ${interfaceName} of endpoint ${endpoint.id} is gone`);
+  const linkLocal = endpoint.linkLocalAddresses;
+  const sysctls = endpointSysctls(endpoint.driverOptions, interfaceName);
+  const hasIpv6 = ipv6 !== null || linkLocal.some((address) => familyOf(address) === 6);
+  if (hasIpv6 || sysctls.length > 0) inside.namespace.enter(() => setSwitches({ interfaceName, hasIpv6, sysctls }));
+  inside.netlink.change([
+    ...[ipv4, ipv6].flatMap((one) => (one === null ? [] : [addAddress({ index: link.index, ...one })])),
+    ...linkLocal.map((address) =>
+      addAddress({ index: link.index, address, prefixLength: familyOf(address) === 4 ? 16 : 64 }),
+    ),
+    setLinkUp(link),
+  ]);
+  if (endpoint.hostInterface !== null) {
+    // Carrier is noticed by a kernel worker (for a bridge that had no port, up to a second later), and packets before that
+    // are lost. Asking for a link makes recent kernels (6.13) do that work first; the port comes before its bridge.
+    inside.netlink.read(getLink(interfaceName));
+    host.read(getLink(endpoint.hostInterface));
+    host.read(getLink(live.network.hostInterface));
+  }
+  return link.index;
+}
+
+function makeInterface(parts: Parameters<typeof attachEndpoint>[0]): void {
+  const { host, inside, live, endpoint } = parts;
+  const { network, linkIndex } = live;
+  const { interfaceName, hostInterface, macAddress } = endpoint;
+  const netnsFd = inside.namespace.fd;
+  if (hostInterface !== null) {
+    const { mtu, hasIcc } = readBridgeOptions(network.options);
+    host.change([
+      createVethPair({
+        name: hostInterface,
+        masterIndex: linkIndex,
+        mtu,
+        peer: { name: interfaceName, macAddress, netnsFd },
+      }),
+      setPortOptions({ name: hostInterface, isIsolated: !hasIcc }),
+      // Whoever had this address before had another MAC, and the host may still remember that.
+      ...[endpoint.ipv4, endpoint.ipv6].flatMap((one) =>
+        one === null ? [] : [setNeighbour({ index: linkIndex, address: one.address, macAddress })],
+      ),
+    ]);
+    return;
+  }
+  const { mtu, macvlanMode, ipvlanMode, ipvlanFlag } = readParentOptions(network.options);
+  const child = { name: interfaceName, parentIndex: linkIndex, mtu, netnsFd };
+  host.change([
+    network.driver === 'macvlan'
+      ? createChild({ ...child, kind: 'macvlan', mode: macvlanMode, macAddress })
+      : createChild({ ...child, kind: 'ipvlan', mode: ipvlanMode, flag: ipvlanFlag, macAddress: null }),
+  ]);
+}
+
+/** Default routes as the plan has them, in place of those that are there. `before`: of the plan that was realised until now. */
+export function routeEndpoints(
+  netlink: Netlink,
+  { plan, before }: { readonly plan: EndpointPlan; readonly before: EndpointPlan | null },
+): void {
+  for (const family of [4, 6] as const) {
+    const name = family === 4 ? 'ipv4' : 'ipv6';
+    const endpoint = plan.endpoints.find(({ id }) => id === plan.gateways[name]);
+    const gateway = endpoint?.[name]?.gateway ?? null;
+    if (endpoint === undefined || gateway === null) {
+      if (before !== null && before.gateways[name] !== null)
+        ignoring('ESRCH', () => netlink.change([deleteDefaultRoute({ family })]));
+      continue;
+    }
+    const [link] = netlink.read(getLink(endpoint.interfaceName)).map(parseLink);
+    if (link === undefined) throw internal(`the interface ${endpoint.interfaceName} is gone`);
+    const isOnLink = gateway === '0.0.0.0' || gateway === '::';
+    netlink.change([setDefaultRoute({ family, gateway: isOnLink ? null : gateway, index: link.index })]);
+  }
+}
+
+/** Takes the interface away. Does nothing when it is gone. `inside` is asked for only where the interface has no end on the host. */
+export function detachEndpoint(parts: {
+  readonly host: Netlink;
+  readonly inside: Netlink | null;
   readonly endpoint: Endpoint;
 }): void {
-  const { host, inside, bridgeIndex, bridgeName, endpoint } = parts;
-  const { hostInterface, interfaceName, macAddress, address, prefixLength, gateway } = endpoint;
-  host.change([
-    createVethPair({
-      name: hostInterface,
-      masterIndex: bridgeIndex,
-      peer: { name: interfaceName, macAddress, netnsFd: inside.namespace.fd },
-    }),
-    setHairpin(hostInterface),
-    // Whoever had this address before had another MAC, and the host may still remember that.
-    setNeighbour({ index: bridgeIndex, address, macAddress }),
-  ]);
-  const [link] = inside.netlink.read(getLink(interfaceName)).map(parseLink);
-  if (link === undefined) throw internal(`the interface ${interfaceName} of container address ${address} is gone`);
-  inside.netlink.change([
-    addAddress({ index: link.index, address, prefixLength }),
-    setLinkUp(link),
-    addDefaultRoute({ gateway }),
-  ]);
-  // Carrier is noticed by a kernel worker (for a bridge that had no port, up to a second later), and packets before that
-  // are lost. Asking for a link makes recent kernels (6.13) do that work first; the port comes before its bridge.
-  inside.netlink.read(getLink(interfaceName));
-  host.read(getLink(hostInterface));
-  host.read(getLink(bridgeName));
+  const { host, inside, endpoint } = parts;
+  const [netlink, name] =
+    endpoint.hostInterface === null ? [inside, endpoint.interfaceName] : [host, endpoint.hostInterface];
+  if (netlink === null) return;
+  ignoring('ENODEV', () => {
+    const [link] = netlink.read(getLink(name)).map(parseLink);
+    if (link !== undefined) netlink.change([deleteLink(link)]);
+  });
+}
+
+function setSwitches(parts: {
+  readonly interfaceName: string;
+  readonly hasIpv6: boolean;
+  readonly sysctls: ReturnType<typeof endpointSysctls>;
+}): void {
+  const ipv6 = `/proc/sys/net/ipv6/conf/${parts.interfaceName}/disable_ipv6`;
+  if (parts.hasIpv6) {
+    if (!existsSync(ipv6)) throw internal('the kernel of this machine has no IPv6');
+    writeFileSync(ipv6, '0');
+  }
+  for (const { path, value } of parts.sysctls) {
+    if (!existsSync(path)) throw internal(`${path} is not a sysctl file`);
+    writeFileSync(path, value);
+  }
+}
+
+function ignoring(code: string, work: () => void): void {
+  try {
+    work();
+  } catch (error) {
+    if (!(error instanceof SystemCallError) || error.code !== code) throw error;
+  }
 }

@@ -1,35 +1,43 @@
 /**
- * The kernel's switch for forwarding between interfaces, and the memory of who switched it: an engine that found it off
+ * The kernel's switches for forwarding between interfaces, and the memory of who switched them: an engine that found one off
  * keeps traffic between the interfaces of that moment as closed as it was.
  */
-import { readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 
-const forwardSwitch = '/proc/sys/net/ipv4/ip_forward';
+const switches = {
+  ipv4: { path: '/proc/sys/net/ipv4/ip_forward', memory: 'closed-links.json' },
+  ipv6: { path: '/proc/sys/net/ipv6/conf/all/forwarding', memory: 'closed-links-6.json' },
+} as const;
+
+export type ForwardingFamily = keyof typeof switches;
+
+interface ForwardingRequest {
+  readonly execRoot: string;
+  readonly family: ForwardingFamily;
+  readonly linkNames: () => readonly string[];
+}
 
 /** Lets the kernel forward. Returns the interfaces to be kept closed: none when it did so before any engine asked. */
-export function switchForwardingOn(options: {
-  readonly execRoot: string;
-  readonly linkNames: () => readonly string[];
-}): readonly string[] {
-  const memory = join(options.execRoot, 'closed-links.json');
-  if (readFileSync(forwardSwitch, 'utf8').trim() === '1') return recall(memory);
-  const closed = options.linkNames();
+export function switchForwardingOn({ execRoot, family, linkNames }: ForwardingRequest): readonly string[] {
+  const memory = join(execRoot, switches[family].memory);
+  const { path } = switches[family];
+  // A kernel without IPv6 has no network with IPv6 either: its bridge cannot have the address.
+  if (!existsSync(path)) return [];
+  if (readFileSync(path, 'utf8').trim() === '1') return recall(memory);
+  const closed = linkNames();
   // Written first: a crash in between must not leave a router open.
   writeFileSync(memory, JSON.stringify(closed), { mode: 0o600 });
-  writeFileSync(forwardSwitch, '1');
+  writeFileSync(path, '1');
   return closed;
 }
 
 /** Switches off what we switched on, unless an interface has come since: its owner may count on forwarding. */
-export function switchForwardingBack(options: {
-  readonly execRoot: string;
-  readonly linkNames: () => readonly string[];
-}): void {
-  const memory = join(options.execRoot, 'closed-links.json');
+export function switchForwardingBack({ execRoot, family, linkNames }: ForwardingRequest): void {
+  const memory = join(execRoot, switches[family].memory);
   const closed = recall(memory);
-  if (closed.length > 0 && options.linkNames().every((name) => closed.includes(name)))
-    writeFileSync(forwardSwitch, '0');
+  if (closed.length > 0 && linkNames().every((name) => closed.includes(name)))
+    writeFileSync(switches[family].path, '0');
   rmSync(memory, { force: true });
 }
 

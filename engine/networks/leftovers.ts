@@ -6,6 +6,9 @@ import type { Netlink } from '../kernel/netlink.ts';
 import { unpinNamespace } from '../kernel/netns.ts';
 import { deleteLink, listLinks, parseLink } from '../kernel/rtnetlink.ts';
 
+/** The host's end of an endpoint. A bridge that somebody else made may have other ports too. */
+const ourPort = /^veth[0-9a-f]{11}$/;
+
 /** Paths below `folder` to which a namespace is bound. */
 export function pinnedNamespaces(folder: string): ReadonlySet<string> {
   return new Set(
@@ -24,7 +27,7 @@ export function removeNamespaces(folder: string, kept: ReadonlySet<string>): rea
   return gone;
 }
 
-/** Deletes every port of a bridge but those in `kept`. Returns the names of those that went. */
+/** Deletes every port of a bridge that has a name like ours, but those in `kept`. Returns the names of those that went. */
 export function removePorts(
   netlink: Netlink,
   { bridgeIndex, kept }: { readonly bridgeIndex: number; readonly kept: ReadonlySet<string> },
@@ -32,7 +35,7 @@ export function removePorts(
   const gone = netlink
     .read(listLinks)
     .map(parseLink)
-    .filter((link) => link.masterIndex === bridgeIndex && link.kind === 'veth' && !kept.has(link.name));
+    .filter((link) => link.masterIndex === bridgeIndex && ourPort.test(link.name) && !kept.has(link.name));
   for (const link of gone) {
     try {
       netlink.change([deleteLink(link)]);

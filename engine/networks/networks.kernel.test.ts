@@ -14,9 +14,19 @@ import { openNft } from '../kernel/nft.ts';
 import { addAddress, deleteAddress } from '../kernel/rtnetlink-addresses.ts';
 import { createBridge, deleteLink, listLinks, parseLink, setLinkUp } from '../kernel/rtnetlink.ts';
 import { attachOutsider, connectFrom, enterFreshNetwork, linkIndex, udpSocketIn } from '../lab/network-lab.ts';
-import { newContainerId, newNetworkId } from '../model/ids.ts';
-import type { EndpointPlan, NetworkChoice, Networks, NetworksOptions, PortRequest } from './networks.ts';
+import { type NetworkId, newContainerId, newNetworkId } from '../model/ids.ts';
+import { openDatabase } from '../store/database.ts';
+import type {
+  EndpointPlan,
+  EndpointRequest,
+  NetworkChoice,
+  NetworkRows,
+  Networks,
+  NetworksOptions,
+  PortRequest,
+} from './networks.ts';
 import { openNetworks } from './open-networks.ts';
+import { StoredNetworks } from './stored-networks.ts';
 
 const hostAddress = '198.51.100.1';
 
@@ -26,6 +36,7 @@ describeWith(['linux', 'root'], 'networks', () => {
   let outside: NetworkNamespace;
   let stack: AsyncDisposableStack;
   let networks: Networks;
+  const networkId = newNetworkId();
 
   beforeEach(async () => {
     folder = mkdtempSync(join(tmpdir(), 'skiff-networks-'));
@@ -55,7 +66,10 @@ describeWith(['linux', 'root'], 'networks', () => {
     bridgeName: 'skiff0',
     bridgeAddress: null,
     engineId: 'engine one',
-    networkId: newNetworkId(),
+    networkId,
+    rows: stack.use(rowsIn(folder, change.engineId ?? 'engine one')),
+    now: () => '2026-01-01T00:00:00Z',
+    builtInSince: '2026-01-01T00:00:00Z',
     ...change,
   });
   const started = async (change: Partial<NetworksOptions>, plans: readonly EndpointPlan[] = []): Promise<Networks> => {
@@ -66,9 +80,10 @@ describeWith(['linux', 'root'], 'networks', () => {
   };
   const run = async (
     ports: readonly PortRequest[] = [],
-    { mode = 'bridge', on = networks }: { mode?: NetworkChoice; on?: Networks } = {},
+    { mode = 'network', on = networks, to }: { mode?: NetworkChoice; on?: Networks; to?: EndpointRequest[] } = {},
   ): Promise<EndpointPlan> => {
-    const plan = await on.plan({ containerId: newContainerId(), mode, ports });
+    const endpoints = to ?? [endpointIn(on.bridge.networkId)];
+    const plan = await on.plan({ containerId: newContainerId(), mode, endpoints, ports });
     on.realise(plan);
     return plan;
   };
@@ -83,7 +98,7 @@ describeWith(['linux', 'root'], 'networks', () => {
     inside(plan).enter(() => listenNow(server, port));
     stack.defer(() => closed(server));
   };
-  const addressOf = (plan: EndpointPlan): string => plan.endpoints[0]?.address ?? '';
+  const addressOf = (plan: EndpointPlan): string => plan.endpoints[0]?.ipv4?.address ?? '';
 
   it('gives containers increasing addresses in the first free pool, and lets them reach each other and the host', async () => {
     const [one, other] = [await run(), await run()];
@@ -99,7 +114,7 @@ describeWith(['linux', 'root'], 'networks', () => {
     expect(await ask(connectFrom(inside(one), { address: '172.17.0.1', port: 7000 }))).toBe('172.17.0.2');
     await closed(onHost);
     await networks.release(one);
-    expect(addressOf(await run())).toBe('172.17.0.4');
+    expect(addressOf(await run())).toBe('172.17.0.2');
   });
 
   it('lets containers out under the address of the host', async () => {
@@ -176,7 +191,7 @@ describeWith(['linux', 'root'], 'networks', () => {
       'Bind for 0.0.0.0:8080 failed: port is already allocated',
     );
     await expect(run([port(80, 8080, '127.0.0.1')])).rejects.toThrow(
-      'Bind for 127.0.0.1:8080 failed: port is already allocated',
+      'Bind for 0.0.0.0:8080 failed: port is already allocated',
     );
     const stranger = createServer().listen(7070, '::');
     await once(stranger, 'listening');
@@ -215,7 +230,7 @@ describeWith(['linux', 'root'], 'networks', () => {
     await networks.release(joined);
     expect(inside(one).enter(links)).toEqual(['lo', 'eth0']);
     await expect(run([], { mode: { container: newContainerId() } })).rejects.toThrow(
-      'cannot join network of a non running container',
+      'cannot join network namespace of a non running container',
     );
   });
 
@@ -227,7 +242,12 @@ describeWith(['linux', 'root'], 'networks', () => {
     await networks.release(plan);
     expect(existsSync(plan.netnsPath ?? '')).toBe(false);
     await networks.release(next);
-    const planned = await networks.plan({ containerId: newContainerId(), mode: 'bridge', ports: [port(80, 8080)] });
+    const planned = await networks.plan({
+      containerId: newContainerId(),
+      mode: 'network',
+      endpoints: [endpointIn(networkId)],
+      ports: [port(80, 8080)],
+    });
     await networks.release(planned);
     await vi.waitFor(() => expect(links()).toEqual(before), { timeout: 5000 });
     expect(mountsBelow(folder)).toEqual([]);
@@ -237,7 +257,12 @@ describeWith(['linux', 'root'], 'networks', () => {
   it('takes over what containers hold when the engine comes back, and removes what no plan names', async () => {
     const kept = await run([port(80, 8080), port(81, 8081)]);
     const forgotten = await run([port(80, 9090)]);
-    const unborn = await networks.plan({ containerId: newContainerId(), mode: 'bridge', ports: [] });
+    const unborn = await networks.plan({
+      containerId: newContainerId(),
+      mode: 'network',
+      endpoints: [endpointIn(networkId)],
+      ports: [],
+    });
     serve(kept, 80);
     await networks[Symbol.asyncDispose]();
     expect(await ask(connectFrom(outside, { address: hostAddress, port: 8080 }))).toBe('hello from 198.51.100.2');
@@ -261,7 +286,7 @@ describeWith(['linux', 'root'], 'networks', () => {
     expect(await ask(connect({ host: '::1', port: 8080 }))).toBe('hello from 172.17.0.1');
     await expect(run([port(80, 8080)])).rejects.toThrow('port is already allocated');
     await networks.release(unborn);
-    expect(addressOf(await run([port(80, 9090)]))).toBe('172.17.0.5');
+    expect(addressOf(await run([port(80, 9090)]))).toBe('172.17.0.3');
   });
 
   it('writes its rules anew when somebody flushed them', async () => {
@@ -351,6 +376,28 @@ describeWith(['linux', 'root'], 'networks', () => {
     await vi.waitFor(() => expect(links()).toEqual(['lo', 'wire0']), { timeout: 5000 });
   });
 });
+
+function endpointIn(networkId: NetworkId, change: Partial<EndpointRequest> = {}): EndpointRequest {
+  return {
+    networkId,
+    ipv4Address: null,
+    ipv6Address: null,
+    linkLocalAddresses: [],
+    macAddress: null,
+    aliases: [],
+    dnsNames: [],
+    links: [],
+    driverOptions: {},
+    gatewayPriority: 0,
+    ...change,
+  };
+}
+
+/** Networks of one engine, in a database of its own. */
+function rowsIn(folder: string, engineId: string): NetworkRows & Disposable {
+  const database = openDatabase(join(folder, `data ${engineId}`));
+  return Object.assign(new StoredNetworks(database), { [Symbol.dispose]: () => database[Symbol.dispose]() });
+}
 
 function port(inContainer: number, onHost: number, hostAddress: string | null = null): PortRequest {
   return { port: inContainer, protocol: 'tcp', hostAddress, hostPorts: { first: onHost, last: onHost } };

@@ -23,8 +23,8 @@
  *     …                                          // the container's processes end
  *     await networks.release(plan);
  */
-import type { ContainerId, EndpointId, NetworkId } from '../model/ids.ts';
-import type { EndpointPlan, EndpointRequest, PlanRequest, PublishedPort } from './plan.ts';
+import type { ContainerId, NetworkId } from '../model/ids.ts';
+import type { Endpoint, EndpointPlan, EndpointRequest, PlanRequest, PublishedPort } from './plan.ts';
 
 export type {
   Endpoint,
@@ -92,11 +92,11 @@ export interface Networks extends AsyncDisposable {
 
   /**
    * One endpoint more for a container that runs: the plan as it will be. Throws as `plan`, and `forbidden` when it is in that network
-   * already. In memory alone until `realiseConnect`; `cancelConnect` takes it back.
+   * already. In memory alone until `realiseConnect`; `disconnect` takes it back.
    */
   planConnect(plan: EndpointPlan, request: EndpointRequest): Promise<EndpointPlan>;
 
-  /** Makes the last endpoint of the plan real, in the namespace of a running container. When it throws, `cancelConnect` is due. */
+  /** Makes the last endpoint of the plan real, in the namespace of a running container. When it throws, `disconnect` is due. */
   realiseConnect(plan: EndpointPlan): void;
 
   /**
@@ -104,7 +104,7 @@ export interface Networks extends AsyncDisposable {
    * was under way. The plan that is left becomes the held one and is returned: gateways and published ports move to another
    * endpoint. Idempotent: an interface that is gone already is no error.
    */
-  disconnect(plan: EndpointPlan, endpointId: EndpointId): Promise<EndpointPlan>;
+  disconnect(plan: EndpointPlan, endpoint: Endpoint): Promise<EndpointPlan>;
 
   /** Holds this plan in place of the one that differs from it in names alone (after a rename). */
   rename(plan: EndpointPlan): void;
@@ -153,6 +153,8 @@ export interface Network {
   readonly labels: Readonly<Record<string, string>>;
   /** The interface of the host that it is: `br-<12 digits>`, the name that the client gave, or a parent of macvlan and ipvlan; empty: none. */
   readonly hostInterface: string;
+  /** Made by us for this network, to be removed with it. */
+  readonly isInterfaceOurs: boolean;
   /** The default bridge, `host` and `none`: cannot be removed, have no names in DNS. */
   readonly isBuiltIn: boolean;
 }
@@ -177,6 +179,8 @@ export interface Pool {
   readonly gateway: string | null;
   /** Addresses that are in use by others. */
   readonly excluded: readonly string[];
+  /** A client named the subnet: only then may clients name addresses. */
+  readonly isGiven: boolean;
 }
 
 /** What a client asks for; texts as on the wire, empty: not given. */
@@ -214,6 +218,8 @@ export interface NetworksOptions {
   readonly rows: NetworkRows;
   /** For a network's time of creation, RFC 3339. */
   readonly now: () => string;
+  /** When the built-in networks were made: the engine's first start. */
+  readonly builtInSince: string;
   /** Namespaces kept ready for the next containers. 0 makes each when it is wanted. */
   readonly readyNamespaces?: number;
 }
@@ -222,7 +228,7 @@ export interface NetworksOptions {
 export interface NetworkRows {
   all(): readonly { readonly network: Network; readonly state: NetworkRowState }[];
   insert(network: Network): void;
-  settle(id: NetworkId, state: NetworkRowState): void;
+  settle(network: Network, state: NetworkRowState): void;
   delete(id: NetworkId): void;
 }
 

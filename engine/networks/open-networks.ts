@@ -2,31 +2,24 @@ import { randomBytes } from 'node:crypto';
 import { mkdirSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { type Netlink, openNetlink } from '../kernel/netlink.ts';
-import { pinNamespace, unpinNamespace } from '../kernel/netns.ts';
-import { type Nft, NftError, openNft } from '../kernel/nft.ts';
-import { deleteLink, listLinks, parseLink, setMaster } from '../kernel/rtnetlink.ts';
+import { openNamespace, pinNamespace, unpinNamespace } from '../kernel/netns.ts';
+import { openNft } from '../kernel/nft.ts';
+import { listLinks, parseLink, setMaster } from '../kernel/rtnetlink.ts';
 import { conflict, internal } from '../model/errors.ts';
-import { type ContainerId, newEndpointId } from '../model/ids.ts';
-import { AddressPool } from './address-pool.ts';
-import { findLink, makeBridge, randomMac } from './bridge.ts';
-import { connectEndpoint } from './endpoint.ts';
-import { switchForwardingBack, switchForwardingOn } from './forwarding.ts';
-import { HostPorts, type ReservedPort, disposeAll } from './host-ports.ts';
+import type { ContainerId, NetworkId } from '../model/ids.ts';
+import { attachEndpoint, detachEndpoint, routeEndpoints } from './endpoint.ts';
+import { Firewall } from './firewall.ts';
+import { switchForwardingBack } from './forwarding.ts';
+import { chooseGateways } from './gateways.ts';
 import { pinnedNamespaces, removeNamespaces, removePorts } from './leftovers.ts';
-import type {
-  Bridge,
-  Endpoint,
-  EndpointPlan,
-  Networks,
-  NetworksOptions,
-  PlanRequest,
-  RestoreReport,
-} from './networks.ts';
+import { NetworkGround } from './network-ground.ts';
+import type { LiveNetwork } from './network-set.ts';
+import type { Bridge, Network, NetworkRequest, Networks, NetworksOptions, RestoreReport } from './networks.ts';
+import { planEndpoint } from './plan-endpoint.ts';
+import type { Endpoint, EndpointPlan, EndpointRequest, PlanRequest } from './plan.ts';
+import { PublishedPorts } from './published-ports.ts';
 import { ReadyNamespaces } from './ready-namespaces.ts';
-import { type RulesetFacts, addPlan, deletePlan, deleteTable, wholeTable } from './ruleset.ts';
-import { addressText, formatInterfaceAddress, formatSubnet, parseInterfaceAddress } from './subnet.ts';
-
-const networkName = 'bridge';
+import { parseInterfaceAddress } from './subnet.ts';
 
 /** Touches nothing yet. Throws `invalid` for a bridge address that is none. */
 export function openNetworks(options: NetworksOptions): Networks {
@@ -35,276 +28,287 @@ export function openNetworks(options: NetworksOptions): Networks {
     throw conflict(`invalid bridge name ${options.bridgeName}: expected at most 15 letters, digits, dots and dashes`);
   const netlink = openNetlink();
   try {
-    return new KernelNetworks({ options, bridgeAddress, netlink, nft: openNft() });
+    const firewall = new Firewall(openNft(), options.engineId);
+    const ground = new NetworkGround({ options, bridgeAddress, netlink, firewall });
+    return new KernelNetworks({ options, netlink, firewall, ground });
   } catch (error) {
     netlink[Symbol.dispose]();
     throw error;
   }
 }
 
-/** What is known once the bridge is there. */
-interface Ground {
-  readonly bridge: Bridge;
-  readonly bridgeIndex: number;
-  readonly prefixLength: number;
-  readonly addresses: AddressPool;
-  readonly facts: RulesetFacts;
-}
-
-/** What a container holds in this process; the plan says what it holds in the kernel. */
-interface Holding {
-  readonly plan: EndpointPlan;
-  readonly ports: readonly ReservedPort[];
-  isInFirewall: boolean;
-}
-
 class KernelNetworks implements Networks {
   readonly #options: NetworksOptions;
-  readonly #bridgeAddress: ReturnType<typeof parseInterfaceAddress> | null;
   readonly #netlink: Netlink;
-  readonly #nft: Nft;
+  readonly #firewall: Firewall;
+  readonly #ground: NetworkGround;
   readonly #folder: string;
-  readonly #hostPorts = new HostPorts();
+  readonly #ports: PublishedPorts;
   readonly #namespaces: ReadyNamespaces;
-  readonly #held = new Map<ContainerId, Holding>();
-  #ground: Ground | null = null;
+  /** What each container holds; a connect that is not real yet is not among it. */
+  readonly #held = new Map<ContainerId, EndpointPlan>();
 
   constructor(parts: {
     readonly options: NetworksOptions;
-    readonly bridgeAddress: ReturnType<typeof parseInterfaceAddress> | null;
     readonly netlink: Netlink;
-    readonly nft: Nft;
+    readonly firewall: Firewall;
+    readonly ground: NetworkGround;
   }) {
     this.#options = parts.options;
-    this.#bridgeAddress = parts.bridgeAddress;
     this.#netlink = parts.netlink;
-    this.#nft = parts.nft;
+    this.#firewall = parts.firewall;
+    this.#ground = parts.ground;
     this.#folder = join(parts.options.execRoot, 'netns');
+    this.#ports = new PublishedPorts((id) => this.byId(id));
     this.#namespaces = new ReadyNamespaces(parts.options.readyNamespaces ?? 2);
   }
 
   get bridge(): Bridge {
-    return this.#prepared().bridge;
+    return this.#ground.bridge;
   }
 
   async prepare(): Promise<Bridge> {
-    const { execRoot, bridgeName: name, networkId, engineId } = this.#options;
     mkdirSync(this.#folder, { recursive: true, mode: 0o711 });
-    const closedLinks = switchForwardingOn({ execRoot, linkNames: () => this.#linkNames() });
-    const made = makeBridge(this.#netlink, { name, address: this.#bridgeAddress, randomBytes });
-    const subnet = formatSubnet(made.address.subnet);
-    const bridge = {
-      networkId,
-      name,
-      address: formatInterfaceAddress(made.address),
-      subnet,
-      gateway: addressText(made.address.address),
-    };
-    this.#ground ??= {
-      bridge,
-      bridgeIndex: made.index,
-      prefixLength: made.address.subnet.prefixLength,
-      addresses: new AddressPool(made.address),
-      facts: { engineId, bridgeName: name, subnet, closedLinks: closedLinks.filter((link) => link !== name) },
-    };
-    return bridge;
+    return this.#ground.prepare();
+  }
+
+  all(): readonly Network[] {
+    return this.#ground.set.all();
+  }
+
+  find(text: string): Network {
+    return this.#ground.set.find(text);
+  }
+
+  byId(id: NetworkId): Network | null {
+    return this.#ground.set.live(id)?.network ?? null;
+  }
+
+  async create(request: NetworkRequest): Promise<Network> {
+    return this.#ground.create(request);
+  }
+
+  async remove(network: Network): Promise<void> {
+    const joined = [...this.#held.values()].flatMap((plan) =>
+      plan.endpoints.filter((endpoint) => endpoint.networkId === network.id),
+    );
+    this.#ground.remove(network, joined);
+  }
+
+  plans(): Iterable<EndpointPlan> {
+    return this.#held.values();
   }
 
   async restore(plans: readonly EndpointPlan[]): Promise<RestoreReport> {
-    const ground = this.#prepared();
+    const bridges = this.#ground.bridges();
     const pinned = pinnedNamespaces(this.#folder);
     const links = new Map(this.#netlink.read(listLinks).map((body) => [parseLink(body).name, parseLink(body)]));
     const lost: ContainerId[] = [];
     const unboundPorts: RestoreReport['unboundPorts'][number][] = [];
     for (const plan of plans) {
-      for (const { address } of plan.endpoints) ground.addresses.hold(address);
-      const ends = plan.endpoints.map((endpoint) => links.get(endpoint.hostInterface));
-      if (isGone(plan, pinned) || ends.includes(undefined)) {
+      this.#held.set(plan.containerId, plan);
+      for (const endpoint of plan.endpoints) this.#ground.set.live(endpoint.networkId)?.hold(endpoint);
+      const ends = plan.endpoints.filter(({ hostInterface }) => hostInterface !== null);
+      if (isGone(plan, pinned) || ends.some(({ hostInterface }) => !links.has(hostInterface ?? ''))) {
         lost.push(plan.containerId);
-        this.#hold(plan, []);
         continue;
       }
-      for (const end of ends) {
-        if (end !== undefined && end.masterIndex !== ground.bridgeIndex)
-          this.#netlink.change([setMaster({ index: end.index, masterIndex: ground.bridgeIndex })]);
+      for (const { hostInterface, networkId } of ends) {
+        const end = links.get(hostInterface ?? '');
+        const masterIndex = this.#ground.set.live(networkId)?.linkIndex ?? 0;
+        if (end !== undefined && masterIndex !== 0 && end.masterIndex !== masterIndex)
+          this.#netlink.change([setMaster({ index: end.index, masterIndex })]);
       }
-      const ports = await this.#bindAgain(plan, unboundPorts);
-      this.#held.set(plan.containerId, { plan, ports, isInFirewall: true });
+      unboundPorts.push(...(await this.#ports.bindAgain(plan)));
+      this.#firewall.remember(plan);
     }
     const keptPaths = new Set(plans.flatMap((plan) => plan.netnsPath ?? []));
-    const keptLinks = new Set(plans.flatMap((plan) => plan.endpoints.map((endpoint) => endpoint.hostInterface)));
+    const kept = new Set(plans.flatMap((plan) => plan.endpoints.map((endpoint) => endpoint.hostInterface ?? '')));
     const removed = [
       ...removeNamespaces(this.#folder, keptPaths),
-      ...removePorts(this.#netlink, { bridgeIndex: ground.bridgeIndex, kept: keptLinks }),
+      ...bridges.flatMap((bridgeIndex) => removePorts(this.#netlink, { bridgeIndex, kept })),
     ];
-    this.#rewriteFirewall();
+    this.#firewall.rewrite();
     return { lost, unboundPorts, removed };
   }
 
   async plan(request: PlanRequest): Promise<EndpointPlan> {
     const { containerId, mode } = request;
     if (this.#held.has(containerId)) throw internal(`the container ${containerId} already has a network`);
-    const bare = { containerId, endpoints: [], ports: [] };
-    if (mode === 'host') return this.#hold({ ...bare, mode, netnsPath: null }, []);
+    const bare = {
+      containerId,
+      endpoints: [],
+      gateways: { ipv4: null, ipv6: null },
+      wantedPorts: [],
+      ports: [],
+      netnsPath: join(this.#folder, containerId),
+    };
+    if (mode === 'host') return this.#hold({ ...bare, mode, netnsPath: null });
     if (typeof mode === 'object')
-      return this.#hold({ ...bare, mode: 'container', netnsPath: this.#pathOf(mode.container) }, []);
-    const netnsPath = join(this.#folder, containerId);
-    if (mode === 'none') return this.#hold({ ...bare, mode, netnsPath }, []);
-    const ground = this.#prepared();
-    const reserved = await this.#hostPorts.reserveAll(request.ports);
+      return this.#hold({ ...bare, mode: 'container', netnsPath: this.#pathOf(mode.container) });
+    if (mode === 'none') return this.#hold({ ...bare, mode });
+    const endpoints = this.#planEndpoints(request.endpoints);
+    const gateways = chooseGateways(endpoints);
+    // Held before anything is awaited, so that nobody removes the networks meanwhile.
+    const draft = this.#hold({ ...bare, mode, endpoints, gateways, wantedPorts: request.ports });
     try {
-      const address = ground.addresses.take(`${networkName} (${ground.bridge.networkId})`);
-      const endpoints = [this.#endpoint(ground, address)];
-      return this.#hold({ ...bare, mode, netnsPath, endpoints, ports: reserved.map((one) => one.port) }, reserved);
+      return this.#hold({ ...draft, ports: await this.#ports.reserve(draft) });
     } catch (error) {
-      await disposeAll(reserved);
+      this.#held.delete(containerId);
+      this.#giveAddresses(endpoints);
       throw error;
     }
   }
 
   realise(plan: EndpointPlan): void {
-    const ground = this.#prepared();
-    const holding = this.#held.get(plan.containerId);
-    if (holding === undefined) throw internal(`the network of container ${plan.containerId} was not planned`);
+    if (!this.#held.has(plan.containerId))
+      throw internal(`the network of container ${plan.containerId} was not planned`);
     if (plan.netnsPath === null || plan.mode === 'container') return;
     using inside = this.#namespaces.take();
-    const { bridgeIndex, bridge } = ground;
     for (const endpoint of plan.endpoints)
-      connectEndpoint({ host: this.#netlink, inside, bridgeIndex, bridgeName: bridge.name, endpoint });
+      attachEndpoint({ host: this.#netlink, inside, live: this.#live(endpoint.networkId), endpoint });
+    routeEndpoints(inside.netlink, { plan, before: null });
     pinNamespace(inside.namespace, plan.netnsPath);
-    this.#openFirewall(holding);
-    serve(holding);
+    this.#firewall.publish(plan.containerId, plan);
+    this.#ports.serve(plan);
+  }
+
+  async planConnect(plan: EndpointPlan, request: EndpointRequest): Promise<EndpointPlan> {
+    if (plan.mode !== 'network') throw internal(`the container ${plan.containerId} has no networks of its own`);
+    const endpoint = this.#planEndpoint(request, plan.endpoints);
+    const endpoints = [...plan.endpoints, endpoint];
+    const next = { ...plan, endpoints, gateways: chooseGateways(endpoints) };
+    // As at `plan`: no one may remove the network from now on. Nothing of it is in the firewall yet.
+    this.#hold(next);
+    try {
+      return this.#hold({ ...next, ports: plan.ports.length > 0 ? plan.ports : await this.#ports.reserve(next) });
+    } catch (error) {
+      this.#hold(plan);
+      this.#giveAddresses([endpoint]);
+      throw error;
+    }
+  }
+
+  realiseConnect(plan: EndpointPlan): void {
+    const endpoint = plan.endpoints.at(-1);
+    if (endpoint === undefined || plan.netnsPath === null) throw internal('there is no endpoint to make real');
+    using namespace = openNamespace(plan.netnsPath);
+    using netlink = namespace.enter(openNetlink);
+    attachEndpoint({
+      host: this.#netlink,
+      inside: { namespace, netlink },
+      live: this.#live(endpoint.networkId),
+      endpoint,
+    });
+    const before = plan.endpoints.slice(0, -1);
+    routeEndpoints(netlink, { plan, before: { ...plan, gateways: chooseGateways(before) } });
+    this.#firewall.publish(plan.containerId, plan);
+    this.#ports.serve(plan);
+  }
+
+  async disconnect(plan: EndpointPlan, endpoint: Endpoint): Promise<EndpointPlan> {
+    const endpoints = plan.endpoints.filter(({ id }) => id !== endpoint.id);
+    const rest = { ...plan, endpoints, gateways: chooseGateways(endpoints) };
+    this.#detach({ plan: rest, before: plan, endpoint });
+    const next = { ...rest, ports: await this.#ports.follow(rest) };
+    this.#hold(next);
+    this.#firewall.publish(plan.containerId, next);
+    this.#giveAddresses([endpoint]);
+    return next;
+  }
+
+  rename(plan: EndpointPlan): void {
+    if (this.#held.has(plan.containerId)) this.#held.set(plan.containerId, plan);
   }
 
   async release(plan: EndpointPlan): Promise<void> {
-    const holding = this.#held.get(plan.containerId);
+    const held = this.#held.get(plan.containerId);
     // Released before, and the container has got another network since.
-    if (holding !== undefined && holding.plan.endpoints[0]?.id !== plan.endpoints[0]?.id) return;
+    if (held !== undefined && !isSameStart(held, plan)) return;
     // Never the interface: that waits some 20 ms for the kernel, which takes it by itself when the namespace ends.
     if (plan.mode !== 'container' && plan.netnsPath !== null) unpinNamespace(plan.netnsPath);
-    if (holding === undefined) return;
+    if (held === undefined) return;
     this.#held.delete(plan.containerId);
-    this.#closeFirewall(holding);
-    await disposeAll(holding.ports);
+    this.#firewall.publish(plan.containerId, null);
+    await this.#ports.release(plan.containerId);
     // Not before this: as long as a rule or a connection names the address, it belongs to this container.
-    for (const { address } of plan.endpoints) this.#ground?.addresses.give(address);
+    this.#giveAddresses(held.endpoints);
   }
 
   async removeAll(): Promise<void> {
-    await this.#hostPorts[Symbol.asyncDispose]();
+    await this.#ports[Symbol.asyncDispose]();
     this.#held.clear();
     this.#namespaces[Symbol.dispose]();
     removeNamespaces(this.#folder, new Set());
-    const bridge = findLink(this.#netlink, this.#options.bridgeName);
-    if (bridge?.kind === 'bridge') {
-      removePorts(this.#netlink, { bridgeIndex: bridge.index, kept: new Set() });
-      this.#netlink.change([deleteLink(bridge)]);
-    }
-    this.#nft.run(deleteTable(this.#options.engineId));
-    switchForwardingBack({ execRoot: this.#options.execRoot, linkNames: () => this.#linkNames() });
+    for (const bridgeIndex of this.#ground.bridges()) removePorts(this.#netlink, { bridgeIndex, kept: new Set() });
+    this.#ground.removeAll();
+    this.#firewall.removeAll();
+    const { execRoot } = this.#options;
+    for (const family of ['ipv4', 'ipv6'] as const)
+      switchForwardingBack({ execRoot, family, linkNames: () => this.#ground.linkNames() });
     rmSync(this.#folder, { recursive: true, force: true });
-    this.#ground = null;
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
     this.#namespaces[Symbol.dispose]();
-    await this.#hostPorts[Symbol.asyncDispose]();
-    this.#nft[Symbol.dispose]();
+    await this.#ports[Symbol.asyncDispose]();
+    this.#firewall[Symbol.dispose]();
     this.#netlink[Symbol.dispose]();
   }
 
-  #prepared(): Ground {
-    if (this.#ground === null) throw internal('networks were used before they were prepared');
-    return this.#ground;
-  }
-
-  #linkNames(): string[] {
-    return this.#netlink
-      .read(listLinks)
-      .map((body) => parseLink(body).name)
-      .filter((name) => name !== 'lo');
-  }
-
-  #hold(plan: EndpointPlan, ports: readonly ReservedPort[]): EndpointPlan {
-    this.#held.set(plan.containerId, { plan, ports, isInFirewall: false });
+  #hold(plan: EndpointPlan): EndpointPlan {
+    this.#held.set(plan.containerId, plan);
     return plan;
+  }
+
+  #live(id: NetworkId): LiveNetwork {
+    const live = this.#ground.set.live(id);
+    if (live === undefined) throw internal(`network ${id} was removed meanwhile`);
+    return live;
   }
 
   #pathOf(container: ContainerId): string | null {
     const other = this.#held.get(container);
-    if (other === undefined) throw conflict(`cannot join network of a non running container: ${container}`);
-    return other.plan.netnsPath;
+    if (other === undefined) throw conflict(`cannot join network namespace of a non running container: ${container}`);
+    return other.netnsPath;
   }
 
-  #endpoint(ground: Ground, address: string): Endpoint {
-    const id = newEndpointId();
-    return {
-      id,
-      networkId: ground.bridge.networkId,
-      networkName,
-      interfaceName: 'eth0',
-      hostInterface: `veth${id.slice(0, 11)}`,
-      address,
-      prefixLength: ground.prefixLength,
-      gateway: ground.bridge.gateway,
-      macAddress: randomMac(randomBytes),
-    };
-  }
-
-  async #bindAgain(
-    plan: EndpointPlan,
-    unbound: RestoreReport['unboundPorts'][number][],
-  ): Promise<readonly ReservedPort[]> {
-    const reserved: ReservedPort[] = [];
-    for (const port of plan.ports) {
-      try {
-        reserved.push(await this.#hostPorts.reserve(port));
-      } catch (error) {
-        unbound.push({
-          containerId: plan.containerId,
-          port,
-          reason: error instanceof Error ? error.message : String(error),
-        });
-      }
-    }
-    serve({ plan, ports: reserved });
-    return reserved;
-  }
-
-  #openFirewall(holding: Holding): void {
-    holding.isInFirewall = true;
-    this.#changeFirewall(addPlan(this.#prepared().facts, holding.plan));
-  }
-
-  #closeFirewall(holding: Holding): void {
-    if (!holding.isInFirewall) return;
-    holding.isInFirewall = false;
-    this.#changeFirewall(deletePlan(this.#prepared().facts, holding.plan));
-  }
-
-  /** Somebody may have flushed all rules of the host (`nft flush ruleset`, a firewall's reload): then ours are written anew. */
-  #changeFirewall(script: string): void {
-    if (script === '') return;
+  #planEndpoints(requests: readonly EndpointRequest[]): readonly Endpoint[] {
+    const endpoints: Endpoint[] = [];
     try {
-      this.#nft.run(script);
+      for (const request of requests) endpoints.push(this.#planEndpoint(request, endpoints));
     } catch (error) {
-      if (!(error instanceof NftError)) throw error;
-      this.#rewriteFirewall();
+      this.#giveAddresses(endpoints);
+      throw error;
     }
+    return endpoints;
   }
 
-  #rewriteFirewall(): void {
-    const plans = [...this.#held.values()].filter((holding) => holding.isInFirewall).map((holding) => holding.plan);
-    this.#nft.run(wholeTable(this.#prepared().facts, plans));
+  #planEndpoint(request: EndpointRequest, others: readonly Endpoint[]): Endpoint {
+    return planEndpoint({ live: this.#ground.usable(request.networkId), request, others, randomBytes });
   }
-}
 
-function serve({ plan, ports }: Pick<Holding, 'plan' | 'ports'>): void {
-  const [endpoint] = plan.endpoints;
-  if (endpoint === undefined) return;
-  for (const reserved of ports) reserved.serve({ address: endpoint.address, port: reserved.port.port });
+  #giveAddresses(endpoints: readonly Endpoint[]): void {
+    for (const endpoint of endpoints) this.#ground.set.live(endpoint.networkId)?.give(endpoint);
+  }
+
+  #detach(change: { readonly plan: EndpointPlan; readonly before: EndpointPlan; readonly endpoint: Endpoint }): void {
+    const { plan, before, endpoint } = change;
+    if (plan.netnsPath === null || !pinnedNamespaces(this.#folder).has(plan.netnsPath)) return;
+    using namespace = openNamespace(plan.netnsPath);
+    using inside = namespace.enter(openNetlink);
+    detachEndpoint({ host: this.#netlink, inside, endpoint });
+    // The default route went with its interface.
+    routeEndpoints(inside, { plan, before: { ...before, gateways: { ipv4: null, ipv6: null } } });
+  }
 }
 
 function isGone(plan: EndpointPlan, pinned: ReadonlySet<string>): boolean {
   return plan.mode !== 'container' && plan.netnsPath !== null && !pinned.has(plan.netnsPath);
+}
+
+/** Networks may have come and gone since, but not all of them at once, and a container without any has nothing to lose. */
+function isSameStart(held: EndpointPlan, given: EndpointPlan): boolean {
+  if (held.endpoints.length === 0 || given.endpoints.length === 0) return true;
+  return held.endpoints.some(({ id }) => given.endpoints.some((endpoint) => endpoint.id === id));
 }

@@ -84,7 +84,7 @@ export interface Endpoint {
 export interface EndpointAddress {
   readonly address: string;
   readonly prefixLength: number;
-  /** Null in internal networks: no way leads out. */
+  /** Null in internal networks: no way leads out. `0.0.0.0` and `::`: everything is reached on the interface itself (ipvlan l3). */
   readonly gateway: string | null;
 }
 

@@ -1,71 +1,100 @@
-import { isIPv4 } from 'node:net';
+import { ipBytes, ipText } from '../kernel/ip-bytes.ts';
 import { invalid } from '../model/errors.ts';
 
-/** An IPv4 network: its first address as a number, and the length of its prefix. */
+export type Family = 4 | 6;
+
+/** A network of either family: its first address as a number, and the length of its prefix. */
 export interface Subnet {
-  readonly base: number;
+  readonly family: Family;
+  readonly base: bigint;
   readonly prefixLength: number;
 }
 
 /** An address in its network, as an interface has it: `172.17.0.1/16`. */
 export interface InterfaceAddress {
-  readonly address: number;
+  readonly address: bigint;
   readonly subnet: Subnet;
 }
 
 /** Reads `172.17.0.1/16`. Throws `invalid` for anything else, and for networks too small for a gateway and a container. */
 export function parseInterfaceAddress(text: string): InterfaceAddress {
-  const [address = '', length = ''] = text.split('/', 2);
-  const prefixLength = Number(length);
-  if (!isIPv4(address) || !/^\d{1,2}$/.test(length) || prefixLength < 8 || prefixLength > 30)
+  const parsed = parseCidr(text);
+  const prefixLength = parsed?.subnet.prefixLength ?? 0;
+  if (parsed?.subnet.family !== 4 || prefixLength < 8 || prefixLength > 30)
     throw invalid(
       `invalid bridge address ${text}: expected an IPv4 address with a prefix of 8 to 30 bits, like 172.17.0.1/16`,
     );
-  const parsed = addressNumber(address);
-  const subnet = subnetOf(parsed, prefixLength);
-  if (parsed === subnet.base || parsed === lastAddress(subnet))
+  if (parsed.address === parsed.subnet.base || parsed.address === lastAddress(parsed.subnet))
     throw invalid(`invalid bridge address ${text}: the first and the last address of a network belong to no interface`);
-  return { address: parsed, subnet };
+  return parsed;
+}
+
+/** An address with its prefix, of either family; null when it is none. */
+export function parseCidr(text: string): InterfaceAddress | null {
+  const [address = '', length = '', ...more] = text.split('/');
+  const value = addressNumber(address);
+  if (value === null || more.length > 0 || !/^\d{1,3}$/.test(length)) return null;
+  const family = familyOf(address);
+  if (Number(length) > bitsOf(family)) return null;
+  return { address: value, subnet: subnetOf({ family, address: value, prefixLength: Number(length) }) };
+}
+
+/** A network that something of ours wrote. Throws RangeError when it is none. */
+export function readSubnet(text: string): Subnet {
+  const parsed = parseCidr(text);
+  if (parsed === null) throw new RangeError(`no subnet: ${text}`);
+  return parsed.subnet;
 }
 
 export function formatInterfaceAddress({ address, subnet }: InterfaceAddress): string {
-  return `${addressText(address)}/${subnet.prefixLength}`;
+  return `${addressText(subnet.family, address)}/${subnet.prefixLength}`;
 }
 
 export function formatSubnet(subnet: Subnet): string {
-  return `${addressText(subnet.base)}/${subnet.prefixLength}`;
+  return formatInterfaceAddress({ address: subnet.base, subnet });
 }
 
-export function subnetOf(address: number, prefixLength: number): Subnet {
-  const size = 2 ** (32 - prefixLength);
-  return { base: Math.floor(address / size) * size, prefixLength };
+export function subnetOf(parts: {
+  readonly family: Family;
+  readonly address: bigint;
+  readonly prefixLength: number;
+}): Subnet {
+  const { family, address, prefixLength } = parts;
+  const hostBits = BigInt(bitsOf(family) - prefixLength);
+  return { family, base: (address >> hostBits) << hostBits, prefixLength };
 }
 
-/** The broadcast address. */
-export function lastAddress(subnet: Subnet): number {
-  return subnet.base + 2 ** (32 - subnet.prefixLength) - 1;
+/** The broadcast address, for IPv4. */
+export function lastAddress(subnet: Subnet): bigint {
+  return subnet.base + (1n << BigInt(bitsOf(subnet.family) - subnet.prefixLength)) - 1n;
 }
 
 export function overlaps(one: Subnet, other: Subnet): boolean {
-  return one.base <= lastAddress(other) && other.base <= lastAddress(one);
+  return one.family === other.family && one.base <= lastAddress(other) && other.base <= lastAddress(one);
 }
 
-export function addressNumber(text: string): number {
-  return text.split('.').reduce((sum, byte) => sum * 256 + Number(byte), 0);
+export function contains(subnet: Subnet, address: bigint): boolean {
+  return address >= subnet.base && address <= lastAddress(subnet);
 }
 
-export function addressText(address: number): string {
-  return [24, 16, 8, 0].map((shift) => Math.floor(address / 2 ** shift) % 256).join('.');
+export function familyOf(address: string): Family {
+  return address.includes(':') ? 6 : 4;
 }
 
-/** Docker's default pools: 172.17.0.0/16 to 172.31.0.0/16, then 192.168.0.0/16 in pieces of /20. The first address is the gateway. */
-export function defaultPools(): readonly InterfaceAddress[] {
-  const gatewayOf = (first: string, prefixLength: number, at: number): InterfaceAddress => {
-    const subnet = subnetOf(addressNumber(first) + at * 2 ** (32 - prefixLength), prefixLength);
-    return { address: subnet.base + 1, subnet };
-  };
-  return [
-    ...Array.from({ length: 15 }, (_, at) => gatewayOf('172.17.0.0', 16, at)),
-    ...Array.from({ length: 16 }, (_, at) => gatewayOf('192.168.0.0', 20, at)),
-  ];
+/** Null when it is no address. */
+export function addressNumber(text: string): bigint | null {
+  try {
+    return BigInt(`0x${ipBytes(text).toString('hex')}`);
+  } catch (error) {
+    if (error instanceof RangeError) return null;
+    throw error;
+  }
+}
+
+export function addressText(family: Family, address: bigint): string {
+  return ipText(Buffer.from(address.toString(16).padStart(bitsOf(family) / 4, '0'), 'hex'));
+}
+
+function bitsOf(family: Family): number {
+  return family === 4 ? 32 : 128;
 }

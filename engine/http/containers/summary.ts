@@ -1,13 +1,13 @@
 /** A container as `GET /containers/json` lists it. */
-import type { ContainerSummary, EndpointSettings, MountPoint, PortSummary } from '../../../api/containers.ts';
+import type { ContainerSummary, EndpointSettings, PortSummary } from '../../../api/containers.ts';
 import type { Container } from '../../containers/container.ts';
-import type { MountSpec } from '../../containers/spec.ts';
 import { liveState } from '../../containers/state.ts';
 import { type Instant, parseInstant } from '../../model/time.ts';
 import type { Endpoint, EndpointPlan } from '../../networks/networks.ts';
 import { humanDuration } from '../human-time.ts';
+import { type MountFolders, presentMounts } from './inspect/mounts.ts';
 
-export function containerSummary(container: Container, now: Instant): ContainerSummary {
+export function containerSummary(container: Container, now: Instant, folders: MountFolders): ContainerSummary {
   const { id, name, spec, state } = container;
   const plan = liveState(state)?.endpoint ?? null;
   return {
@@ -23,7 +23,7 @@ export function containerSummary(container: Container, now: Instant): ContainerS
     Status: statusText(container, now),
     HostConfig: { NetworkMode: spec.network.shownMode },
     NetworkSettings: { Networks: endpointSettings(container, plan) },
-    Mounts: spec.mounts.flatMap(mountPoint),
+    Mounts: presentMounts(spec, folders),
   };
 }
 
@@ -62,7 +62,7 @@ function healthText(health: Container['history']['health']): string {
 }
 
 function ports({ spec }: Container, plan: EndpointPlan | null): readonly PortSummary[] {
-  if (plan === null || plan.mode !== 'bridge') return [];
+  if (plan === null || plan.mode !== 'network') return [];
   const published = plan.ports.map((port) => ({
     IP: port.hostAddress,
     PrivatePort: port.port,
@@ -100,24 +100,9 @@ function presentEndpoint(endpoint: Endpoint): EndpointSettings {
     ...noEndpoint,
     NetworkID: endpoint.networkId,
     EndpointID: endpoint.id,
-    Gateway: endpoint.gateway,
-    IPAddress: endpoint.address,
-    IPPrefixLen: endpoint.prefixLength,
+    Gateway: endpoint.ipv4?.gateway ?? '',
+    IPAddress: endpoint.ipv4?.address ?? '',
+    IPPrefixLen: endpoint.ipv4?.prefixLength ?? 0,
     MacAddress: endpoint.macAddress,
   };
-}
-
-/** A tmpfs that was asked for with `--tmpfs` is not listed by docker either. */
-export function mountPoint(mount: MountSpec): readonly MountPoint[] {
-  if (mount.kind !== 'bind') return [];
-  return [
-    {
-      Type: 'bind',
-      Source: mount.source,
-      Destination: mount.target,
-      Mode: mount.mode,
-      RW: !mount.isReadOnly,
-      Propagation: mount.propagation,
-    },
-  ];
 }

@@ -86,7 +86,8 @@ function networks(parts: Parts) {
         .filter(({ plan }) => plan.mode === mode)
         .map(({ container, plan }) => {
           const endpoint = plan.endpoints[0];
-          const address = endpoint === undefined ? '' : `${endpoint.address}/${endpoint.prefixLength}`;
+          const address =
+            endpoint === undefined ? '' : `${endpoint.ipv4?.address ?? ''}/${endpoint.ipv4?.prefixLength ?? 0}`;
           return [
             container.id,
             {
@@ -107,7 +108,7 @@ function networks(parts: Parts) {
       Id: bridge.networkId as string,
       Driver: 'bridge',
       IPAM: { Driver: 'default', Options: null, Config: [{ Subnet: bridge.subnet, Gateway: bridge.gateway }] },
-      Containers: joined('bridge'),
+      Containers: joined('network'),
       Options: { 'com.docker.network.bridge.default_bridge': 'true', 'com.docker.network.bridge.name': bridge.name },
     },
     {

@@ -7,6 +7,7 @@ import { exposedPort, publishedPorts } from '../ports.ts';
 
 const defaultEndpoint: EndpointSpec = {
   network: 'bridge',
+  networkId: null,
   aliases: [],
   links: [],
   ipv4Address: null,

@@ -1,0 +1,106 @@
+import { type Nft, NftError } from '../kernel/nft.ts';
+import type { ContainerId, NetworkId } from '../model/ids.ts';
+import { readBridgeOptions } from './driver-options.ts';
+import type { Network } from './networks.ts';
+import type { EndpointPlan } from './plan.ts';
+import {
+  type NetworkRules,
+  type RulesetFacts,
+  addNetwork,
+  addPlan,
+  deleteNetwork,
+  deletePlan,
+  deleteTable,
+  wholeTable,
+} from './ruleset.ts';
+
+/**
+ * The table of one engine in the kernel, and the memory of what must be in it. Each change is one transaction. Somebody may
+ * have flushed all rules of the host (`nft flush ruleset`, a firewall's reload): then ours are written anew.
+ */
+export class Firewall implements Disposable {
+  readonly #nft: Nft;
+  readonly #networks = new Map<NetworkId, NetworkRules>();
+  readonly #plans = new Map<ContainerId, EndpointPlan>();
+  #facts: RulesetFacts;
+  /** Before that, nothing stands in the kernel and changes are only remembered. */
+  #isWritten = false;
+
+  constructor(nft: Nft, engineId: string) {
+    this.#nft = nft;
+    this.#facts = { engineId, closedLinks: { ipv4: [], ipv6: [] } };
+  }
+
+  /** Takes effect with the next `rewrite`. */
+  closeLinks(change: Partial<RulesetFacts['closedLinks']>): void {
+    this.#facts = { ...this.#facts, closedLinks: { ...this.#facts.closedLinks, ...change } };
+  }
+
+  addNetwork(network: Network): void {
+    if (network.driver !== 'bridge') return;
+    const rules = rulesOf(network);
+    this.#networks.set(network.id, rules);
+    this.#change(addNetwork(this.#facts, rules));
+  }
+
+  removeNetwork(network: Network): void {
+    const rules = this.#networks.get(network.id);
+    if (rules === undefined || !this.#networks.delete(network.id)) return;
+    this.#change(deleteNetwork(this.#facts, rules));
+  }
+
+  /** What a container publishes, in place of what it published before; null: nothing any more. */
+  publish(containerId: ContainerId, plan: EndpointPlan | null): void {
+    const before = this.#plans.get(containerId);
+    if (plan === null) this.#plans.delete(containerId);
+    else this.#plans.set(containerId, plan);
+    const removal = before === undefined ? '' : deletePlan(this.#facts, before);
+    this.#change(removal + (plan === null ? '' : addPlan(this.#facts, plan)));
+  }
+
+  /** The same, to be written with all others by `rewrite`. */
+  remember(plan: EndpointPlan): void {
+    this.#plans.set(plan.containerId, plan);
+  }
+
+  /** The whole table, in one transaction, in place of whatever stands there under its name. */
+  rewrite(): void {
+    this.#nft.run(wholeTable(this.#facts, { networks: this.#networks.values(), plans: this.#plans.values() }));
+    this.#isWritten = true;
+  }
+
+  removeAll(): void {
+    this.#networks.clear();
+    this.#plans.clear();
+    this.#isWritten = false;
+    this.#nft.run(deleteTable(this.#facts.engineId));
+  }
+
+  [Symbol.dispose](): void {
+    this.#nft[Symbol.dispose]();
+  }
+
+  #change(script: string): void {
+    if (script === '' || !this.#isWritten) return;
+    try {
+      this.#nft.run(script);
+    } catch (error) {
+      if (!(error instanceof NftError)) throw error;
+      this.rewrite();
+    }
+  }
+}
+
+function rulesOf(network: Network): NetworkRules {
+  const { hasMasquerade, hasIcc, isUnprotected } = readBridgeOptions(network.options);
+  const subnet = (family: 4 | 6): string | null => network.pools.find((pool) => pool.family === family)?.subnet ?? null;
+  return {
+    bridgeName: network.hostInterface,
+    ipv4: subnet(4),
+    ipv6: subnet(6),
+    hasMasquerade,
+    hasIcc,
+    isInternal: network.isInternal,
+    isUnprotected,
+  };
+}
