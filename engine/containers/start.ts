@@ -16,7 +16,6 @@ import { resolveUser } from '../runtime/user.ts';
 import { cgroupOf } from './cgroup-of.ts';
 import type { Container } from './container.ts';
 import { publishContainerEvent, publishNetworkEvent } from './container-events.ts';
-import { planRequest, withNetworkIds } from './endpoints.ts';
 import { firstStatus } from './health/health.ts';
 import { type History, startedByHand } from './history.ts';
 import { logPlan } from './log-file.ts';
