@@ -69,6 +69,11 @@ export function publishExecDie(parts: Parts, exec: Exec): void {
   if (state.status === 'ended') publish(parts, exec, 'exec_die', { exitCode: String(state.exitCode) });
 }
 
+/** The client that was joined has left it to itself. */
+export function publishExecDetach(parts: Parts, exec: Exec): void {
+  publish(parts, exec, 'exec_detach');
+}
+
 /** As docker joins it, with a space after a command without arguments. */
 function commandLine({ command: [program = '', ...args] }: ExecSpec): string {
   return `${program} ${args.join(' ')}`;

@@ -7,7 +7,6 @@ const missing: readonly (readonly [method: Route['method'], path: string, what: 
   ['GET', '/containers/:id/stats', 'stats'],
   ['GET', '/containers/:id/changes', 'diff'],
   ['GET', '/containers/:id/export', 'export'],
-  ['GET', '/containers/:id/attach/ws', 'attach by websocket'],
   ['HEAD', '/containers/:id/archive', 'cp'],
   ['GET', '/containers/:id/archive', 'cp'],
   ['PUT', '/containers/:id/archive', 'cp'],
@@ -26,8 +25,6 @@ const missing: readonly (readonly [method: Route['method'], path: string, what: 
   ['POST', '/session', 'BuildKit'],
   ['POST', '/grpc', 'BuildKit'],
   ['GET', '/system/df', 'system df'],
-  ['POST', '/volumes/create', 'volumes'],
-  ['POST', '/volumes/prune', 'volumes'],
   ['POST', '/networks/create', 'networks'],
   ['POST', '/networks/prune', 'networks'],
   ['POST', '/networks/:id/connect', 'networks'],
@@ -63,17 +60,6 @@ export const notThereYetRoutes: readonly Route[] = [
     method: 'GET',
     path: '/plugins/*name/json',
     handle: (exchange) => none(`plugin "${exchange.param('name')}" not found`),
-  },
-  { method: 'GET', path: '/volumes', handle: (exchange) => exchange.json(200, { Volumes: [], Warnings: null }) },
-  {
-    method: 'GET',
-    path: '/volumes/:name',
-    handle: (exchange) => none(`get ${exchange.param('name')}: no such volume`),
-  },
-  {
-    method: 'DELETE',
-    path: '/volumes/:name',
-    handle: (exchange) => none(`get ${exchange.param('name')}: no such volume`),
   },
 ];
 

@@ -6,8 +6,8 @@ export interface Route {
   readonly method: 'GET' | 'HEAD' | 'POST' | 'PUT' | 'DELETE';
   /** `:part` stands for one segment, `*part` for one or more (image names have slashes): `/images/*name/json`. */
   readonly path: string;
-  /** The connection may be taken over (`Upgrade: tcp`). */
-  readonly hijacks?: boolean;
+  /** The connection may be taken over, by a client that asks for it with this `Upgrade`. */
+  readonly upgrades?: 'tcp' | 'websocket';
   handle(exchange: Exchange): Promise<void> | void;
 }
 

@@ -67,7 +67,7 @@ function apiServer(router: Router, log: Log): Server {
     headersTimeout: 60_000,
     noDelay: true,
     highWaterMark: 256 * 1024,
-    shouldUpgradeCallback: (request) => wantsHijack(router, request),
+    shouldUpgradeCallback: (request) => wantsUpgrade(router, request),
   });
   server.on('request', (request, response) => respond(request, response, null));
   server.on('upgrade', (request: IncomingMessage, socket: Duplex, head: Buffer) => {
@@ -84,10 +84,11 @@ function apiServer(router: Router, log: Log): Server {
   return server;
 }
 
-function wantsHijack(router: Router, request: IncomingMessage): boolean {
-  if (request.headers.upgrade?.toLowerCase() !== 'tcp') return false;
+function wantsUpgrade(router: Router, request: IncomingMessage): boolean {
+  const wanted = request.headers.upgrade?.toLowerCase();
+  if (wanted === undefined) return false;
   try {
-    return router.match(request.method ?? '', pathOf(request)).route.hijacks === true;
+    return router.match(request.method ?? '', pathOf(request)).route.upgrades === wanted;
   } catch {
     return false; // the same error is found again, and answered, on the ordinary way
   }

@@ -45,6 +45,11 @@ export class JsonFileWriter implements Disposable {
     this.#size = fstatSync(this.#fd).size;
   }
 
+  /** Time of the last record that this writer wrote; 0 before the first. */
+  get lastRecordAt(): Instant {
+    return this.#clock.last;
+  }
+
   /** Throws when the file cannot be written (no space): the records of this call are lost then, later ones are tried. */
   write(stream: OutputName, bytes: Buffer): void {
     this.#clock.read();

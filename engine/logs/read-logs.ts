@@ -22,6 +22,11 @@ export interface ReadLogsOptions {
   readonly signal: AbortSignal;
 }
 
+/** False for logs that are kept nowhere, or where the engine cannot read them. */
+export function isReadable(plan: LogPlan): boolean {
+  return plan.driver !== 'none';
+}
+
 /** A batch of this size is looked at between two looks at what else there is to do. */
 const batchLines = 1000;
 

@@ -24,6 +24,11 @@ export class RecordClock {
     return this.#length;
   }
 
+  /** Of the last record; 0 before the first. */
+  get last(): Instant {
+    return this.#second < 0 ? 0n : BigInt(this.#second) * 1_000_000_000n + BigInt(this.#nanos);
+  }
+
   /** A chunk was read now. */
   read(): void {
     const now = this.#now();

@@ -2,6 +2,7 @@
 import { createConnection, type Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
 import { EngineError } from '../model/errors.ts';
+import type { Instant } from '../model/time.ts';
 import { AttachmentStream } from './attachment-stream.ts';
 import type { AttachRequest, ExecExit, ExitRecord } from './monitor.ts';
 import {
@@ -9,6 +10,7 @@ import {
   fromWireError,
   fromWireExecExit,
   fromWireExit,
+  instant,
   LineSplitter,
   oldestProtocolVersion,
   protocolVersion,
@@ -129,17 +131,24 @@ function lost(): EngineError {
 }
 
 /** Opens the connection of one attached client. */
-export async function openAttachment(path: string, request: AttachRequest): Promise<Duplex> {
+export async function openAttachment(
+  path: string,
+  request: AttachRequest,
+): Promise<{ readonly stream: Duplex; readonly loggedUntil: Instant | null }> {
   const opened = await greet(path, { protocol: protocolVersion, role: 'attach', attach: request });
   if (opened === null) throw lost();
   const rest = opened.lines.rest();
   if (rest.length > 0) opened.socket.unshift(rest);
-  return new AttachmentStream(opened.socket);
+  const { loggedUntil } = opened.greeting;
+  return {
+    stream: new AttachmentStream(opened.socket),
+    loggedUntil: loggedUntil === undefined ? null : instant(loggedUntil),
+  };
 }
 
 interface Greeted {
   readonly socket: Socket;
-  readonly greeting: { readonly protocol: number; readonly build: string; readonly pid: number };
+  readonly greeting: Exclude<Greeting, { readonly error: unknown }>;
   readonly lines: LineSplitter;
 }
 

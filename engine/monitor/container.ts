@@ -1,15 +1,16 @@
 /** One container as its monitor holds it: started, running, ended. */
-import { copyFileSync, readFileSync, renameSync } from 'node:fs';
+import { copyFileSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
 import type { Children, ExitStatus } from '../kernel/children.ts';
 import { ProcessHandle, processStartTicks } from '../kernel/pidfd.ts';
 import { JsonFileWriter } from '../logs/json-file-writer.ts';
 import { conflict } from '../model/errors.ts';
 import type { ContainerId } from '../model/ids.ts';
 import type { Instant } from '../model/time.ts';
+import type { RuntimeSpec } from '../runtime/oci.ts';
 import { deleteContainer, runContainer } from './crun-calls.ts';
 import { awaitTerminal, launch, type Launched } from './launch.ts';
 import { hasMemoryKills } from './memory-kills.ts';
-import type { ExitRecord, StartedContainer, StartRequest } from './monitor.ts';
+import type { ExitRecord, StartedContainer, StartRequest, TerminalSize } from './monitor.ts';
 import type { MonitorRecords, ProcessIdentity, RunningRecord } from './records.ts';
 import type { ContainerStdio } from './stdio.ts';
 import type { Streams } from './streams.ts';
@@ -48,6 +49,13 @@ export class MonitoredContainer {
   /** Non-null while it runs. */
   get started(): StartedContainer | null {
     return this.#state === 'running' ? this.#started : null;
+  }
+
+  /** Records of the log until now have this time or an earlier one, all others a later one. */
+  get loggedUntil(): Instant {
+    const now = this.#parts.now();
+    const last = this.#log?.lastRecordAt ?? 0n;
+    return last > now ? last : now;
   }
 
   signal(signal: number): void {
@@ -117,6 +125,8 @@ export class MonitoredContainer {
 
   async #launch(request: StartRequest, stdio: ContainerStdio): Promise<Launched> {
     const { children, records } = this.#parts;
+    if (request.stdio.kind === 'terminal' && this.#streams.size !== null)
+      setConsoleSize(request.bundle, this.#streams.size);
     const { runtime, bundle, startTimeoutMs: timeoutMs = defaultStartTimeoutMs } = request;
     const pidPath = records.pidPath(this.id);
     const { consolePath } = stdio;
@@ -208,6 +218,13 @@ export class MonitoredContainer {
 
 function notRunning(id: ContainerId): Error {
   return conflict(`container ${id} is not running`);
+}
+
+function setConsoleSize(bundle: string, { rows, columns }: TerminalSize): void {
+  const path = `${bundle}/config.json`;
+  const config = JSON.parse(readFileSync(path, 'utf8')) as RuntimeSpec;
+  const process = { ...config.process, consoleSize: { height: rows, width: columns } };
+  writeFileSync(path, JSON.stringify({ ...config, process }));
 }
 
 /** The container's program, for the text of an error. */

@@ -8,6 +8,7 @@ import { execInContainer } from './crun-calls.ts';
 import { awaitTerminal, launch } from './launch.ts';
 import type { ExecExit, ExecRequest, KnownExec, StartedExec } from './monitor.ts';
 import type { MonitorRecords } from './records.ts';
+import type { SpecProcess } from '../runtime/oci.ts';
 import type { Streams } from './streams.ts';
 
 const defaultDrainTimeoutMs = 1000;
@@ -23,7 +24,7 @@ export class MonitoredExec {
   readonly #request: ExecRequest;
   readonly #parts: ExecParts;
   readonly #streams: Streams;
-  #process: ProcessHandle | null = null;
+  #handle: ProcessHandle | null = null;
   #started: StartedExec | null = null;
   #exit: ExecExit | null = null;
 
@@ -43,7 +44,7 @@ export class MonitoredExec {
   }
 
   signal(signal: number): void {
-    if (this.#process?.signal(signal) !== true) throw conflict(`exec ${this.#request.id} is not running`);
+    if (this.#handle?.signal(signal) !== true) throw conflict(`exec ${this.#request.id} is not running`);
   }
 
   /** `ended` settles when its output has been read; whoever is told of it does that before `Streams.end`. */
@@ -51,7 +52,7 @@ export class MonitoredExec {
     const { id, container, stdio: plan, startTimeoutMs: timeoutMs = defaultStartTimeoutMs } = this.#request;
     const { children, records, now } = this.#parts;
     const stdio = this.#streams.open(plan, () => undefined);
-    const files = records.writeExecProcess(id, this.#request.process);
+    const files = records.writeExecProcess(id, this.#process());
     try {
       const launched = await launch({
         children,
@@ -71,7 +72,7 @@ export class MonitoredExec {
             timeoutMs,
           }),
       });
-      this.#process = launched.handle;
+      this.#handle = launched.handle;
       const { pid, startTicks } = launched;
       const started = { id, container, pid, startTicks, startedAt: now() };
       this.#started = started;
@@ -80,8 +81,8 @@ export class MonitoredExec {
       return { started, ended: this.#finish(launched.end) };
     } catch (error) {
       // A process that has started and whose terminal never came would stay with nobody to hear it.
-      this.#process?.signal(9);
-      this.#process?.[Symbol.dispose]();
+      this.#handle?.signal(9);
+      this.#handle?.[Symbol.dispose]();
       this.#streams.end();
       throw error;
     } finally {
@@ -89,10 +90,17 @@ export class MonitoredExec {
     }
   }
 
+  #process(): SpecProcess {
+    const { process, stdio } = this.#request;
+    const { size } = this.#streams;
+    if (stdio.kind !== 'terminal' || size === null) return process;
+    return { ...process, consoleSize: { height: size.rows, width: size.columns } };
+  }
+
   async #finish(end: Promise<{ readonly code: number | null; readonly signal: number | null }>): Promise<ExecExit> {
     const status = await end;
     const finishedAt = this.#parts.now();
-    this.#process?.[Symbol.dispose]();
+    this.#handle?.[Symbol.dispose]();
     await this.#streams.drain(this.#request.drainTimeoutMs ?? defaultDrainTimeoutMs);
     this.#exit = { id: this.#request.id, finishedAt, exitCode: status.code ?? 128 + (status.signal ?? 0) };
     return this.#exit;

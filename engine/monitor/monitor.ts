@@ -215,4 +215,9 @@ export interface Attachment extends AsyncDisposable {
    * has ended. It is paused: pipe it, iterate it or `resume()` it. Writable side: stdin; `end()` is its end of file. Destroying it detaches.
    */
   readonly stream: Duplex;
+  /**
+   * What the container has written before the client was joined is in its log with this time or an earlier one, what comes
+   * in the stream has later ones there. Null from a monitor that does not tell.
+   */
+  readonly loggedUntil: Instant | null;
 }

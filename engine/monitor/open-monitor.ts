@@ -101,9 +101,10 @@ class Monitors implements Monitor {
   async attach(request: AttachRequest): Promise<Attachment> {
     const connection = this.#owners.get(request.id) ?? (await this.#ensureCurrent());
     this.#owners.set(request.id, connection);
-    const stream = await openAttachment(connection.path, request);
+    const { stream, loggedUntil } = await openAttachment(connection.path, request);
     return {
       stream,
+      loggedUntil,
       [Symbol.asyncDispose]: async () => {
         stream.destroy();
         await Promise.resolve();

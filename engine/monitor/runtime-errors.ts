@@ -24,7 +24,8 @@ export function startErrorFrom(output: string, program: string, verb: 'run' | 'e
     return fail(127, exec('no such file or directory'));
   if (/exec container process.*(Permission denied)/.test(said)) return fail(126, exec('permission denied'));
   const folder = /chdir `(.*)`: (No such file or directory|Permission denied|Not a directory)/.exec(said);
-  if (folder !== null)
+  // A container's own is made before; in an exec docker tells these from the rest.
+  if (folder !== null && verb === 'exec')
     return fail(
       folder[2] === 'No such file or directory' ? 127 : 126,
       `${prefix}chdir to cwd (${JSON.stringify(folder[1])}) set in config.json failed: ${folder[2]?.toLowerCase() ?? ''}`,

@@ -2,6 +2,7 @@
 import { createServer, type Server, type Socket } from 'node:net';
 import { conflict, invalid, notFound } from '../model/errors.ts';
 import { parseContainerId, parseExecId, type ContainerId, type ExecId } from '../model/ids.ts';
+import { formatInstant } from '../model/time.ts';
 import { MonitoredContainer, type ContainerParts } from './container.ts';
 import { deleteContainer } from './crun-calls.ts';
 import { MonitoredExec } from './exec.ts';
@@ -109,8 +110,10 @@ export class MonitorServer implements AsyncDisposable {
       return;
     }
     try {
-      const streams = this.#announce(parseContainerId(hello.attach.id));
-      socket.write(encodeLine(greeting));
+      const id = parseContainerId(hello.attach.id);
+      const streams = this.#announce(id);
+      const loggedUntil = this.#containers.get(id)?.loggedUntil ?? this.#options.parts.now();
+      socket.write(encodeLine({ ...greeting, loggedUntil: formatInstant(loggedUntil) }));
       streams.attach(socket, hello.attach, lines.rest());
     } catch (error) {
       socket.end(encodeLine({ error: toWireError(error) }));
@@ -149,7 +152,10 @@ export class MonitorServer implements AsyncDisposable {
       case 'execs':
         return [...this.#execs.values()].flatMap(({ known }) => (known === null ? [] : [toWireKnownExec(known)]));
       case 'forget-exec':
-        if (this.#execs.get(request.id)?.isRunning === false) this.#execs.delete(request.id);
+        if (this.#execs.get(request.id)?.isRunning !== true) {
+          this.#execs.delete(request.id);
+          this.#streams.delete(request.id);
+        }
         return null;
       case 'containers':
         return [...this.#containers.values()].flatMap(({ started }) =>

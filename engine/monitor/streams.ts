@@ -18,9 +18,17 @@ export class Streams {
     this.#consolePath = consolePath;
   }
 
-  /** True when nothing has been opened and nobody is attached: it may be forgotten. */
+  /** True when nothing has been opened, nobody is attached and nothing was said about it: it may be forgotten. */
   get isLonely(): boolean {
-    return this.#stdio === null && this.#audience.size === 0;
+    return this.#stdio === null && this.#size === null && this.#audience.size === 0;
+  }
+
+  /**
+   * What `resize` has said so far. The process has to be started with it: set once the terminal is here, it may come after
+   * the first look of the program that runs in it.
+   */
+  get size(): TerminalSize | null {
+    return this.#size;
   }
 
   /** `early`: bytes that came with the request already. */

@@ -36,7 +36,14 @@ export type Hello =
   | { readonly protocol: number; readonly role: 'attach'; readonly attach: AttachRequest };
 
 export type Greeting =
-  { readonly protocol: number; readonly build: string; readonly pid: number } | { readonly error: WireError };
+  | {
+      readonly protocol: number;
+      readonly build: string;
+      readonly pid: number;
+      /** To one who attaches: `Attachment.loggedUntil`. */
+      readonly loggedUntil?: string;
+    }
+  | { readonly error: WireError };
 
 export type Call =
   | { readonly op: 'start'; readonly start: StartRequest }
@@ -150,7 +157,7 @@ export function fromWireKnownExec({ started, detail, exit }: WireKnownExec): Kno
   };
 }
 
-function instant(text: string): Instant {
+export function instant(text: string): Instant {
   const parsed = parseInstant(text);
   if (parsed === null) throw new EngineError('internal', `the monitor gave a time that is none: ${text}`);
   return parsed;

@@ -12,6 +12,7 @@ import type { Route } from '../router.ts';
 import { attachRoutes } from './attach.ts';
 import { readCreateBody } from './create/body.ts';
 import { inspectContainer } from './inspect/inspect.ts';
+import { mountFoldersOf } from './inspect/mounts.ts';
 import { lifeRoutes } from './life.ts';
 import { containerFilterKeys, listContainers } from './list.ts';
 import { logsRoute } from './logs.ts';
@@ -38,7 +39,7 @@ async function list(parts: Parts, exchange: Exchange): Promise<void> {
   const filters = parseFilters(exchange.query.get('filters'), containerFilterKeys);
   const found = listContainers(parts, { isAll: exchange.flag('all'), limit: exchange.integer('limit'), filters });
   const now = parts.now();
-  const summaries = found.map((container) => containerSummary(container, now));
+  const summaries = found.map((container) => containerSummary(container, now, mountFoldersOf(parts, container)));
   if (!exchange.flag('size')) return exchange.json(200, summaries);
   const withSizes = summaries.map(async (summary, index) => {
     const container = found[index];
@@ -75,6 +76,7 @@ function idOf({ directory }: Parts, reference: string): ContainerId | null {
 async function inspect(parts: Parts, exchange: Exchange, container: Container): Promise<void> {
   const shown = inspectContainer(container, {
     root: parts.roots.get(container.id),
+    folders: mountFoldersOf(parts, container),
     execIds: parts.execs.liveIn(container),
     health: parts.health.healthOf(container),
   });

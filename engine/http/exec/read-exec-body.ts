@@ -4,11 +4,14 @@ import type { ExecSpec } from '../../exec/exec.ts';
 import { invalid } from '../../model/errors.ts';
 import type { Exchange } from '../exchange.ts';
 import { Fields } from '../fields.ts';
+import { detachKeysOf } from '../join-streams.ts';
 
 export function readExecBody(body: Record<string, unknown>, exchange: Exchange): ExecSpec {
   const fields = new Fields('ExecOptions', body);
   const command = fields.texts('Cmd');
   if (command.length === 0) throw invalid('No exec command specified');
+  const detachKeys = fields.text('DetachKeys');
+  if (detachKeys !== '') detachKeysOf(detachKeys);
   const workingDir = fields.text('WorkingDir');
   return {
     command,
@@ -18,7 +21,7 @@ export function readExecBody(body: Record<string, unknown>, exchange: Exchange):
     isPrivileged: fields.flag('Privileged'),
     hasTerminal: fields.flag('Tty'),
     consoleSize: exchange.isSince('1.42') ? consoleSize(fields.raw('ConsoleSize')) : null,
-    detachKeys: fields.text('DetachKeys'),
+    detachKeys,
     attached: {
       stdin: fields.flag('AttachStdin'),
       stdout: fields.flag('AttachStdout'),

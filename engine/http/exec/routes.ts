@@ -1,14 +1,15 @@
-import { finished, pipeline } from 'node:stream/promises';
+import { finished } from 'node:stream/promises';
 import type { Duplex } from 'node:stream';
 import { frameHeader } from '../../../api/framing.ts';
 import type { Parts } from '../../containers/parts.ts';
 import type { Exec } from '../../exec/exec.ts';
-import { assertRunning, attachExec, createExec, startExec } from '../../exec/start-exec.ts';
+import { assertRunning, attachExec, createExec, publishExecDetach, startExec } from '../../exec/start-exec.ts';
 import { invalid } from '../../model/errors.ts';
 import type { TerminalSize } from '../../monitor/monitor.ts';
 import { Fields } from '../fields.ts';
 import type { Exchange } from '../exchange.ts';
 import { hijack } from '../hijack.ts';
+import { detachKeysOf, joinStreams } from '../join-streams.ts';
 import type { Route } from '../router.ts';
 import { terminalSize } from '../terminal-size.ts';
 import { presentExec } from './present-exec.ts';
@@ -21,7 +22,7 @@ export function execRoutes(parts: Parts): readonly Route[] {
     {
       method: 'POST',
       path: '/exec/:id/start',
-      hijacks: true,
+      upgrades: 'tcp',
       handle: (exchange) => start(parts, exchange, find(exchange)),
     },
     { method: 'POST', path: '/exec/:id/resize', handle: (exchange) => resize(parts, exchange, find(exchange)) },
@@ -49,7 +50,7 @@ async function start(parts: Parts, exchange: Exchange, exec: Exec): Promise<void
 
 /** The status goes out before the command runs; from then on errors are told in the stream, as docker tells them. */
 async function attached(parts: Parts, exchange: Exchange, exec: Exec, size: TerminalSize | null): Promise<void> {
-  const { spec, container } = exec;
+  const { spec } = exec;
   const isFramed = !spec.hasTerminal;
   if (exec.state.status !== 'created') {
     tell(hijack(exchange, { isFramed }), `exec command ${exec.id} has already run`, isFramed);
@@ -57,25 +58,23 @@ async function attached(parts: Parts, exchange: Exchange, exec: Exec, size: Term
   }
   await using attachment = await attachExec(parts, exec);
   const connection = hijack(exchange, { isFramed });
-  const log = (what: string) => (error: unknown) => parts.log.debug(what, { container: container.id, error });
-  const { stream } = attachment;
-  if (spec.attached.stdin) {
-    pipeline(connection, stream, { end: true }).catch((error: unknown) => {
-      log('exec: input ended')(error);
-      stream.destroy();
-    });
-  } else connection.resume();
-  const output = pipeline(stream, connection, { end: false }).catch(log('exec: output ended'));
+  const joined = joinStreams({
+    connection,
+    stream: attachment.stream,
+    hasInput: spec.attached.stdin,
+    detachKeys: spec.hasTerminal ? detachKeysOf(spec.detachKeys) : null,
+  });
   try {
     await startExec(parts, exec, { isDetached: false, consoleSize: size });
   } catch (error) {
-    await output;
+    attachment.stream.destroy();
+    await joined;
     tell(connection, error instanceof Error ? error.message : String(error), isFramed);
     return;
   }
-  await output;
+  if ((await joined) === 'detached') publishExecDetach(parts, exec);
   // Who sees the end asks for the exit code next.
-  if (!connection.destroyed) await Promise.race([exec.ended, finished(connection).catch(() => undefined)]);
+  else if (!connection.destroyed) await Promise.race([exec.ended, finished(connection).catch(() => undefined)]);
   connection.end();
 }
 
