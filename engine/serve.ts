@@ -27,6 +27,7 @@ import { networkRoutes } from './http/networks/routes.ts';
 import { notThereYetRoutes } from './http/not-there-yet.ts';
 import { serveApi } from './http/server.ts';
 import { systemRoutes } from './http/system/routes.ts';
+import { volumeRoutes } from './http/volumes/routes.ts';
 import { ensureHelloImage } from './images/hello.ts';
 import { ImageStore } from './images/image-store.ts';
 import { LayerStore } from './layers/layer-store.ts';
@@ -47,6 +48,9 @@ import { prepareCgroups, removeEngineCgroup } from './runtime/cgroups.ts';
 import { type Database, openDatabase } from './store/database.ts';
 import { lockDataRoot } from './store/lock.ts';
 import { keptSetting, readSetting, writeSetting } from './store/settings-rows.ts';
+import { TreeWorkers } from './trees/tree-workers.ts';
+import { treesProgram } from './trees/trees-program.ts';
+import { LocalVolumes } from './volumes/local-volumes.ts';
 
 /** The rooms of one engine, open. Disposing closes them; containers, their networks and their monitor go on. */
 interface OpenEngine extends AsyncDisposable {
@@ -67,6 +71,7 @@ export async function startEngine(settings: Settings, log: Log): Promise<AsyncDi
     ...execRoutes(parts),
     ...imageRoutes(parts),
     ...networkRoutes(parts),
+    ...volumeRoutes(parts),
     ...notThereYetRoutes,
   ];
   opening.use(await serveApi({ routes, sockets: settings.sockets, group: settings.socketGroup, log }));
@@ -83,7 +88,11 @@ export async function startEngine(settings: Settings, log: Log): Promise<AsyncDi
 export async function removeAll(settings: Settings, log: Log): Promise<void> {
   await using engine = await openEngine(settings, log);
   const { directory, networks } = engine.parts;
-  await Promise.all(directory.all().map((container) => removeContainer(engine.parts, container, { isForced: true })));
+  await Promise.all(
+    directory
+      .all()
+      .map((container) => removeContainer(engine.parts, container, { isForced: true, removesVolumes: false })),
+  );
   await networks.removeAll();
   removeEngineCgroup(`/skiff-${engine.parts.engineName}`);
 }
@@ -110,6 +119,17 @@ async function openEngine(settings: Settings, log: Log, laps = new Laps(() => pe
   const layers = opening.use(new LayerStore({ database, dataRoot, workers, log }));
   const images = new ImageStore({ database, dataRoot, layers, now });
   const roots = new OverlayRoots({ database, dataRoot, layers });
+  const trees = opening.use(new TreeWorkers({ program: treesProgram, most: 8 }));
+  const volumes = new LocalVolumes({
+    database,
+    dataRoot,
+    log,
+    now,
+    sizeOf: (folders) => trees.measure(folders),
+    mountDevice: (device) => trees.mountDevice(device),
+    onChange: (action, { name, driver }) =>
+      events.publish({ type: 'volume', action, actorId: name, attributes: { driver } }),
+  });
   laps.mark('storage');
   const networks = opening.use(await openBridge({ database, settings, bridgeName, engineId }));
   laps.mark('networks');
@@ -138,6 +158,8 @@ async function openEngine(settings: Settings, log: Log, laps = new Laps(() => pe
     health: opening.use(new HealthChecks()),
     images,
     roots,
+    trees,
+    volumes,
     networks,
     monitor,
     events,
@@ -150,6 +172,7 @@ async function openEngine(settings: Settings, log: Log, laps = new Laps(() => pe
     init: { program: findInit(settings.initPath), isDefault: settings.isInitDefault },
     defaults: { logDriver: settings.logDriver, logOptions: settings.logOptions },
     engineName,
+    dataRoot,
     bundleFolder,
   };
   const { toStart } = opening.use(await recoverContainers(parts));

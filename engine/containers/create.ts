@@ -8,7 +8,9 @@ import { noHistory } from './history.ts';
 import { assertLogOptions } from './log-file.ts';
 import { madeUpName } from './made-up-name.ts';
 import { type ImageDefaults, mergeImage } from './merge-image.ts';
+import { assertMountSources, makeMounts, removeAnonymousVolumes } from './create-mounts.ts';
 import type { Parts } from './parts.ts';
+import { resolveMounts } from './resolve-mounts.ts';
 
 /**
  * Makes a container: its row, its folders. Throws `not-found` for an unknown image ("No such image: x", which makes the
@@ -21,7 +23,9 @@ export async function createContainer(parts: Parts, request: CreateRequest): Pro
   const name = request.name ?? madeUpName((candidate) => directory.isNameFree(candidate), parts.random);
   using reserved = directory.reserve(name, id);
   const createdAt = formatInstant(parts.now());
-  const spec = mergeImage({ id, createdAt, request, image: defaultsOf(image), engine: parts.defaults });
+  const merged = mergeImage({ id, createdAt, request, image: defaultsOf(image), engine: parts.defaults });
+  const spec = { ...merged, mounts: resolveMounts(merged, parts) };
+  assertMountSources(parts, spec.mounts);
   assertLogOptions(spec.log);
   const container = new Container({
     id,
@@ -32,11 +36,13 @@ export async function createContainer(parts: Parts, request: CreateRequest): Pro
   });
   rows.insert(container);
   try {
-    await roots.prepare({ id, topLayer: image.topLayer });
+    const root = await roots.prepare({ id, topLayer: image.topLayer });
+    await makeMounts(parts, container, root);
     rows.settle(id, container.state);
   } catch (error) {
     log.warn('container could not be created', { container: id, error });
     await roots.remove(id);
+    await removeAnonymousVolumes(parts, container);
     rows.delete(id);
     throw error;
   }
@@ -57,6 +63,7 @@ function defaultsOf(image: Image): ImageDefaults {
     user: run.user,
     labels: run.labels,
     exposedPorts: run.exposedPorts,
+    volumes: run.volumes,
     stopSignal: run.stopSignal,
     healthcheck: run.healthcheck,
     shell: run.shell,

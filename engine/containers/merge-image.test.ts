@@ -14,6 +14,7 @@ const image: ImageDefaults = {
   user: 'nobody',
   labels: { maker: 'image', kept: 'yes' },
   exposedPorts: [{ port: 80, protocol: 'tcp' }],
+  volumes: [],
   stopSignal: 'QUIT',
 };
 

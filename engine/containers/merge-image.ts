@@ -14,6 +14,7 @@ export interface ImageDefaults {
   readonly user: string;
   readonly labels: Readonly<Record<string, string>>;
   readonly exposedPorts: readonly PortSpec[];
+  readonly volumes: readonly string[];
   readonly stopSignal: string | null;
   readonly healthcheck: HealthcheckSpec | null;
   readonly shell: readonly string[] | null;
@@ -69,6 +70,7 @@ export function mergeImage(parts: {
     },
     hostname: hostname ?? (network.mode === 'host' ? '' : id.slice(0, 12)),
     labels: { ...image.labels, ...labels },
+    declaredVolumes: [...new Set([...request.declaredVolumes, ...image.volumes])],
     stopSignal: stopSignal ?? image.stopSignal,
     network: { ...network, exposed: union(image.exposedPorts, [...network.exposed, ...network.published]) },
     log: {

@@ -1,6 +1,6 @@
 /** From a container's row to what `runtime/` builds an OCI spec of. */
 import { lstatSync, mkdirSync, statSync } from 'node:fs';
-import { invalid, notImplemented } from '../model/errors.ts';
+import { invalid } from '../model/errors.ts';
 import type { EndpointPlan } from '../networks/networks.ts';
 import type { Root } from '../rootfs/rootfs.ts';
 import {
@@ -24,6 +24,8 @@ import type { ContainerSpec, MountSpec } from './spec.ts';
 export function ociSettings(parts: {
   readonly container: Container;
   readonly root: Root;
+  /** Those that it was made with, ready to be mounted. */
+  readonly mounts: readonly ContainerMount[];
   readonly plan: EndpointPlan;
   readonly files: NetworkFiles;
   readonly user: ProcessUser;
@@ -32,7 +34,7 @@ export function ociSettings(parts: {
   readonly init: string | null;
   readonly cgroup: string;
 }): ContainerSettings {
-  const { container, root, plan, files, user, joined, init, cgroup } = parts;
+  const { container, mounts, root, plan, files, user, joined, init, cgroup } = parts;
   const { id, spec } = container;
   const { process, namespaces } = spec;
   const words = [...process.entrypoint, ...process.command];
@@ -55,11 +57,7 @@ export function ociSettings(parts: {
       cgroup: namespaces.cgroup ?? 'private',
     },
     sharedMemory: joined.sharedMemory,
-    mounts: [
-      ...etcMounts(files, spec.mounts),
-      ...spec.mounts.flatMap(mountOf),
-      ...(init === null ? [] : [initMount(init)]),
-    ],
+    mounts: [...etcMounts(files, spec.mounts), ...mounts, ...(init === null ? [] : [initMount(init)])],
     shmSizeBytes: spec.shmSizeBytes,
     security: securitySettings(spec),
     devices: spec.devices.flatMap((device) => devicesOf(spec, device)),
@@ -122,42 +120,12 @@ function etcMounts(files: NetworkFiles, given: readonly MountSpec[]): readonly C
     }));
 }
 
-function mountOf(mount: MountSpec): readonly ContainerMount[] {
-  if (mount.kind === 'tmpfs') {
-    return [{ kind: 'tmpfs', target: mount.target, options: mount.options === '' ? [] : mount.options.split(',') }];
-  }
-  if (mount.kind !== 'bind') throw notImplemented(`${mount.kind} mounts are not there yet`);
-  return [
-    {
-      kind: 'bind',
-      source: mount.source,
-      target: mount.target,
-      access: mount.isReadOnly ? 'read-only-recursive' : 'read-write',
-      propagation: propagationOf(mount.propagation),
-      isRecursive: true,
-    },
-  ];
-}
-
-function propagationOf(text: string): Extract<ContainerMount, { kind: 'bind' }>['propagation'] {
-  switch (text) {
-    case 'private':
-    case 'slave':
-    case 'rslave':
-    case 'shared':
-    case 'rshared':
-      return text;
-    default:
-      return 'rprivate';
-  }
-}
-
 /** `-v` makes a missing folder on the host, as docker does; anything else that is wrong with a source is found here, before crun does. */
 export function makeBindSources(spec: ContainerSpec): void {
   for (const mount of spec.mounts) {
     if (mount.kind !== 'bind') continue;
     try {
-      if (lstatSync(mount.source, { throwIfNoEntry: false }) === undefined)
+      if (mount.whenMissing === 'make' && lstatSync(mount.source, { throwIfNoEntry: false }) === undefined)
         mkdirSync(mount.source, { recursive: true });
       else statSync(mount.source);
     } catch (error) {

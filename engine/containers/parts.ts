@@ -8,6 +8,8 @@ import type { Networks } from '../networks/networks.ts';
 import type { Roots } from '../rootfs/rootfs.ts';
 import type { CompiledFilters } from '../runtime/compiled-filters.ts';
 import type { HostFacts } from '../runtime/container-settings.ts';
+import type { Trees } from '../trees/trees.ts';
+import type { Volumes } from '../volumes/volumes.ts';
 import type { Directory } from './directory.ts';
 import type { HealthChecks } from './health/health-checks.ts';
 import type { EngineDefaults } from './merge-image.ts';
@@ -23,6 +25,8 @@ export interface Parts {
   readonly health: HealthChecks;
   readonly images: Images;
   readonly roots: Roots;
+  readonly trees: Trees;
+  readonly volumes: Volumes;
   readonly networks: Networks;
   readonly monitor: Monitor;
   readonly events: Events;
@@ -37,6 +41,7 @@ export interface Parts {
   readonly defaults: EngineDefaults;
   /** Names this engine's cgroups: `/skiff-<engine>/<container>`. */
   readonly engineName: string;
+  readonly dataRoot: string;
   /** `<exec root>/containers`: OCI bundles. */
   readonly bundleFolder: string;
 }

@@ -60,7 +60,7 @@ export class ContainerPrune {
 async function removed(parts: Parts, container: Container): Promise<number | null> {
   try {
     const { writtenBytes } = await parts.roots.sizes(container.id);
-    await removeContainer(parts, container, { isForced: false });
+    await removeContainer(parts, container, { isForced: false, removesVolumes: false });
     return writtenBytes;
   } catch (error) {
     const isPassedOver = error instanceof EngineError && (error.kind === 'conflict' || error.kind === 'not-found');

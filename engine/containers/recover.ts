@@ -11,6 +11,7 @@ import type { Container } from './container.ts';
 import { armRestart, handleExit, settleExit } from './exit.ts';
 import { firstStatus } from './health/health.ts';
 import { startedByHand } from './history.ts';
+import { removeAnonymousVolumes } from './create-mounts.ts';
 import type { Parts } from './parts.ts';
 import { settlePause } from './pause.ts';
 import { removeQuietly } from './remove.ts';
@@ -35,6 +36,7 @@ export async function recoverContainers(parts: Parts): Promise<Recovery> {
   for (const { container, intent } of entries) {
     if (intent?.verb === 'create') {
       await roots.remove(container.id);
+      await removeAnonymousVolumes(parts, container);
       rows.delete(container.id);
       log.info('removed a container whose creation was interrupted', { container: container.id });
       continue;
@@ -44,6 +46,8 @@ export async function recoverContainers(parts: Parts): Promise<Recovery> {
       finishStart(parts, container, intent, running.get(container.id) ?? exits.get(container.id) ?? null);
   }
   const living = directory.all().filter((container) => running.has(container.id));
+  await parts.volumes.restore(new Map(living.map((container) => [container.id, volumesOf(container)])));
+  for (const container of directory.all()) if (!running.has(container.id)) roots.unmount(container.id);
   const report = await networks.restore(living.flatMap((container) => planOf(container) ?? []));
   for (const { containerId, port, reason } of report.unboundPorts)
     log.warn('a published port is not ours any more', { containerId, port: port.hostPort, reason });
@@ -141,7 +145,9 @@ async function settle(
       const dead = { status: 'dead', before: state.before, reason } as const;
       parts.rows.settle(container.id, dead);
       container.moveTo(dead);
-      await removeQuietly(parts, container);
+      const removesVolumes =
+        found.intent?.verb === 'remove' ? found.intent.removesVolumes : container.spec.isAutoRemoved;
+      await removeQuietly(parts, container, { removesVolumes });
       return;
     }
     case 'exited':
@@ -151,6 +157,10 @@ async function settle(
     case 'dead':
       if (found.intent?.verb === 'start' && container.spec.isAutoRemoved) await removeQuietly(parts, container);
   }
+}
+
+function volumesOf({ spec }: Container): readonly string[] {
+  return spec.mounts.flatMap((mount) => (mount.kind === 'volume' ? [mount.name] : []));
 }
 
 function planOf(container: Container): EndpointPlan | null {

@@ -1,6 +1,7 @@
 import { conflict } from '../model/errors.ts';
 import type { Container } from './container.ts';
 import { publishContainerEvent } from './container-events.ts';
+import { removeAnonymousVolumes } from './create-mounts.ts';
 import type { Parts } from './parts.ts';
 import { countsAsRunning, lastExit } from './state.ts';
 import { endNow } from './stop.ts';
@@ -12,7 +13,7 @@ import { endNow } from './stop.ts';
 export async function removeContainer(
   parts: Parts,
   container: Container,
-  options: { readonly isForced: boolean },
+  options: { readonly isForced: boolean; readonly removesVolumes: boolean },
 ): Promise<void> {
   const { status } = container.state;
   if (status === 'removing') throw inProgress(container);
@@ -24,19 +25,27 @@ export async function removeContainer(
     }
     await endNow(parts, container);
   }
-  await container.queue.run(() => remove(parts, container));
+  await container.queue.run(() => remove(parts, container, options));
 }
 
-/** Where nobody waits for the answer: with `--rm`, and at boot. What goes wrong stands in the log and in the state. */
-export async function removeQuietly(parts: Parts, container: Container): Promise<void> {
+/** Where nobody waits for the answer: with `--rm`, and at boot. With `--rm` its anonymous volumes go too. What goes wrong stands in the log and in the state. */
+export async function removeQuietly(
+  parts: Parts,
+  container: Container,
+  options: { readonly removesVolumes: boolean } = { removesVolumes: container.spec.isAutoRemoved },
+): Promise<void> {
   try {
-    await container.queue.run(() => remove(parts, container));
+    await container.queue.run(() => remove(parts, container, options));
   } catch (error) {
     parts.log.error('container could not be removed', { container: container.id, error });
   }
 }
 
-async function remove(parts: Parts, container: Container): Promise<void> {
+async function remove(
+  parts: Parts,
+  container: Container,
+  { removesVolumes }: { readonly removesVolumes: boolean },
+): Promise<void> {
   const { rows, roots, directory } = parts;
   const { id, state } = container;
   // --rm may have been faster than a client's rm: what was asked for has happened.
@@ -45,10 +54,11 @@ async function remove(parts: Parts, container: Container): Promise<void> {
   if (countsAsRunning(state))
     throw conflict(`cannot remove container "${container.name}": it was started again meanwhile`);
   const removing = { status: 'removing', before: lastExit(state) } as const;
-  rows.settleInto(id, removing, { verb: 'remove' });
+  rows.settleInto(id, removing, { verb: 'remove', removesVolumes });
   container.moveTo(removing);
   try {
     await roots.remove(id);
+    if (removesVolumes) await removeAnonymousVolumes(parts, container);
     rows.delete(id);
   } catch (error) {
     const reason = error instanceof Error ? error.message : String(error);

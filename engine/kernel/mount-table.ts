@@ -8,6 +8,8 @@ export interface MountEntry {
   readonly root: string;
   readonly target: string;
   readonly options: readonly string[];
+  /** `shared:N`, `master:N`, `unbindable`: whom it tells of its mounts, and of whose it hears. Empty: private. */
+  readonly tags: readonly string[];
   readonly type: string;
   readonly source: string;
   readonly superOptions: readonly string[];
@@ -39,6 +41,7 @@ function parseMount(line: string): MountEntry {
     root: unescape(root),
     target: unescape(target),
     options: (options ?? '').split(','),
+    tags: fields.slice(6, dash),
     type,
     source: unescape(source ?? ''),
     superOptions: (superOptions ?? '').split(','),

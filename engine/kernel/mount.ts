@@ -147,6 +147,21 @@ function contextMessages(context: number): string {
   return messages.join('; ');
 }
 
+/** Layers as one folder, for reading alone; topmost first. Nothing is mounted where there are none. */
+export function mountLayers(lowers: readonly string[], target: string): void {
+  const [only, ...others] = lowers;
+  if (only === undefined) return;
+  // An overlay without an upper needs two.
+  if (others.length === 0) return bindMount({ source: only, target, isReadOnly: true });
+  const opened = lowers.map((lower) => openSync(lower, constants.O_DIRECTORY | 0x200000 /* O_PATH */));
+  try {
+    const options = `lowerdir=${opened.map((fd) => `/proc/self/fd/${fd}`).join(':')}`;
+    mountCall(`${lowers.length} layers to ${target}`, 'overlay', target, 'overlay', readOnly, options);
+  } finally {
+    opened.forEach((fd) => closeSync(fd));
+  }
+}
+
 export interface BindMount {
   readonly source: string;
   readonly target: string;

@@ -9,7 +9,7 @@ import { internal } from '../model/errors.ts';
 import { type ChainId, type ContainerId, hexOf, parseChainId, parseContainerId } from '../model/ids.ts';
 import type { Database } from '../store/database.ts';
 import { fillInitLayer, lookLikeRoot } from './init-layer.ts';
-import type { Root, Roots } from './rootfs.ts';
+import type { HeldRoot, Root, Roots } from './rootfs.ts';
 import { treeSizeBytes } from './tree-size.ts';
 
 const temporary = 'tmp-';
@@ -20,6 +20,8 @@ export class OverlayRoots implements Roots {
   readonly #layers: LayerStore;
   readonly #containers: string;
   readonly #initLayers: string;
+  /** Who looks into a root, and whether its container is done with it. */
+  readonly #held = new Map<ContainerId, { count: number; isWanted: boolean }>();
 
   constructor(parts: { readonly database: Database; readonly layers: LayerStore; readonly dataRoot: string }) {
     this.#database = parts.database;
@@ -63,13 +65,42 @@ export class OverlayRoots implements Roots {
 
   mount(id: ContainerId): Root {
     const root = this.get(id);
+    const held = this.#held.get(id);
+    if (held !== undefined) held.isWanted = true;
     if (!this.isMounted(id)) {
       mountOverlay({ lowers: root.lowers, upper: root.upper, work: root.work, target: root.merged });
     }
     return root;
   }
 
+  hold(id: ContainerId): HeldRoot {
+    const held = this.#held.get(id) ?? { count: 0, isWanted: this.isMounted(id) };
+    const { isWanted } = held;
+    const root = this.mount(id);
+    held.isWanted = isWanted;
+    held.count += 1;
+    this.#held.set(id, held);
+    let isHeld = true;
+    return {
+      root,
+      [Symbol.dispose]: () => {
+        if (!isHeld) return;
+        isHeld = false;
+        held.count -= 1;
+        if (held.count > 0) return;
+        this.#held.delete(id);
+        if (!held.isWanted) this.unmount(id);
+      },
+    };
+  }
+
   unmount(id: ContainerId): void {
+    const held = this.#held.get(id);
+    if (held !== undefined) {
+      // Two overlays on one upper would each show half of what is written: the last who looks unmounts.
+      held.isWanted = false;
+      return;
+    }
     if (!this.isMounted(id)) return;
     unmount(path.join(this.#containers, id, 'merged'), { isDetached: true });
   }
@@ -80,7 +111,25 @@ export class OverlayRoots implements Roots {
     return merged !== undefined && merged.dev !== lstatSync(folder).dev;
   }
 
+  folderOf(id: ContainerId): string {
+    return path.join(this.#containers, id);
+  }
+
+  keepImage(id: ContainerId, target: string, topLayer: ChainId | null): void {
+    this.#database.sql
+      .prepare('INSERT OR REPLACE INTO image_mounts (container, target, top_layer) VALUES (?, ?, ?)')
+      .run(id, target, topLayer);
+  }
+
+  imageLayers(id: ContainerId, target: string): readonly string[] {
+    const sql = 'SELECT top_layer FROM image_mounts WHERE container = ? AND target = ?';
+    const topLayer = this.#database.sql.prepare(sql).get(id, target)?.['top_layer'];
+    return this.#layers.stack(typeof topLayer === 'string' ? parseChainId(topLayer) : null).map(({ folder }) => folder);
+  }
+
   async remove(id: ContainerId): Promise<void> {
+    // Whoever still looks sees it end.
+    this.#held.delete(id);
     this.unmount(id);
     await this.#removeFolder(this.#containers, id);
     this.#database.sql.prepare('DELETE FROM roots WHERE container = ?').run(id);

@@ -23,12 +23,24 @@ export interface Roots {
   /** Does nothing when it is not mounted, or not there. */
   unmount(id: ContainerId): void;
   isMounted(id: ContainerId): boolean;
+  /** Mounts the overlay for somebody who looks into it, container running or not: it is unmounted when the last of them and the container are done. */
+  hold(id: ContainerId): HeldRoot;
+  /** The root's folder, prepared or not. */
+  folderOf(id: ContainerId): string;
+  /** Keeps an image's layers while the container is there: it has them mounted at `target`. The container must have its row. */
+  keepImage(id: ContainerId, target: string, topLayer: ChainId | null): void;
+  /** Folders of the layers that were kept, topmost first. */
+  imageLayers(id: ContainerId, target: string): readonly string[];
   /** Unmounts and deletes everything of the root, and lets its layers go. Does nothing when it is not there. */
   remove(id: ContainerId): Promise<void>;
   /** Bytes of the files that the container wrote, and of all files that it sees (docker's SizeRw and SizeRootFs). */
   sizes(id: ContainerId): Promise<{ readonly writtenBytes: number; readonly totalBytes: number }>;
   /** At boot, after the containers are read: removes what belongs to no container of `living`. Returns what it removed. */
   collectGarbage(living: ReadonlySet<ContainerId>): Promise<readonly ContainerId[]>;
+}
+
+export interface HeldRoot extends Disposable {
+  readonly root: Root;
 }
 
 /** Absolute paths. `merged` is where the overlay is mounted and what an OCI spec names as root. */

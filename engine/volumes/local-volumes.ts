@@ -148,6 +148,10 @@ export class LocalVolumes implements Volumes {
     }
   }
 
+  folderOf(name: string): string {
+    return path.join(this.#root, name, '_data');
+  }
+
   usersOf(name: string): readonly ContainerId[] {
     return this.#rows.usersOf(name);
   }
@@ -189,9 +193,9 @@ export class LocalVolumes implements Volumes {
     }
     const mounted = new Set(readMounts().map(({ target }) => target));
     for (const { name, state } of this.#rows.all()) {
-      if (mounted.has(this.#folderOf(name)) && !this.#holders.has(name)) this.#unmount(name);
+      if (mounted.has(this.folderOf(name)) && !this.#holders.has(name)) this.#unmount(name);
       if (state === 'removing') this.#finishRemoval(name);
-      else if (!existsSync(this.#folderOf(name))) this.#makeFolder(name);
+      else if (!existsSync(this.folderOf(name))) this.#makeFolder(name);
     }
     for (const entry of readdirSync(this.#root)) {
       if (entry.startsWith(trash)) await this.#discard(entry);
@@ -216,16 +220,12 @@ export class LocalVolumes implements Volumes {
   }
 
   #volumeOf({ name, createdAt, labels, options }: VolumeRow): Volume {
-    return { name, driver: 'local', createdAt, labels, options, folder: this.#folderOf(name) };
-  }
-
-  #folderOf(name: string): string {
-    return path.join(this.#root, name, '_data');
+    return { name, driver: 'local', createdAt, labels, options, folder: this.folderOf(name) };
   }
 
   #makeFolder(name: string): void {
     mkdirSync(path.join(this.#root, name), { recursive: true, mode: 0o701 });
-    mkdirSync(this.#folderOf(name), { recursive: true, mode: 0o755 });
+    mkdirSync(this.folderOf(name), { recursive: true, mode: 0o755 });
   }
 
   /** Whole seconds, as docker tells it. */
@@ -273,7 +273,7 @@ export class LocalVolumes implements Volumes {
     const row = this.#rows.find(name);
     if (row === null || !hasDevice(row.options)) return;
     try {
-      unmount(this.#folderOf(name), { isDetached: true });
+      unmount(this.folderOf(name), { isDetached: true });
     } catch (error) {
       if (!isCode(error, 'EINVAL', 'ENOENT')) throw error; // nothing is mounted there
     }

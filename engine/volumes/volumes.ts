@@ -28,6 +28,8 @@ export interface Volumes {
   /** Removes what no container uses: without `isAll` only anonymous ones, never those with a device of their own. Throws `conflict` while another prune runs. */
   prune(options: { readonly filters: Filters; readonly isAll: boolean }): Promise<Pruned>;
 
+  /** Where it is, or would be. */
+  folderOf(name: string): string;
   usersOf(name: string): readonly ContainerId[];
   /** Notes that the container was made with it. The container must have its row. */
   use(name: string, container: ContainerId): void;

@@ -48,7 +48,10 @@ export function lifeRoutes(parts: Parts): readonly Route[] {
       async handle(exchange) {
         const id = exchange.param('id');
         if (exchange.flag('link')) await removeLink(parts, id);
-        else await removeContainer(parts, parts.directory.find(id), { isForced: exchange.flag('force') });
+        else {
+          const options = { isForced: exchange.flag('force'), removesVolumes: exchange.flag('v') };
+          await removeContainer(parts, parts.directory.find(id), options);
+        }
         exchange.empty(204);
       },
     },

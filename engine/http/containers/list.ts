@@ -7,6 +7,7 @@ import { EngineError, internal, invalid } from '../../model/errors.ts';
 import { booleanFilter, type Filters, passes, passesLabels } from '../../model/filters.ts';
 import type { ImageId } from '../../model/ids.ts';
 import type { Instant } from '../../model/time.ts';
+import { noFolders } from './inspect/mounts.ts';
 import { containerSummary } from './summary.ts';
 
 export const containerFilterKeys = [
@@ -106,7 +107,7 @@ function shownAs(filters: Filters, now: Instant): (container: Container) => bool
   const published = wantedPorts(filters, 'publish');
   const exposed = wantedPorts(filters, 'expose');
   return (container) => {
-    const { NetworkSettings, Ports } = containerSummary(container, now);
+    const { NetworkSettings, Ports } = containerSummary(container, now, noFolders);
     const isIn = (network: string): boolean =>
       Object.entries(NetworkSettings.Networks).some(
         ([name, { NetworkID }]) => name === network || (NetworkID !== '' && NetworkID.startsWith(network)),

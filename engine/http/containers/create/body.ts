@@ -2,7 +2,7 @@
 import type { CreateRequest } from '../../../containers/create-request.ts';
 import { invalid } from '../../../model/errors.ts';
 import { Fields } from '../../fields.ts';
-import { readMounts } from './mounts.ts';
+import { readMounts, readVolumesFrom } from './mounts.ts';
 import { readNetwork } from './network.ts';
 import { refuseWhatIsNotThere } from './not-yet.ts';
 import { readHealthcheck, readRestartPolicy } from './policies.ts';
@@ -37,7 +37,8 @@ export function readCreateBody(body: Record<string, unknown>, name: string | nul
     shell: config.textsOrNull('Shell'),
     network: readNetwork(config, host),
     mounts: readMounts(host),
-    volumesFrom: host.texts('VolumesFrom'),
+    declaredVolumes: config.keys('Volumes'),
+    volumesFrom: readVolumesFrom(host),
     isAutoRemoved: host.flag('AutoRemove'),
     resources: readResources(host),
     logDriver: log.text('Type') || null,

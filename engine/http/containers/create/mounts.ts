@@ -1,13 +1,16 @@
-/** `Binds`, `Mounts`, `Tmpfs` and `Volumes` -> mounts in the order in which they are made. */
+/** `Binds`, `Mounts` and `Tmpfs` -> mounts, as they were asked for. What they come to in the end: `containers/resolve-mounts.ts`. */
 import path from 'node:path';
 import type { MountSpec } from '../../../containers/spec.ts';
-import { invalid, notImplemented } from '../../../model/errors.ts';
+import { invalid } from '../../../model/errors.ts';
 import type { Fields } from '../../fields.ts';
+import { readTypedMount } from './typed-mounts.ts';
 
+/** Throws `invalid` in docker's words; the same target twice is refused. */
 export function readMounts(host: Fields): readonly MountSpec[] {
+  const driver = host.text('VolumeDriver');
   const all = [
-    ...host.texts('Binds').map(bindMount),
-    ...host.objects('Mounts').map(typedMount),
+    ...host.texts('Binds').map((text) => readBind(text, driver)),
+    ...host.objects('Mounts').map(readTypedMount),
     ...Object.entries(host.textMap('Tmpfs')).map(([target, options]): MountSpec => ({
       kind: 'tmpfs',
       target: mountTarget(target),
@@ -20,40 +23,68 @@ export function readMounts(host: Fields): readonly MountSpec[] {
     if (seen.has(target)) throw invalid(`Duplicate mount point: ${target}`);
     seen.add(target);
   }
-  // Shallow ones first, so that /a is there before /a/b is mounted into it.
-  return all.toSorted(
-    (a, b) => a.target.split('/').length - b.target.split('/').length || (a.target < b.target ? -1 : 1),
-  );
+  return all;
 }
 
-const propagations = ['private', 'rprivate', 'shared', 'rshared', 'slave', 'rslave'];
+/** `VolumesFrom`: `container[:mode]`. */
+export function readVolumesFrom(host: Fields): readonly string[] {
+  const all = host.texts('VolumesFrom');
+  if (all.includes('')) throw invalid('volumes-from specification cannot be an empty string');
+  for (const text of all) {
+    const mode = text.slice(text.indexOf(':') + 1);
+    if (text.includes(':') && !['', 'ro', 'rw', 'z', 'Z'].includes(mode)) throw invalid(`invalid mode: ${mode}`);
+  }
+  return all;
+}
 
-/** `source:target[:mode]` (source: docker run reference, --volume). */
-function bindMount(text: string): MountSpec {
+export const propagations = ['private', 'rprivate', 'shared', 'rshared', 'slave', 'rslave'];
+
+interface Mode {
+  readonly isReadOnly: boolean;
+  readonly propagation: string | null;
+  readonly copiesUp: boolean;
+}
+
+const wordKinds: readonly (readonly string[])[] = [
+  ['ro', 'rw'],
+  ['z', 'Z'],
+  ['consistent', 'cached', 'delegated'],
+  ['nocopy'],
+  propagations,
+];
+
+/** At most one word of a kind. */
+function readMode(text: string): Mode {
+  const words = text === '' ? [] : text.split(',');
+  const isValid = words.every((word) => wordKinds.some((kind) => kind.includes(word)));
+  if (!isValid || wordKinds.some((kind) => words.filter((word) => kind.includes(word)).length > 1))
+    throw invalid(`invalid mode: ${text}`);
+  return {
+    isReadOnly: words.includes('ro'),
+    propagation: words.find((word) => propagations.includes(word)) ?? null,
+    copiesUp: !words.includes('nocopy'),
+  };
+}
+
+/** `target`, `source:target`, `source:target:mode`; a source that is no absolute path is a volume's name (source: docker run reference, --volume). */
+function readBind(text: string, driver: string): MountSpec {
   const parts = text.split(':');
-  const [source = '', target = '', mode = ''] = parts;
-  if (parts.length < 2 || parts.length > 3 || source === '' || target === '')
-    throw invalid(`invalid volume specification: '${text}'`);
-  if (!path.posix.isAbsolute(source)) {
-    throw notImplemented(
-      `named volumes are not there yet in this version of the Skiff engine: give an absolute path instead of '${source}'`,
+  if (parts.length > 3 || parts.includes('')) throw invalid(`invalid volume specification: '${text}'`);
+  const [first = '', second, third = ''] = parts;
+  if (second === undefined) return volumeBind({ text, name: '', target: first, mode: '', driver });
+  const mode = readMode(third);
+  if (!path.posix.isAbsolute(first)) return volumeBind({ text, name: first, target: second, mode: third, driver });
+  if (!mode.copiesUp)
+    throw invalid(
+      `invalid volume specification: '${text}': invalid mount config for type "bind": field VolumeOptions must not be specified`,
     );
-  }
-  let isReadOnly = false;
-  let propagation = 'rprivate';
-  for (const word of mode === '' ? [] : mode.split(',')) {
-    if (word === 'ro') isReadOnly = true;
-    else if (propagations.includes(word)) propagation = word;
-    else if (!['rw', 'z', 'Z', 'nocopy', 'consistent', 'cached', 'delegated'].includes(word))
-      throw invalid(`invalid mode: ${mode}`);
-  }
   return {
     kind: 'bind',
-    source: path.posix.normalize(source),
-    target: mountTarget(target),
-    isReadOnly,
-    propagation,
-    mode,
+    source: path.posix.normalize(first).replace(/(.)\/$/, '$1'),
+    target: mountTarget(second, 'bind', text),
+    isReadOnly: mode.isReadOnly,
+    propagation: mode.propagation ?? '',
+    mode: third,
     whenMissing: 'make',
     isRecursive: true,
     recursiveReadOnly: 'if-possible',
@@ -61,37 +92,42 @@ function bindMount(text: string): MountSpec {
   };
 }
 
-function typedMount(mount: Fields): MountSpec {
-  const target = mountTarget(mount.text('Target'));
-  if (mount.text('Type') === 'tmpfs') {
-    const options = mount.object('TmpfsOptions');
-    const size = options.integer('SizeBytes');
-    const mode = options.integer('Mode');
-    const words = [size === null ? '' : `size=${size}`, mode === null ? '' : `mode=${mode.toString(8)}`];
-    return { kind: 'tmpfs', target, options: words.filter((word) => word !== '').join(','), from: 'mounts' };
-  }
-  const source = mount.text('Source');
-  if (!path.posix.isAbsolute(source))
-    throw invalid(`invalid mount config for type "bind": invalid mount path: '${source}' mount path must be absolute`);
-  const propagation = mount.object('BindOptions').text('Propagation') || 'rprivate';
-  if (!propagations.includes(propagation)) throw invalid(`invalid propagation mode: ${propagation}`);
+function volumeBind(parts: {
+  readonly text: string;
+  readonly name: string;
+  readonly target: string;
+  readonly mode: string;
+  readonly driver: string;
+}): MountSpec {
+  const { text, name, target, mode, driver } = parts;
+  const { isReadOnly, propagation, copiesUp } = readMode(mode);
+  if (propagation !== null)
+    throw invalid(
+      `invalid volume specification: '${text}': invalid mount config for type "volume": field BindOptions must not be specified`,
+    );
   return {
-    kind: 'bind',
-    source,
-    target,
-    isReadOnly: mount.flag('ReadOnly'),
-    propagation,
-    mode: '',
-    whenMissing: 'fail',
-    isRecursive: true,
-    recursiveReadOnly: 'if-possible',
-    from: 'mounts',
+    kind: 'volume',
+    name,
+    isAnonymous: name === '',
+    target: mountTarget(target, 'volume', text),
+    isReadOnly,
+    mode,
+    copiesUp,
+    subpath: '',
+    driver,
+    driverOptions: {},
+    labels: {},
+    from: 'binds',
   };
 }
 
-function mountTarget(target: string): string {
+/** Normal, absolute, not the root. `type` and `text`: what the error names. */
+export function mountTarget(target: string, type?: string, text?: string): string {
+  const where = text === undefined ? '' : `invalid volume specification: '${text}': `;
+  const what = type === undefined ? '' : `invalid mount config for type "${type}": `;
+  if (!path.posix.isAbsolute(target))
+    throw invalid(`${where}${what}invalid mount path: '${target}' mount path must be absolute`);
   const normal = path.posix.normalize(target).replace(/(.)\/$/, '$1');
-  if (!path.posix.isAbsolute(target)) throw invalid(`invalid mount path: '${target}' mount path must be absolute`);
-  if (normal === '/') throw invalid("invalid specification: destination can't be '/'");
+  if (normal === '/') throw invalid(`${where}${what}invalid specification: destination can't be '/'`);
   return normal;
 }

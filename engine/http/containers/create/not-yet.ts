@@ -4,8 +4,6 @@ import type { Fields } from '../../fields.ts';
 /** What docker's clients can ask for and this engine does not do yet, with the flag by which people know it. Refused, never ignored. */
 const hostFields: Readonly<Record<string, string>> = {
   Links: '--link',
-  VolumesFrom: '--volumes-from',
-  VolumeDriver: '--volume-driver',
 };
 
 const configFields: Readonly<Record<string, string>> = {
@@ -19,9 +17,6 @@ export function refuseWhatIsNotThere(config: Fields, host: Fields): void {
     [host, hostFields],
   ] as const) {
     for (const [field, flag] of Object.entries(table)) if (fields.isGiven(field)) throw notYet(flag);
-  }
-  for (const mount of host.objects('Mounts')) {
-    if (!['bind', 'tmpfs'].includes(mount.text('Type'))) throw notYet(`--mount type=${mount.text('Type')}`);
   }
 }
 

@@ -1,6 +1,7 @@
 import type { ContainerInspect } from '../../../../api/containers.ts';
 import type { ContainerSpec } from '../../../containers/spec.ts';
 import { portKey } from '../ports.ts';
+import { presentVolumes } from './mounts.ts';
 import { presentHealthcheck } from './healthcheck.ts';
 
 /** `Config`: what of a container could come from its image. */
@@ -22,7 +23,7 @@ export function presentConfig(spec: ContainerSpec): ContainerInspect['Config'] {
     Env: process.env,
     Cmd: process.command.length > 0 ? process.command : null,
     Image: spec.imageName,
-    Volumes: null,
+    Volumes: presentVolumes(spec),
     WorkingDir: process.workingDir === '/' ? '' : process.workingDir,
     Entrypoint: process.entrypoint.length > 0 ? process.entrypoint : null,
     Labels: spec.labels,

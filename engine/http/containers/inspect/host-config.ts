@@ -9,17 +9,13 @@ import type {
 } from '../../../containers/spec.ts';
 import { defaultMaskedPaths, defaultReadonlyPaths } from '../../../runtime/system-paths.ts';
 import { portKey } from '../ports.ts';
+import { presentMountRequests } from './mounts.ts';
 
 /** `HostConfig`: what was asked for, so that a create with it makes the same container again. */
 export function presentHostConfig(spec: ContainerSpec): HostConfig {
   const { resources, network, process } = spec;
-  const tmpfs = spec.mounts.flatMap((mount) =>
-    mount.kind === 'tmpfs' ? [[mount.target, mount.options] as const] : [],
-  );
   return {
-    Binds: spec.mounts.flatMap((mount) =>
-      mount.kind === 'bind' ? [`${mount.source}:${mount.target}${mount.mode === '' ? '' : `:${mount.mode}`}`] : [],
-    ),
+    ...presentMountRequests(spec),
     NetworkMode: network.shownMode,
     PortBindings: wantedPorts(network.published),
     PublishAllPorts: network.publishesAll,
@@ -72,7 +68,6 @@ export function presentHostConfig(spec: ContainerSpec): HostConfig {
     ContainerIDFile: '',
     PidsLimit: resources.pidsLimit,
     ShmSize: spec.shmSizeBytes,
-    ...(tmpfs.length > 0 ? { Tmpfs: Object.fromEntries(tmpfs) } : {}),
     ConsoleSize: [process.consoleSize?.rows ?? 0, process.consoleSize?.columns ?? 0],
   };
 }

@@ -10,19 +10,24 @@ import { never } from '../../../model/time.ts';
 import type { EndpointPlan } from '../../../networks/networks.ts';
 import type { Root } from '../../../rootfs/rootfs.ts';
 import { portKey } from '../ports.ts';
-import { endpointSettings, mountPoint } from '../summary.ts';
+import { endpointSettings } from '../summary.ts';
 import { presentConfig } from './config.ts';
 import { presentHealth } from './healthcheck.ts';
 import { presentHostConfig } from './host-config.ts';
+import { type MountFolders, presentMounts } from './mounts.ts';
 
 /** What of a container other rooms know: `execIds` are those of its execs that have not ended. */
 export interface Surroundings {
   readonly root: Root;
+  readonly folders: MountFolders;
   readonly execIds: readonly string[];
   readonly health: Health | null;
 }
 
-export function inspectContainer(container: Container, { root, execIds, health }: Surroundings): ContainerInspect {
+export function inspectContainer(
+  container: Container,
+  { root, folders, execIds, health }: Surroundings,
+): ContainerInspect {
   const { id, name, spec, state } = container;
   const words = [...spec.process.entrypoint, ...spec.process.command];
   const plan = liveState(state)?.endpoint ?? null;
@@ -52,7 +57,7 @@ export function inspectContainer(container: Container, { root, execIds, health }
       Name: 'overlay2',
       Data: { LowerDir: root.lowers.join(':'), MergedDir: root.merged, UpperDir: root.upper, WorkDir: root.work },
     },
-    Mounts: spec.mounts.flatMap(mountPoint),
+    Mounts: presentMounts(spec, folders),
     Config: presentConfig(spec),
     NetworkSettings: {
       SandboxID: plan?.endpoints[0]?.id ?? '',
