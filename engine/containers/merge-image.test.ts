@@ -16,6 +16,8 @@ const image: ImageDefaults = {
   exposedPorts: [{ port: 80, protocol: 'tcp' }],
   volumes: [],
   stopSignal: 'QUIT',
+  healthcheck: null,
+  shell: null,
 };
 
 const merged = (body: Record<string, unknown>, over: Partial<ImageDefaults> = {}): ReturnType<typeof mergeImage> =>

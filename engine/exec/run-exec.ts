@@ -50,6 +50,8 @@ export async function runExec(parts: Parts, container: Container, options: RunEx
   });
   await using attachment = await attachExec(parts, exec);
   const output = collect(attachment.stream, options.maxOutputBytes);
+  // When the exec cannot be started nobody awaits it, and its stream is cut off: that must not end the engine.
+  output.catch(() => undefined);
   let ending: ExecOutcome['ending'] = 'by-itself';
   let isLate = false;
   const end = (how: ExecOutcome['ending']): void => {
