@@ -20,6 +20,7 @@ import { Events } from './events/events.ts';
 import { Execs } from './exec/execs.ts';
 import { recoverExecs } from './exec/recover-execs.ts';
 import type { EngineFacts } from './facts.ts';
+import { fileRoutes } from './http/containers/files.ts';
 import { containerRoutes } from './http/containers/routes.ts';
 import { execRoutes } from './http/exec/routes.ts';
 import { imageRoutes } from './http/images/routes.ts';
@@ -37,6 +38,7 @@ import { type ExecId, newNetworkId } from './model/ids.ts';
 import { formatInstant, systemClock } from './model/time.ts';
 import { openMonitor } from './monitor/open-monitor.ts';
 import { monitorFromSources } from './monitor/start-monitor.ts';
+import { openNameServer } from './networks/dns/open-name-server.ts';
 import { openNetworks } from './networks/open-networks.ts';
 import { StoredNetworks } from './networks/stored-networks.ts';
 import { OverlayRoots } from './rootfs/overlay-roots.ts';
@@ -68,6 +70,7 @@ export async function startEngine(settings: Settings, log: Log): Promise<AsyncDi
   const routes = [
     ...systemRoutes(parts, facts),
     ...containerRoutes(parts),
+    ...fileRoutes(parts),
     ...execRoutes(parts),
     ...imageRoutes(parts),
     ...networkRoutes(parts),
@@ -93,6 +96,7 @@ export async function removeAll(settings: Settings, log: Log): Promise<void> {
       .all()
       .map((container) => removeContainer(engine.parts, container, { isForced: true, removesVolumes: false })),
   );
+  await engine.parts.names.end();
   await networks.removeAll();
   removeEngineCgroup(`/skiff-${engine.parts.engineName}`);
 }
@@ -161,6 +165,7 @@ async function openEngine(settings: Settings, log: Log, laps = new Laps(() => pe
     trees,
     volumes,
     networks,
+    names: opening.use(openNameServer({ folder: path.join(execRoot, 'dns'), report: (message) => log.warn(message) })),
     monitor,
     events,
     log,

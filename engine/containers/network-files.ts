@@ -1,9 +1,14 @@
-/** The three files of /etc that the engine writes for a container; they are bind-mounted, so they are always rewritten in place. */
+/**
+ * The three files of /etc that the engine writes for a container. They are bind-mounted, so they are always rewritten in
+ * place; a container that shares another's network shares its files.
+ */
+import { createHash } from 'node:crypto';
 import { readFileSync, writeFileSync } from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';
-import net from 'node:net';
 import type { EndpointPlan } from '../networks/networks.ts';
+import { type LinkedHost, changedHostsText, changedLinkText, hostsText } from './hosts-file.ts';
+import { type ResolvConfKind, asksForDomains, asksResolver, resolvConfText } from './resolv-conf.ts';
 import type { ContainerSpec } from './spec.ts';
 
 export interface NetworkFiles {
@@ -20,64 +25,76 @@ export function networkFilePaths(folder: string): NetworkFiles {
   };
 }
 
-export function writeNetworkFiles(folder: string, spec: ContainerSpec, plan: EndpointPlan): NetworkFiles {
+/** At each start: what a program wrote into them the last time is gone, as with docker. */
+export function writeNetworkFiles(
+  folder: string,
+  facts: {
+    readonly spec: ContainerSpec;
+    readonly plan: EndpointPlan;
+    readonly hostGateway: string;
+    readonly linked: readonly LinkedHost[];
+  },
+): NetworkFiles {
   const files = networkFilePaths(folder);
+  const { spec, plan } = facts;
   const isHost = plan.mode === 'host';
-  const hostname = isHost ? os.hostname() : spec.hostname;
+  const hostname = spec.hostname === '' ? os.hostname() : spec.hostname;
   writeFileSync(files.hostname, `${hostname}\n`, { mode: 0o644 });
-  writeFileSync(files.hosts, isHost ? hostFile('/etc/hosts') : hostsText(spec, plan), { mode: 0o644 });
-  writeFileSync(
-    files.resolvConf,
-    isHost ? hostFile('/etc/resolv.conf') : resolvConfText(spec, hostFile('/etc/resolv.conf')),
-    { mode: 0o644 },
-  );
+  const hosts = isHost && spec.network.extraHosts.length === 0 ? hostFile('/etc/hosts') : hostsText(facts);
+  writeFileSync(files.hosts, hosts, { mode: 0o644 });
+  writeResolvConf(folder, spec, isHost ? 'host' : hasNames(plan) ? 'resolver' : 'direct');
   return files;
 }
 
-function hostsText(spec: ContainerSpec, plan: EndpointPlan): string {
-  const own = spec.domainname === '' ? spec.hostname : `${spec.hostname}.${spec.domainname} ${spec.hostname}`;
-  const lines = [
-    '127.0.0.1\tlocalhost',
-    '::1\tlocalhost ip6-localhost ip6-loopback',
-    'fe00::\tip6-localnet',
-    'ff00::\tip6-mcastprefix',
-    'ff02::1\tip6-allnodes',
-    'ff02::2\tip6-allrouters',
-    ...spec.network.extraHosts.map((entry) => {
-      const at = entry.indexOf(':');
-      const address = entry.slice(at + 1);
-      return `${address === 'host-gateway' ? (plan.endpoints[0]?.ipv4?.gateway ?? '127.0.0.1') : address}\t${entry.slice(0, at)}`;
-    }),
-    ...plan.endpoints.flatMap(({ ipv4, ipv6 }) =>
-      [ipv4, ipv6].flatMap((one) => (one === null ? [] : [`${one.address}\t${own}`])),
-    ),
-  ];
-  return `${lines.join('\n')}\n`;
+/** After a connect or a disconnect. A container that has asked the resolver once goes on asking it: its program may have read the file already. */
+export function changeNetworkFiles(
+  folder: string,
+  { spec, before, after }: { spec: ContainerSpec; before: EndpointPlan; after: EndpointPlan },
+): void {
+  const files = networkFilePaths(folder);
+  const hosts = hostFile(files.hosts);
+  const changed = changedHostsText(hosts, { spec, before, after });
+  if (changed !== hosts) writeFileSync(files.hosts, changed);
+  const resolvConf = hostFile(files.resolvConf);
+  const isOurs = digestOf(resolvConf) === hostFile(digestPath(folder));
+  if (isOurs && hasNames(after) && !asksResolver(resolvConf)) writeResolvConf(folder, spec, 'resolver');
 }
 
-const publicResolvers = ['8.8.8.8', '8.8.4.4'];
+/** A container that it is linked to was started again. */
+export function changeLinkedHost(folder: string, host: LinkedHost): void {
+  const file = networkFilePaths(folder).hosts;
+  const text = hostFile(file);
+  const changed = changedLinkText(text, host);
+  if (changed !== text) writeFileSync(file, changed);
+}
 
-/**
- * The host's resolvers without those that listen on its loopback, which a container cannot reach; docker's public ones when
- * none is left. What the client gives replaces the host's word by word.
- */
-export function resolvConfText(spec: Pick<ContainerSpec, 'network'>, host: string): string {
-  const { dns, dnsSearch, dnsOptions } = spec.network;
-  const words = (keyword: string): readonly string[] =>
-    host
-      .split('\n')
-      .filter((line) => line.startsWith(`${keyword} `) || line.startsWith(`${keyword}\t`))
-      .flatMap((line) => line.trim().split(/\s+/).slice(1));
-  const reachable = words('nameserver').filter((address) => net.isIP(address) === 4 && !address.startsWith('127.'));
-  const servers = dns.length > 0 ? dns : reachable.length > 0 ? reachable : publicResolvers;
-  const search = dnsSearch.length > 0 ? dnsSearch.filter((domain) => domain !== '.') : words('search');
-  const options = dnsOptions.length > 0 ? dnsOptions : words('options');
-  return [
-    ...servers.map((address) => `nameserver ${address}`),
-    ...(search.length > 0 ? [`search ${search.join(' ')}`] : []),
-    ...(options.length > 0 ? [`options ${options.join(' ')}`] : []),
-    '',
-  ].join('\n');
+/** Whether the container's questions come to 127.0.0.11, as far as the engine knows. */
+export function hasResolver(folder: string, plan: EndpointPlan): boolean {
+  return plan.mode === 'network' && (hasNames(plan) || asksResolver(hostFile(networkFilePaths(folder).resolvConf)));
+}
+
+/** A word alone is to be asked for with a domain first: by the client's options, or the host's. */
+export function wantsDomains(spec: ContainerSpec): boolean {
+  return asksForDomains(spec, hostFile('/etc/resolv.conf'));
+}
+
+/** In a network of a client's making, names of containers mean something. */
+function hasNames({ endpoints }: EndpointPlan): boolean {
+  return endpoints.some(({ networkName }) => networkName !== 'bridge');
+}
+
+function writeResolvConf(folder: string, spec: ContainerSpec, kind: ResolvConfKind): void {
+  const text = resolvConfText(spec, { kind, host: hostFile('/etc/resolv.conf') });
+  writeFileSync(networkFilePaths(folder).resolvConf, text, { mode: 0o644 });
+  writeFileSync(digestPath(folder), digestOf(text), { mode: 0o600 });
+}
+
+function digestPath(folder: string): string {
+  return path.join(folder, 'resolv.conf.digest');
+}
+
+function digestOf(text: string): string {
+  return createHash('sha256').update(text).digest('hex');
 }
 
 function hostFile(file: string): string {

@@ -4,6 +4,7 @@ import type { Execs } from '../exec/execs.ts';
 import type { Images } from '../images/images.ts';
 import type { Instant } from '../model/time.ts';
 import type { Monitor, RuntimeProgram } from '../monitor/monitor.ts';
+import type { NameServer } from '../networks/dns/name-server.ts';
 import type { Networks } from '../networks/networks.ts';
 import type { Roots } from '../rootfs/rootfs.ts';
 import type { CompiledFilters } from '../runtime/compiled-filters.ts';
@@ -28,6 +29,7 @@ export interface Parts {
   readonly trees: Trees;
   readonly volumes: Volumes;
   readonly networks: Networks;
+  readonly names: NameServer;
   readonly monitor: Monitor;
   readonly events: Events;
   readonly log: Log;

@@ -16,10 +16,11 @@ import { resolveUser } from '../runtime/user.ts';
 import { cgroupOf } from './cgroup-of.ts';
 import type { Container } from './container.ts';
 import { publishContainerEvent, publishNetworkEvent } from './container-events.ts';
+import { planRequest, withNetworkIds } from './endpoints.ts';
 import { firstStatus } from './health/health.ts';
 import { type History, startedByHand } from './history.ts';
 import { logPlan } from './log-file.ts';
-import { writeNetworkFiles } from './network-files.ts';
+import { giveNames } from './names.ts';
 import { joinedNamespaces, unmountSharedMemory } from './joined-namespaces.ts';
 import { makeBindSources, ociSettings } from './oci-settings.ts';
 import type { Parts } from './parts.ts';
@@ -81,7 +82,7 @@ async function start(parts: Parts, container: Container, before: History): Promi
   const history: History = { ...before, health: firstStatus(container.spec) };
   const { networks, rows } = parts;
   const { id, spec } = container;
-  const plan = await networks.plan(planRequest(networks, container, wantedPorts(container)));
+  const plan = await networks.plan(planRequest(parts, container, wantedPorts(container)));
   const planned = withNetworkIds(spec, plan);
   if (planned !== spec) {
     rows.changeSpec(id, planned);
@@ -117,7 +118,7 @@ async function launch(parts: Parts, container: Container, plan: EndpointPlan): R
   assertDevicesThere(spec);
   const root = roots.mount(id);
   const joined = joinedNamespaces(directory, container, root.folder);
-  const files = writeNetworkFiles(root.folder, spec, plan);
+  const files = await giveNames(parts, container, plan);
   const read = (file: string): ReturnType<typeof readInside> => readInside(root.merged, file, { maxBytes: 1 << 20 });
   const user = resolveUser(spec.process.user, read, spec.process.addedGroups);
   const bundle = bundleFolder(parts, container);
@@ -184,6 +185,8 @@ export async function undoStart(parts: Parts, container: Container, plan: Endpoi
       log.error(`could not ${what}`, { container: container.id, error });
     }
   };
+  // First: the resolver would keep the namespace alive.
+  await attempt('forget its names', () => parts.names.drop(container.id));
   await attempt('give the network back', () => (plan === null ? undefined : networks.release(plan)));
   await attempt('unmount the shared memory', () => unmountSharedMemory(roots.get(container.id).folder));
   await attempt('give the volumes back', () => releaseMounts(parts, container));
