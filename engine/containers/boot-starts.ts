@@ -1,5 +1,6 @@
 import type { ContainerId } from '../model/ids.ts';
 import type { Container } from './container.ts';
+import type { Directory } from './directory.ts';
 import type { Parts } from './parts.ts';
 import { startContainer } from './start.ts';
 
@@ -12,7 +13,7 @@ export async function startAtBoot(parts: Parts, wanted: readonly Container[]): P
   const underWay = new Map<ContainerId, Promise<void>>();
   while (waiting.size > 0 || underWay.size > 0) {
     const ready = [...waiting.values()].filter((container) =>
-      [...hosts(container)].every((id) => !waiting.has(id) && !underWay.has(id)),
+      hosts(parts.directory, container).every((id) => id === undefined || !(waiting.has(id) || underWay.has(id))),
     );
     // Two that live in each other's namespaces cannot be started at all; their starts say so.
     const next = ready.length > 0 || underWay.size > 0 ? ready : [...waiting.values()];
@@ -35,8 +36,8 @@ async function startQuietly(parts: Parts, container: Container): Promise<void> {
   }
 }
 
-/** Containers whose namespaces it joins. */
-function hosts({ spec }: Container): ReadonlySet<ContainerId> {
+/** Containers whose namespaces it joins; who is no more is nobody to wait for. */
+function hosts(directory: Directory, { spec }: Container): readonly (ContainerId | undefined)[] {
   const shares = [spec.network.mode, spec.namespaces.pid, spec.namespaces.ipc];
-  return new Set(shares.flatMap((share) => (typeof share === 'object' ? share.container : [])));
+  return shares.flatMap((share) => (typeof share === 'object' ? directory.byIdOrName(share.container)?.id : []));
 }

@@ -39,11 +39,16 @@ export class Directory {
     return this.#byId.get(id);
   }
 
+  /** By a full id or an exact name. */
+  byIdOrName(text: string): Container | undefined {
+    return this.#byId.get(text as ContainerId) ?? this.#byName.get(text);
+  }
+
   /** Full id, then exact name, then an unambiguous beginning of an id. Throws Docker's errors. */
   find(text: string): Container {
     const name = text.startsWith('/') ? text.slice(1) : text;
     if (name === '') throw invalid('invalid container name or ID: value is empty');
-    const exact = this.#byId.get(name as ContainerId) ?? this.#byName.get(name);
+    const exact = this.byIdOrName(name);
     if (exact !== undefined) return exact;
     const found = /^[0-9a-f]+$/.test(name) ? [...this.#byId.values()].filter(({ id }) => id.startsWith(name)) : [];
     if (found.length > 1) throw invalid(`multiple IDs found with provided prefix: ${name}`);

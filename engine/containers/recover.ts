@@ -19,6 +19,7 @@ import { startsAtBoot } from './restart-policy.ts';
 import type { Intent } from './rows.ts';
 import { afterFailure, undoStart } from './start.ts';
 import { liveState, type RunningState } from './state.ts';
+import { finishUpdate } from './update.ts';
 
 export interface Recovery extends Disposable {
   /** What does not run and should, by its policy or because somebody was restarting it: to be started once the API is served. */
@@ -125,6 +126,7 @@ async function settle(
     case 'paused': {
       const verb = found.intent?.verb;
       if (verb === 'pause' || verb === 'unpause') settlePause(parts, container);
+      if (found.intent?.verb === 'update') finishUpdate(parts, container, found.intent.before);
       if (found.isRunning || found.exit !== null) return;
       // Neither running nor recorded: the machine itself went down.
       const { startedAt } = state;

@@ -2,7 +2,7 @@
  * What limits must be together and on this host. What the kernel cannot enforce is discarded with a warning, what cannot be
  * meant is refused, both in dockerd's words: clients show them, and some look for them. Pure.
  */
-import { invalid } from '../model/errors.ts';
+import { conflict, invalid } from '../model/errors.ts';
 import type { HostControls } from '../runtime/container-settings.ts';
 import type { ResourceSpec } from './spec.ts';
 
@@ -25,14 +25,14 @@ export function fitResources(asked: ResourceSpec, controls: HostControls): Fitte
 
 /**
  * For a container whose limits change: what `asked` does not name stays. Throws `invalid` for what does not go together,
- * with what is there already too.
+ * `conflict` for what does not go with what is there already.
  */
 export function updatedResources(current: ResourceSpec, asked: ResourceSpec, controls: HostControls): FittedResources {
   const { nanoCpus, cpuPeriodUs, cpuQuotaUs, memoryBytes, memorySwapBytes } = asked;
   refuseNewProcessorLimits(current, asked);
   const isSwapTooSmall = (current.memorySwapBytes ?? -1) >= 0 && (memoryBytes ?? 0) > (current.memorySwapBytes ?? -1);
   if (isSwapTooSmall && memorySwapBytes === null) {
-    throw invalid(
+    throw conflict(
       'Memory limit should be smaller than already set memoryswap limit, update the memoryswap at the same time',
     );
   }
@@ -58,9 +58,9 @@ function refuseNewProcessorLimits(current: ResourceSpec, asked: ResourceSpec): v
   ] as const;
   for (const [field, name] of pairs) {
     if (asked.nanoCpus !== null && asked[field] === null && current[field] !== null && current[field] !== 0)
-      throw invalid(`Conflicting options: Nano CPUs cannot be updated as ${name} has already been set`);
+      throw conflict(`Conflicting options: Nano CPUs cannot be updated as ${name} has already been set`);
     if (asked[field] !== null && asked.nanoCpus === null && current.nanoCpus !== null)
-      throw invalid(`Conflicting options: ${name} cannot be updated as NanoCPUs has already been set`);
+      throw conflict(`Conflicting options: ${name} cannot be updated as NanoCPUs has already been set`);
   }
 }
 

@@ -5,12 +5,6 @@ import type { Route } from './router.ts';
 const missing: readonly (readonly [method: Route['method'], path: string, what: string])[] = [
   ['GET', '/containers/:id/top', 'top'],
   ['GET', '/containers/:id/stats', 'stats'],
-  ['GET', '/containers/:id/changes', 'diff'],
-  ['GET', '/containers/:id/export', 'export'],
-  ['HEAD', '/containers/:id/archive', 'cp'],
-  ['GET', '/containers/:id/archive', 'cp'],
-  ['PUT', '/containers/:id/archive', 'cp'],
-  ['POST', '/containers/:id/update', 'update'],
   ['POST', '/commit', 'commit'],
   ['GET', '/images/*name/history', 'history'],
   ['GET', '/images/*name/get', 'save'],

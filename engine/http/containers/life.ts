@@ -9,10 +9,12 @@ import { renameContainer } from '../../containers/rename.ts';
 import { restartContainer } from '../../containers/restart.ts';
 import { startContainer } from '../../containers/start.ts';
 import { killContainer, stopContainer, type StopOptions } from '../../containers/stop.ts';
+import { updateContainer } from '../../containers/update.ts';
 import { invalid } from '../../model/errors.ts';
 import { parseFilters } from '../../model/filters.ts';
 import type { Exchange } from '../exchange.ts';
 import type { Route } from '../router.ts';
+import { readUpdateBody } from './create/update-body.ts';
 
 export function lifeRoutes(parts: Parts): readonly Route[] {
   /** A step that has nothing to tell but that it is done. */
@@ -58,6 +60,16 @@ export function lifeRoutes(parts: Parts): readonly Route[] {
     step('POST', '/containers/:id/rename', (container, exchange) =>
       renameContainer(parts, container, exchange.query.get('name') ?? ''),
     ),
+    {
+      method: 'POST',
+      path: '/containers/:id/update',
+      async handle(exchange) {
+        const container = parts.directory.find(exchange.param('id'));
+        const update = readUpdateBody(await exchange.body());
+        const warnings = await updateContainer(parts, container, update);
+        exchange.json(200, { Warnings: warnings.length === 0 ? null : warnings });
+      },
+    },
     {
       method: 'POST',
       path: '/containers/prune',
