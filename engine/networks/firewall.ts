@@ -1,3 +1,4 @@
+import { watchDeletedTables } from '../kernel/nft-events.ts';
 import { type Nft, NftError } from '../kernel/nft.ts';
 import type { ContainerId, NetworkId } from '../model/ids.ts';
 import { readBridgeOptions } from './driver-options.ts';
@@ -11,12 +12,13 @@ import {
   deleteNetwork,
   deletePlan,
   deleteTable,
+  tableName,
   wholeTable,
 } from './ruleset.ts';
 
 /**
  * The table of one engine in the kernel, and the memory of what must be in it. Each change is one transaction. Somebody may
- * have flushed all rules of the host (`nft flush ruleset`, a firewall's reload): then ours are written anew.
+ * flush all rules of the host (`nft flush ruleset`, a firewall's reload): ours are written anew as soon as the kernel tells it.
  */
 export class Firewall implements Disposable {
   readonly #nft: Nft;
@@ -25,6 +27,7 @@ export class Firewall implements Disposable {
   #facts: RulesetFacts;
   /** Before that, nothing stands in the kernel and changes are only remembered. */
   #isWritten = false;
+  #watch: Disposable | null = null;
 
   constructor(nft: Nft, engineId: string) {
     this.#nft = nft;
@@ -67,17 +70,37 @@ export class Firewall implements Disposable {
   rewrite(): void {
     this.#nft.run(wholeTable(this.#facts, { networks: this.#networks.values(), plans: this.#plans.values() }));
     this.#isWritten = true;
+    this.#watch ??= watchDeletedTables((name) => this.#restore(name));
   }
 
   removeAll(): void {
     this.#networks.clear();
     this.#plans.clear();
     this.#isWritten = false;
+    this.#endWatch();
     this.#nft.run(deleteTable(this.#facts.engineId));
   }
 
   [Symbol.dispose](): void {
+    this.#endWatch();
     this.#nft[Symbol.dispose]();
+  }
+
+  #endWatch(): void {
+    this.#watch?.[Symbol.dispose]();
+    this.#watch = null;
+  }
+
+  /** Our own rewriting deletes the table too, and makes it in the same moment. */
+  #restore(deleted: string | null): void {
+    const ours = tableName(this.#facts.engineId);
+    if (!this.#isWritten || (deleted !== null && deleted !== ours)) return;
+    try {
+      if (!this.#nft.list('list tables inet').split('\n').includes(`table inet ${ours}`)) this.rewrite();
+    } catch (error) {
+      // Whoever deletes may be at it again; the next change writes everything, and has somebody to tell.
+      if (!(error instanceof NftError)) throw error;
+    }
   }
 
   #change(script: string): void {
