@@ -54,7 +54,8 @@ export interface DeviceRequest {
 
 /** One `--mount`. */
 export interface MountRequest {
-  readonly Type: 'bind' | 'volume' | 'tmpfs' | 'image' | 'npipe' | 'cluster';
+  /** `bind`, `volume`, `tmpfs`, `image`, `npipe`, `cluster`. */
+  readonly Type: string;
   readonly Source?: string;
   readonly Target?: string;
   readonly ReadOnly?: boolean;

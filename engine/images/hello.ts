@@ -7,7 +7,7 @@ import { createHash } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
 import type { Log } from '../diagnostics/log.ts';
 import { inspectBusybox } from '../kernel/busybox.ts';
-import { encodeEntry, endOfArchive } from '../layers/tar/writer.ts';
+import { encodeEntry, endOfArchive } from '../../api/tar/writer.ts';
 import type { Database } from '../store/database.ts';
 import { hostPlatform } from './archive/platform.ts';
 import type { Images } from './images.ts';

@@ -18,7 +18,7 @@ import type { ProgressMessage } from '../../api/images.ts';
 import { describeWith } from '../../test/skip.ts';
 import { openLog } from '../diagnostics/log.ts';
 import { LayerStore } from '../layers/layer-store.ts';
-import { encodeEntry, endOfArchive } from '../layers/tar/writer.ts';
+import { encodeEntry, endOfArchive } from '../../api/tar/writer.ts';
 import { unpackProgram } from '../layers/unpack-program.ts';
 import { UnpackWorkers } from '../layers/unpack-workers.ts';
 import { type ContainerId, parseContainerId } from '../model/ids.ts';

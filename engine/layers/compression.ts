@@ -1,7 +1,7 @@
 /** How a layer is compressed is told by its first bytes, not by its media type: registries and old archives lie about it. */
 import { pipeline, Readable, type Transform } from 'node:stream';
 import { createGunzip, createZstdDecompress } from 'node:zlib';
-import { TarError } from './tar/entry.ts';
+import { TarError } from '../../api/tar/entry.ts';
 import { zstdFrames } from './zstd-frames.ts';
 
 const chunkSize = 256 * 1024;

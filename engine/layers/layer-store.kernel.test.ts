@@ -23,8 +23,8 @@ import { attributeAt, attributeKeysAt, heldDirectory, setAttributeAt } from '../
 import { parseDigest } from '../model/ids.ts';
 import { type Database, openDatabase } from '../store/database.ts';
 import { type AddOptions, chainIds, type IncomingLayer, LayerStore } from './layer-store.ts';
-import { encodeEntry, endOfArchive } from './tar/writer.ts';
-import type { TarEntry } from './tar/entry.ts';
+import { encodeEntry, endOfArchive } from '../../api/tar/writer.ts';
+import type { TarEntry } from '../../api/tar/entry.ts';
 import { unpackProgram } from './unpack-program.ts';
 import { UnpackWorkers } from './unpack-workers.ts';
 

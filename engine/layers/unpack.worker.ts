@@ -10,8 +10,8 @@ import { openAt, syncFileSystem } from '../kernel/files.ts';
 import { removeTreeSync } from '../kernel/remove-tree.ts';
 import { LayerWriter } from './apply/layer-writer.ts';
 import { decompressed } from './compression.ts';
-import { TarError } from './tar/entry.ts';
-import { TarReader } from './tar/reader.ts';
+import { TarError } from '../../api/tar/entry.ts';
+import { TarReader } from '../../api/tar/reader.ts';
 import type { FailureReason, FileSlice, UnpackReport, UnpackRequest } from './unpack-protocol.ts';
 
 type UnpackJob = Extract<UnpackRequest, { verb: 'unpack' }>;

@@ -3,7 +3,7 @@
  * for each file), with frames to be skipped between them. Node's decompressor stops after the first and drops the rest
  * without a word, so the frames are cut apart here: their structure tells where they end (source: RFC 8878, 3.1).
  */
-import { TarError } from './tar/entry.ts';
+import { TarError } from '../../api/tar/entry.ts';
 
 const frameMagic = 0xfd2fb528;
 const firstSkippable = 0x184d2a50;

@@ -17,7 +17,7 @@ import { afterEach, beforeEach, expect, it } from 'vitest';
 import { describeWith } from '../../test/skip.ts';
 import { openLog } from '../diagnostics/log.ts';
 import { LayerStore } from '../layers/layer-store.ts';
-import { encodeEntry, endOfArchive } from '../layers/tar/writer.ts';
+import { encodeEntry, endOfArchive } from '../../api/tar/writer.ts';
 import { unpackProgram } from '../layers/unpack-program.ts';
 import { UnpackWorkers } from '../layers/unpack-workers.ts';
 import { type ChainId, newContainerId, parseDigest } from '../model/ids.ts';

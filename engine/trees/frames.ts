@@ -1,7 +1,7 @@
 /** Streams of bytes one after the other over one pipe: pieces with their length in front (32 bits, little endian), an empty one at the end. */
 import { once } from 'node:events';
 import type { Duplex } from 'node:stream';
-import { ByteQueue } from '../layers/tar/byte-queue.ts';
+import { ByteQueue } from '../../api/tar/byte-queue.ts';
 
 /** More than this unread and the other side waits. */
 const mostUnread = 1024 * 1024;

@@ -3,7 +3,7 @@ import { closeSync, constants, openSync } from 'node:fs';
 import { attributeAt, attributeKeysAt } from '../kernel/files.ts';
 import { isWhiteout, opaqueAttribute } from '../layers/apply/layer-folder.ts';
 import { isOverlayAttribute } from '../layers/apply/metadata.ts';
-import { encodeEntry, endOfArchive } from '../layers/tar/writer.ts';
+import { encodeEntry, endOfArchive } from '../../api/tar/writer.ts';
 import type { Held } from './open-file.ts';
 import { packTree } from './pack.ts';
 

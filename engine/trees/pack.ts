@@ -5,8 +5,8 @@
 import { closeSync, constants, readSync } from 'node:fs';
 import { isCode, namesIn, readLinkAt } from '../kernel/files.ts';
 import { deviceOf } from '../layers/apply/lower-layers.ts';
-import type { TarEntry, TarEntryKind } from '../layers/tar/entry.ts';
-import { encodeHeader, padding } from '../layers/tar/writer.ts';
+import type { TarEntry, TarEntryKind } from '../../api/tar/entry.ts';
+import { encodeHeader, padding } from '../../api/tar/writer.ts';
 import { capabilityAt, type Held, holdAt, kindOf, reopen } from './open-file.ts';
 
 const pieceBytes = 256 * 1024;

@@ -7,8 +7,8 @@ import { closeSync, constants, ftruncateSync, writeSync } from 'node:fs';
 import { isCode, linkAt, makeDirectoryAt, makeNodeAt, openAt, openInRoot, statAt, symlinkAt } from '../kernel/files.ts';
 import { removeTreeSync } from '../kernel/remove-tree.ts';
 import { setMetadata } from '../layers/apply/metadata.ts';
-import { printableName, type TarEntry, TarError } from '../layers/tar/entry.ts';
-import type { TarEvent } from '../layers/tar/reader.ts';
+import { printableName, type TarEntry, TarError } from '../../api/tar/entry.ts';
+import type { TarEvent } from '../../api/tar/reader.ts';
 import { invalid } from '../model/errors.ts';
 import { openOrMakeDirectory } from './inside-path.ts';
 import { setMetadataOf } from './open-file.ts';
@@ -95,7 +95,7 @@ export class TreeWriter implements Disposable {
     if (stats !== null && this.#options.keepsKinds && isDirectory !== (entry.kind === 'directory')) {
       const [there, here] = isDirectory ? ['directory', 'non-directory'] : ['non-directory', 'directory'];
       throw invalid(
-        `cannot overwrite ${there} ${printableName(entry.name)} with ${here} ${JSON.stringify(this.#options.path)}`,
+        `cannot overwrite ${there} ${JSON.stringify(Buffer.from(parts.join('/'), 'latin1').toString('utf8'))} with ${here} ${JSON.stringify(this.#options.path)}`,
       );
     }
     const isKept = isDirectory && entry.kind === 'directory';

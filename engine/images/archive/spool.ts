@@ -7,8 +7,8 @@ import { type FileHandle, open, rm } from 'node:fs/promises';
 import path from 'node:path';
 import { entryPath } from '../../layers/apply/names.ts';
 import { decompressed } from '../../layers/compression.ts';
-import { printableName, type TarEntry, TarError } from '../../layers/tar/entry.ts';
-import { type TarEvent, TarReader } from '../../layers/tar/reader.ts';
+import { printableName, type TarEntry, TarError } from '../../../api/tar/entry.ts';
+import { type TarEvent, TarReader } from '../../../api/tar/reader.ts';
 import type { FileSlice } from '../../layers/unpack-protocol.ts';
 import { internal, invalid } from '../../model/errors.ts';
 

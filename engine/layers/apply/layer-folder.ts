@@ -14,7 +14,7 @@ import {
   statAt,
 } from '../../kernel/files.ts';
 import { removeTreeSync } from '../../kernel/remove-tree.ts';
-import { TarError } from '../tar/entry.ts';
+import { TarError } from '../../../api/tar/entry.ts';
 import type { EntryPath } from './names.ts';
 
 const readDirectory = constants.O_DIRECTORY | constants.O_RDONLY;

@@ -1,7 +1,7 @@
 import { closeSync, constants, ftruncateSync, writeSync } from 'node:fs';
 import { makeNodeAt, openAt, statAt, symlinkAt } from '../../kernel/files.ts';
-import { printableName, type TarEntry, TarError } from '../tar/entry.ts';
-import type { TarEvent } from '../tar/reader.ts';
+import { printableName, type TarEntry, TarError } from '../../../api/tar/entry.ts';
+import type { TarEvent } from '../../../api/tar/reader.ts';
 import { type Cleared, LayerFolder, type Place } from './layer-folder.ts';
 import { copyUp, findInLayers } from './lower-layers.ts';
 import { metadataOf, setMetadata } from './metadata.ts';

@@ -8,7 +8,7 @@ import {
   setAttributeAt,
   setTimesAt,
 } from '../../kernel/files.ts';
-import { type TarEntry, TarError } from '../tar/entry.ts';
+import { type TarEntry, TarError } from '../../../api/tar/entry.ts';
 
 /** Overlayfs keeps its own books in these; an image has no say in them. */
 export function isOverlayAttribute(key: string): boolean {

@@ -1,4 +1,4 @@
-import { TarError } from '../tar/entry.ts';
+import { TarError } from '../../../api/tar/entry.ts';
 
 /** A name inside a layer: its parts as byte strings, none of them empty, `.` or `..`. The empty list is the root itself. */
 export type EntryPath = readonly string[];

@@ -1,4 +1,4 @@
-/** One member of an archive, as its headers say. Nothing in it is checked for safety: see `../apply/`. */
+/** One member of an archive, as its headers say. Nothing in it is checked for safety: who unpacks does that. */
 export interface TarEntry {
   readonly kind: TarEntryKind;
   /** Bytes as they stand in the archive, without NUL. */
