@@ -16,7 +16,7 @@ import { isCode, oPath, openBeneath } from '../kernel/files.ts';
 import { bindMount, mountLayers, unmount } from '../kernel/mount.ts';
 import { type MountEntry, readMounts } from '../kernel/mount-table.ts';
 import { invalid, notFound } from '../model/errors.ts';
-import type { Root } from '../rootfs/rootfs.ts';
+import { isInside, makeDirectoryInside, makeFileInside, type Root } from '../rootfs/rootfs.ts';
 import type { ContainerMount } from '../runtime/container-settings.ts';
 import type { Container } from './container.ts';
 import type { Parts } from './parts.ts';
@@ -32,7 +32,17 @@ export async function prepareMounts(
 ): Promise<readonly ContainerMount[]> {
   const prepared: ContainerMount[] = [];
   for (const mount of container.spec.mounts) prepared.push(await prepare(parts, { container, root, mount }));
+  for (const mount of prepared) makeMountPoint(root, mount, prepared);
   return prepared;
+}
+
+/** crun would make it with a mode of its own (01700), and it stays in the container. What lies in another mount is crun's to make: it is not there yet. */
+function makeMountPoint({ merged }: Root, mount: ContainerMount, all: readonly ContainerMount[]): void {
+  const { target } = mount;
+  if (all.some((other) => target.startsWith(`${other.target}/`)) || /^\/(proc|sys|dev)(\/|$)/.test(target)) return;
+  if (isInside(merged, target)) return;
+  if (mount.kind === 'tmpfs' || statSync(mount.source).isDirectory()) makeDirectoryInside(merged, target);
+  else makeFileInside(merged, target);
 }
 
 /** The other end of `prepareMounts`. Does nothing when there is nothing. */

@@ -56,6 +56,38 @@ export function makeDirectoryInside(
   }
 }
 
+/** An empty file inside `root`, mode 0755, where nothing is; its directory is made as above. */
+export function makeFileInside(root: string, file: string): void {
+  const parts = partsOf(file);
+  const name = parts.pop() ?? '.';
+  makeDirectoryInside(root, printable(parts.join('/')));
+  const rootFd = openSync(root, constants.O_DIRECTORY);
+  try {
+    const directory = openInRoot(rootFd, parts.join('/') || '.', constants.O_DIRECTORY);
+    try {
+      closeSync(openAt(directory, name, constants.O_CREAT | constants.O_EXCL | constants.O_WRONLY, 0o755));
+    } catch (error) {
+      if (!isCode(error, 'EEXIST')) throw error; // also a link that leads nowhere: the runtime decides about it
+    } finally {
+      closeSync(directory);
+    }
+  } finally {
+    closeSync(rootFd);
+  }
+}
+
+/** Whether something is there, links followed inside `root`. */
+export function isInside(root: string, path: string): boolean {
+  const rootFd = openSync(root, constants.O_DIRECTORY);
+  try {
+    const found = openExisting(rootFd, partsOf(path), oPath);
+    if (found !== null) closeSync(found);
+    return found !== null;
+  } finally {
+    closeSync(rootFd);
+  }
+}
+
 interface Step {
   readonly rootFd: number;
   /** What all but the last of `walked` leads to. */

@@ -54,4 +54,4 @@ export interface Root {
   readonly lowers: readonly string[];
 }
 
-export { makeDirectoryInside, readInside } from './inside.ts';
+export { isInside, makeDirectoryInside, makeFileInside, readInside } from './inside.ts';

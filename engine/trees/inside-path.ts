@@ -75,32 +75,54 @@ function linkAt(root: number, directory: readonly string[], name: string): strin
 }
 
 /**
- * Opens a directory below `root` (links in the way followed, inside), making what is missing of it: root's, mode 0755.
- * Throws ENOTDIR where something else is in the way.
+ * Opens a directory below `root` (links in the way followed, inside), making what is missing of it: root's, mode 0755. A
+ * link to what is not there is followed too: what it names is made. Throws ENOTDIR where something else is in the way.
  */
 export function openOrMakeDirectory(root: number, parts: readonly string[]): number {
+  const left = [...parts];
+  const done: string[] = [];
   let at = openAt(root, '.', constants.O_DIRECTORY);
-  for (let depth = 1; depth <= parts.length; depth++) {
-    const path = parts.slice(0, depth).join('/');
-    let next: number;
-    try {
-      next = openInRoot(root, path, constants.O_DIRECTORY);
-    } catch (error) {
-      if (!isCode(error, 'ENOENT')) {
+  try {
+    for (let links = 0; left.length > 0;) {
+      const name = left.shift() ?? '.';
+      const next = openOrMake(root, { at, done, name });
+      if (typeof next === 'number') {
         closeSync(at);
-        throw error;
+        at = next;
+        done.push(name);
+        continue;
       }
-      const name = parts[depth - 1] ?? '.';
-      try {
-        makeDirectoryAt(at, name, 0o755);
-        next = openAt(at, name, constants.O_DIRECTORY);
-      } catch (failure) {
-        closeSync(at);
-        throw failure;
-      }
+      links += 1;
+      if (links > mostLinks) throw invalid('too many links');
+      const target = next.link.startsWith('/') ? partsOf(next.link) : partsOf([...done, next.link].join('/'));
+      left.unshift(...target);
+      done.length = 0;
+      closeSync(at);
+      at = openAt(root, '.', constants.O_DIRECTORY);
     }
+    return at;
+  } catch (error) {
     closeSync(at);
-    at = next;
+    throw error;
   }
-  return at;
+}
+
+/** The directory, or the link in its place that leads to none. */
+function openOrMake(
+  root: number,
+  step: { readonly at: number; readonly done: readonly string[]; readonly name: string },
+): number | { readonly link: string } {
+  const { at, done, name } = step;
+  try {
+    return openInRoot(root, [...done, name].join('/'), constants.O_DIRECTORY);
+  } catch (error) {
+    if (!isCode(error, 'ENOENT')) throw error;
+  }
+  try {
+    makeDirectoryAt(at, name, 0o755);
+  } catch (error) {
+    if (!isCode(error, 'EEXIST')) throw error;
+    if (statAt(at, name)?.isSymbolicLink() === true) return { link: readLinkAt(at, name) };
+  }
+  return openAt(at, name, constants.O_DIRECTORY);
 }

@@ -1,5 +1,5 @@
 /** A container's tree as it sees it itself: its root with its volumes and binds over it, and nothing of the host. */
-import { closeSync, constants, lstatSync, openSync, readFileSync } from 'node:fs';
+import { closeSync, constants, fstatSync, openSync, readFileSync } from 'node:fs';
 import { heldDirectory, isCode, oPath, openAt, openBeneath, openInRoot } from '../kernel/files.ts';
 import { enterMountView, mountOnto } from '../kernel/mount-view.ts';
 import { invalid } from '../model/errors.ts';
@@ -45,7 +45,7 @@ export function openView(view: View): OpenView {
 function put(root: number, mount: ViewMount): number {
   const source = openSource(mount);
   try {
-    const isDirectory = lstatSync(`/proc/self/fd/${source.fd}/.`, { throwIfNoEntry: false })?.isDirectory() === true;
+    const isDirectory = fstatSync(source.fd).isDirectory();
     const parts = partsOf(Buffer.from(mount.target).toString('latin1'));
     const target = isDirectory ? openOrMakeDirectory(root, parts) : openOrMakeFile(root, parts);
     try {
