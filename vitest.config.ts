@@ -4,7 +4,12 @@ import { defineConfig } from 'vitest/config';
  * Four suites with different needs. `pure` runs anywhere and in parallel; `kernel` needs Linux and root; `chain` needs
  * QEMU; `browser` needs Chromium. They run one after the other, so that an emulated processor has the real one to itself. What a computer lacks is skipped with a printed reason (test/skip.ts).
  */
-const kernel = ['engine/**/*.kernel.test.ts', 'test/engine/**/*.test.ts', 'test/clients/**/*.test.ts'];
+const kernel = [
+  'engine/**/*.kernel.test.ts',
+  'test/engine/**/*.test.ts',
+  'test/clients/**/*.test.ts',
+  'test/differential/**/*.test.ts',
+];
 const chain = ['**/*.chain.test.ts'];
 const browser = ['**/*.browser.test.ts'];
 const never = ['**/node_modules/**', '**/dist/**'];

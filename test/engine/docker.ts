@@ -7,10 +7,10 @@ export interface Ran {
 }
 
 /** Runs the real docker CLI against an engine; `input` is its standard input. Never throws for an exit code. */
-export function docker(socket: string, words: readonly string[], input = ''): Promise<Ran> {
+export function docker(socket: string, words: readonly string[], input = '', timeoutMs = 60_000): Promise<Ran> {
   const child = spawn('docker', ['-H', `unix://${socket}`, ...words], {
     stdio: ['pipe', 'pipe', 'pipe'],
-    timeout: 60_000,
+    timeout: timeoutMs,
   });
   let stdout = '';
   let stderr = '';

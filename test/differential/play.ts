@@ -1,0 +1,113 @@
+/** Plays a topic's steps on one engine and notes what each shows. */
+import { call } from '../engine/api.ts';
+import { docker } from '../engine/docker.ts';
+import { differences, Names } from './normalise.ts';
+import type { Step, Topic } from './step.ts';
+
+/** A step that takes longer hangs; its exit code shows it. */
+const stepTimeoutMs = 15_000;
+
+/** What a step showed, with all that is variable made equal. */
+export type Shown = Readonly<Record<string, unknown>>;
+
+export async function play(topic: Topic, socket: string): Promise<readonly Shown[]> {
+  const prefix = `${topic.name}-`;
+  const names = new Names(prefix);
+  const began = Date.now() / 1000;
+  const shown: Shown[] = [];
+  for (const step of topic.steps) shown.push(await playStep(filled(step, prefix), { socket, names, began }));
+  return shown;
+}
+
+/** Where and how two showings differ: one line a difference, each beginning with its place. */
+export function compare(ours: Shown, theirs: Shown): readonly string[] {
+  return differences(ours, theirs).map((line) => line.replace(/^\./, ''));
+}
+
+async function playStep(
+  step: Step,
+  on: { readonly socket: string; readonly names: Names; readonly began: number },
+): Promise<Shown> {
+  const { socket, names } = on;
+  switch (step.kind) {
+    case 'cli': {
+      const { exitCode, stdout, stderr } = await docker(socket, step.words, step.input, stepTimeoutMs);
+      return { exitCode, stdout: output(names, stdout, step.isUnordered), stderr: output(names, stderr, true) };
+    }
+    case 'api': {
+      const answer = await call(socket, step.method, step.path, step.body, step.headers);
+      return {
+        status: answer.status,
+        type: answer.headers['content-type'] ?? null,
+        body: bodyOf(names, answer.text),
+      };
+    }
+    case 'until': {
+      const deadline = performance.now() + 20_000;
+      for (;;) {
+        const { stdout, stderr } = await docker(socket, step.words);
+        if (step.matches.test(stdout)) return { came: true };
+        if (performance.now() > deadline) return { came: false, last: names.text(stdout + stderr) };
+      }
+    }
+    case 'events': {
+      const { stdout } = await docker(socket, [
+        'events',
+        '--since',
+        on.began.toFixed(6),
+        '--until',
+        (Date.now() / 1000).toFixed(6),
+        ...step.filters.flatMap((filter) => ['--filter', filter]),
+        '--format',
+        '{{json .}}',
+      ]);
+      const happened = stdout.split('\n').filter((line) => line !== '');
+      return { events: happened.map((line) => names.json(JSON.parse(line) as unknown)) };
+    }
+  }
+}
+
+/** Lines; those that are JSON as what they say. Empty lines at the end do not count. */
+function output(names: Names, text: string, isUnordered: boolean): unknown {
+  const whole = parsed(text);
+  if (whole !== undefined) return names.json(whole);
+  const lines = names
+    .text(text.replaceAll('\r\n', '\n'))
+    .split('\n')
+    .map((line) => line.trimEnd());
+  while (lines.at(-1) === '') lines.pop();
+  return isUnordered ? lines.toSorted() : lines;
+}
+
+function bodyOf(names: Names, text: string): unknown {
+  const value = parsed(text);
+  return value === undefined ? names.text(text) : names.json(value);
+}
+
+/** Undefined for what is no JSON object or list. */
+function parsed(text: string): unknown {
+  if (!/^\s*[[{]/.test(text)) return undefined;
+  try {
+    return JSON.parse(text) as unknown;
+  } catch {
+    return undefined; // a text that begins with a bracket
+  }
+}
+
+function filled(step: Step, prefix: string): Step {
+  const put = (text: string): string => text.replaceAll('@', prefix);
+  switch (step.kind) {
+    case 'cli':
+      return { ...step, words: step.words.map(put), input: put(step.input) };
+    case 'until':
+      return { ...step, words: step.words.map(put) };
+    case 'events':
+      return { ...step, filters: step.filters.map(put) };
+    case 'api':
+      return {
+        ...step,
+        path: put(step.path),
+        body: step.body === undefined ? undefined : (JSON.parse(put(JSON.stringify(step.body))) as unknown),
+      };
+  }
+}

@@ -1,0 +1,8 @@
+import type { Topic } from '../step.ts';
+import { rim } from './api.ts';
+import { files } from './files.ts';
+import { lifecycle } from './lifecycle.ts';
+import { networks } from './networks.ts';
+import { streams } from './streams.ts';
+
+export const topics: readonly Topic[] = [...rim, ...lifecycle, ...streams, ...networks, ...files];
