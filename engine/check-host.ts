@@ -6,8 +6,8 @@ import { checkRuntime, type RuntimeCheck } from './runtime/crun.ts';
 /** `skiffd --check`: what this host has and lacks, a line each. Changes nothing. Returns the exit code: 1 when something is missing. */
 export async function checkHost(tell: (line: string) => void): Promise<number> {
   const checks = [platform(), root(), fileSystem('overlay'), nftables(), busybox(), ...(await checkRuntime())];
-  for (const { state, text } of checks) tell(`${state === 'ok' ? 'ok     ' : 'missing'} ${text}`);
-  return checks.every(({ state }) => state === 'ok') ? 0 : 1;
+  for (const { state, text } of checks) tell(`${state.padEnd('missing'.length)} ${text}`);
+  return checks.every(({ state }) => state !== 'missing') ? 0 : 1;
 }
 
 function platform(): RuntimeCheck {

@@ -43,6 +43,7 @@ import { openNetworks } from './networks/open-networks.ts';
 import { StoredNetworks } from './networks/stored-networks.ts';
 import { OverlayRoots } from './rootfs/overlay-roots.ts';
 import { CompiledFilters } from './runtime/compiled-filters.ts';
+import { knownFlaws } from './runtime/crun-flaws.ts';
 import { type CrunMemory, findCrun } from './runtime/crun.ts';
 import { readHostFacts } from './runtime/host-facts.ts';
 import { findInit } from './runtime/init-program.ts';
@@ -111,6 +112,8 @@ async function openEngine(settings: Settings, log: Log, laps = new Laps(() => pe
   laps.mark('database');
   const crun = await findCrun(undefined, crunMemory(database));
   laps.mark('crun');
+  for (const flaw of knownFlaws(crun.version))
+    log.warn('this version of crun has a known hole', { crun: crun.version, flaw });
   mkdirSync(execRoot, { recursive: true, mode: 0o711 });
   const bundleFolder = path.join(execRoot, 'containers');
   mkdirSync(bundleFolder, { recursive: true, mode: 0o700 });
@@ -122,14 +125,15 @@ async function openEngine(settings: Settings, log: Log, laps = new Laps(() => pe
   const workers = opening.use(new UnpackWorkers({ program: unpackProgram, most: 2 }));
   const layers = opening.use(new LayerStore({ database, dataRoot, workers, log }));
   const images = new ImageStore({ database, dataRoot, layers, now });
-  const roots = new OverlayRoots({ database, dataRoot, layers });
   const trees = opening.use(new TreeWorkers({ program: treesProgram, most: 8 }));
+  const measure = (folders: readonly string[]): Promise<readonly number[]> => trees.measure(folders);
+  const roots = new OverlayRoots({ database, dataRoot, layers, measure });
   const volumes = new LocalVolumes({
     database,
     dataRoot,
     log,
     now,
-    sizeOf: (folders) => trees.measure(folders),
+    sizeOf: measure,
     mountDevice: (device) => trees.mountDevice(device),
     onChange: (action, { name, driver }) =>
       events.publish({ type: 'volume', action, actorId: name, attributes: { driver } }),

@@ -4,6 +4,8 @@ import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { EngineError } from '../model/errors.ts';
 import { missingControllers } from './cgroups.ts';
+import { knownFlaws } from './crun-flaws.ts';
+import { findInit, howToGetInit } from './init-program.ts';
 
 export interface Crun {
   /** Absolute path. */
@@ -57,7 +59,8 @@ export function parseCrunVersion(text: string): string | null {
 }
 
 export interface RuntimeCheck {
-  readonly state: 'ok' | 'missing';
+  /** `note`: all works, and there is something to know. */
+  readonly state: 'ok' | 'missing' | 'note';
   /** For the person who asked `--check`. */
   readonly text: string;
 }
@@ -68,10 +71,18 @@ export async function checkRuntime(): Promise<readonly RuntimeCheck[]> {
   try {
     const { program, version } = await findCrun();
     checks.push({ state: 'ok', text: `crun ${version} (${program})` });
+    for (const flaw of knownFlaws(version))
+      checks.push({ state: 'note', text: `crun ${version} has ${flaw}, unless your distribution has mended it` });
   } catch (error) {
     if (!(error instanceof EngineError)) throw error;
     checks.push({ state: 'missing', text: error.message });
   }
+  const init = findInit();
+  checks.push(
+    init === null
+      ? { state: 'note', text: `no program for --init: ${howToGetInit}` }
+      : { state: 'ok', text: `a tiny init for --init (${init})` },
+  );
   const missing = missingControllers();
   checks.push(
     missing.length === 0
