@@ -16,6 +16,11 @@ export class Directory {
     return [...this.#byId.values()].toSorted((a, b) => (a.spec.createdAt < b.spec.createdAt ? 1 : -1));
   }
 
+  /** In no order, and without making a list. */
+  each(): Iterable<Container> {
+    return this.#byId.values();
+  }
+
   add(container: Container): void {
     this.#reserved.delete(container.name);
     this.#byId.set(container.id, container);
@@ -44,7 +49,7 @@ export class Directory {
     return this.#byId.get(text as ContainerId) ?? this.#byName.get(text);
   }
 
-  /** Full id, then exact name, then an unambiguous beginning of an id. Throws Docker's errors. */
+  /** Full id, then exact name, then an unambiguous beginning of an id, then `parent/alias` of a link. Throws Docker's errors. */
   find(text: string): Container {
     const name = text.startsWith('/') ? text.slice(1) : text;
     if (name === '') throw invalid('invalid container name or ID: value is empty');
@@ -53,8 +58,16 @@ export class Directory {
     const found = /^[0-9a-f]+$/.test(name) ? [...this.#byId.values()].filter(({ id }) => id.startsWith(name)) : [];
     if (found.length > 1) throw invalid(`multiple IDs found with provided prefix: ${name}`);
     const [only] = found;
-    if (only === undefined) throw notFound(`No such container: ${text}`);
-    return only;
+    const named = only ?? this.#linked(name);
+    if (named === undefined) throw notFound(`No such container: ${text}`);
+    return named;
+  }
+
+  #linked(name: string): Container | undefined {
+    const [parent = '', alias] = name.split('/', 2);
+    if (alias === undefined) return undefined;
+    const link = this.#byName.get(parent)?.spec.network.links.find((one) => one.slice(one.indexOf(':') + 1) === alias);
+    return link === undefined ? undefined : this.byIdOrName(link.slice(0, link.indexOf(':')));
   }
 
   /** Holds a name for a container that is about to be. Throws `invalid` or `conflict`. */

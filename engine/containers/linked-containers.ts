@@ -39,7 +39,7 @@ export function resolveLinks(directory: Directory, network: ContainerSpec['netwo
 }
 
 /** Links to containers that have been removed are no more. */
-export function linksOf(directory: Directory, { spec }: Pick<Container, 'spec'>): readonly Link[] {
+function linksOf(directory: Directory, { spec }: Pick<Container, 'spec'>): readonly Link[] {
   return spec.network.links.flatMap((text) => {
     const at = text.indexOf(':');
     const child = directory.byId(parseContainerId(text.slice(0, at)));
@@ -47,9 +47,20 @@ export function linksOf(directory: Directory, { spec }: Pick<Container, 'spec'>)
   });
 }
 
-/** `/parent/alias` for each link that leads to this container: docker lists them among its names. */
-export function linkedNames(directory: Directory, child: Pick<Container, 'id'>): readonly string[] {
-  return parentsOf(directory, child).map(({ parent, alias }) => `/${parent.name}/${alias}`);
+/** `/parent/alias` for each link, by the container that it leads to: docker lists them among its names. */
+export function linkedNames(directory: Directory): ReadonlyMap<string, readonly string[]> {
+  const names = new Map<string, string[]>();
+  for (const { parent, childId, alias } of allLinks(directory)) {
+    const known = names.get(childId);
+    if (known === undefined) names.set(childId, [`/${parent.name}/${alias}`]);
+    else known.push(`/${parent.name}/${alias}`);
+  }
+  return names;
+}
+
+/** `/child:/parent/alias`, as inspect shows links, and a create takes them. */
+export function shownLinks(directory: Directory, parent: Container): readonly string[] {
+  return linksOf(directory, parent).map(({ child, alias }) => `/${child.name}:/${parent.name}/${alias}`);
 }
 
 /** Throws `conflict` when one of them does not run, or is not in the default bridge. */
@@ -72,8 +83,8 @@ export function hostsThatName(
 ): readonly { readonly parent: Container; readonly host: LinkedHost }[] {
   const address = bridgeAddress(plan);
   if (address === null) return [];
-  return parentsOf(directory, child)
-    .filter(({ parent }) => liveState(parent.state) !== null)
+  return [...allLinks(directory)]
+    .filter(({ parent, childId }) => childId === child.id && liveState(parent.state) !== null)
     .map(({ parent, alias }) => ({
       parent,
       host: { address, alias, name: child.name, hostname: child.spec.hostname },
@@ -109,17 +120,13 @@ function parseLink(text: string): { readonly name: string; readonly alias: strin
   return { name, alias: alias ?? name };
 }
 
-function parentsOf(
-  directory: Directory,
-  child: Pick<Container, 'id'>,
-): readonly { readonly parent: Container; readonly alias: string }[] {
-  return directory
-    .all()
-    .flatMap((parent) =>
-      parent.spec.network.links
-        .filter((link) => link.startsWith(`${child.id}:`))
-        .map((link) => ({ parent, alias: link.slice(child.id.length + 1) })),
-    );
+function* allLinks(directory: Directory): Generator<{ parent: Container; childId: string; alias: string }> {
+  for (const parent of directory.each()) {
+    for (const link of parent.spec.network.links) {
+      const at = link.indexOf(':');
+      yield { parent, childId: link.slice(0, at), alias: link.slice(at + 1) };
+    }
+  }
 }
 
 function bridgeAddress({ endpoints }: EndpointPlan): string | null {

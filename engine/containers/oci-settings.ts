@@ -33,8 +33,10 @@ export function ociSettings(parts: {
   /** The program that is process 1 and starts the container's own; null: none. */
   readonly init: string | null;
   readonly cgroup: string;
+  /** Variables that its links bring. */
+  readonly linked: readonly string[];
 }): ContainerSettings {
-  const { container, mounts, root, plan, files, user, joined, init, cgroup } = parts;
+  const { container, mounts, root, plan, files, user, joined, init, cgroup, linked } = parts;
   const { id, spec } = container;
   const { process, namespaces } = spec;
   const words = [...process.entrypoint, ...process.command];
@@ -43,7 +45,7 @@ export function ociSettings(parts: {
     rootfs: root.merged,
     isRootReadOnly: spec.isRootReadOnly,
     args: init === null ? words : [initInContainer, '--', ...words],
-    env: environment(spec, user.home),
+    env: environment(spec, user.home, linked),
     workingDir: process.workingDir,
     user,
     hostname: spec.hostname,

@@ -19,6 +19,7 @@ import { publishContainerEvent, publishNetworkEvent } from './container-events.t
 import { planRequest, withNetworkIds } from './endpoints.ts';
 import { firstStatus } from './health/health.ts';
 import { type History, startedByHand } from './history.ts';
+import { linkVariables } from './linked-containers.ts';
 import { logPlan } from './log-file.ts';
 import { giveNames } from './names.ts';
 import { joinedNamespaces, unmountSharedMemory } from './joined-namespaces.ts';
@@ -125,7 +126,8 @@ async function launch(parts: Parts, container: Container, plan: EndpointPlan): R
   mkdirSync(bundle, { recursive: true, mode: 0o700 });
   const cgroup = cgroupOf(parts, container);
   const mounts = await prepareMounts(parts, container, root);
-  const settings = ociSettings({ container, mounts, root, plan, files, user, joined, init, cgroup });
+  const linked = linkVariables(directory, container);
+  const settings = ociSettings({ container, mounts, root, plan, files, user, joined, init, cgroup, linked });
   const { spec: ociSpec, saveFilterTo } = filters.apply(buildSpec(settings, host));
   writeFileSync(path.join(bundle, 'config.json'), JSON.stringify(ociSpec));
   return monitor.start({
