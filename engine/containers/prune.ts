@@ -59,9 +59,9 @@ export class ContainerPrune {
 /** The bytes that it had written; null when it is still there, or went by another way: somebody started it, or removed it. */
 async function removed(parts: Parts, container: Container): Promise<number | null> {
   try {
-    const { writtenBytes } = await parts.roots.sizes(container.id);
+    const [sizes] = await parts.roots.sizes([container.id]);
     await removeContainer(parts, container, { isForced: false, removesVolumes: false });
-    return writtenBytes;
+    return sizes?.writtenBytes ?? 0;
   } catch (error) {
     const isPassedOver = error instanceof EngineError && (error.kind === 'conflict' || error.kind === 'not-found');
     if (!isPassedOver) parts.log.warn('container could not be pruned', { container: container.id, error });

@@ -18,7 +18,6 @@ const missing: readonly (readonly [method: Route['method'], path: string, what: 
   ['POST', '/build/prune', 'build prune'],
   ['POST', '/session', 'BuildKit'],
   ['POST', '/grpc', 'BuildKit'],
-  ['GET', '/system/df', 'system df'],
   ['POST', '/networks/create', 'networks'],
   ['POST', '/networks/prune', 'networks'],
   ['POST', '/networks/:id/connect', 'networks'],

@@ -2,7 +2,7 @@ import { randomBytes } from 'node:crypto';
 import { mkdirSync, rmSync } from 'node:fs';
 import path from 'node:path';
 import type { ProgressMessage } from '../../api/images.ts';
-import { chainIds, type LayerStore } from '../layers/layer-store.ts';
+import { chainIds, type Layer, type LayerStore } from '../layers/layer-store.ts';
 import { notFound } from '../model/errors.ts';
 import type { Filters } from '../model/filters.ts';
 import { type ImageId, parseDigest } from '../model/ids.ts';
@@ -106,9 +106,13 @@ export class ImageStore implements Images {
   }
 
   lowers(id: ImageId): readonly string[] {
+    return this.layers(id).map(({ folder }) => folder);
+  }
+
+  layers(id: ImageId): readonly Layer[] {
     const image = this.get(id);
     if (image === null) throw notFound(`No such image: ${id}`);
-    return this.#layers.stack(image.topLayer).map(({ folder }) => folder);
+    return this.#layers.stack(image.topLayer);
   }
 
   async *#loadOne(image: IncomingImage, signal: AbortSignal): AsyncGenerator<ProgressMessage, void, void> {

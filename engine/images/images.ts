@@ -10,6 +10,7 @@
 import type { ProgressMessage } from '../../api/images.ts';
 import type { Filters } from '../model/filters.ts';
 import type { ContainerId, ImageId } from '../model/ids.ts';
+import type { Layer } from '../layers/layer-store.ts';
 import type { Image } from './image.ts';
 
 export interface Images {
@@ -38,6 +39,9 @@ export interface Images {
    * docker's conflicts (`conflict`): running containers always hold an image, stopped ones unless forced.
    */
   remove(text: string, options: RemoveOptions): Promise<readonly RemovedImage[]>;
+
+  /** The image's layers, topmost first. Throws `not-found`. */
+  layers(id: ImageId): readonly Layer[];
 
   /** Folders of the image's layers, topmost first, absolute. Empty for an image without layers. */
   lowers(id: ImageId): readonly string[];

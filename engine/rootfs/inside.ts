@@ -58,8 +58,8 @@ export function makeDirectoryInside(
 
 /** An empty file inside `root`, mode 0755, where nothing is; its directory is made as above. */
 export function makeFileInside(root: string, file: string): void {
-  const parts = partsOf(file);
-  const name = parts.pop() ?? '.';
+  const all = partsOf(file);
+  const [parts, name] = [all.slice(0, -1), all.at(-1) ?? '.'];
   makeDirectoryInside(root, printable(parts.join('/')));
   const rootFd = openSync(root, constants.O_DIRECTORY);
   try {

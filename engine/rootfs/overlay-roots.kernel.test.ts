@@ -22,6 +22,7 @@ import { unpackProgram } from '../layers/unpack-program.ts';
 import { UnpackWorkers } from '../layers/unpack-workers.ts';
 import { type ChainId, newContainerId, parseDigest } from '../model/ids.ts';
 import { type Database, openDatabase } from '../store/database.ts';
+import { measureTree } from '../trees/measure.ts';
 import { OverlayRoots } from './overlay-roots.ts';
 import { makeDirectoryInside, readInside } from './rootfs.ts';
 
@@ -45,7 +46,9 @@ describeWith(['linux', 'root'], 'the root of a container', () => {
     workers = new UnpackWorkers({ program: unpackProgram, most: 2 });
     const log = openLog({ verbosity: 'error', write: () => undefined });
     layers = new LayerStore({ database, dataRoot: scratch, workers, log });
-    roots = new OverlayRoots({ database, layers, dataRoot: scratch });
+    const measure = (folders: readonly string[]): Promise<readonly number[]> =>
+      Promise.resolve(folders.map(measureTree));
+    roots = new OverlayRoots({ database, layers, dataRoot: scratch, measure });
   });
   afterEach(async () => {
     await roots.collectGarbage(new Set());
@@ -108,7 +111,7 @@ describeWith(['linux', 'root'], 'the root of a container', () => {
     roots.mount(id);
     roots.mount(id);
     writeFileSync(path.join(root.merged, 'b'), '123');
-    expect(await roots.sizes(id)).toEqual({ writtenBytes: 3, totalBytes: 8 });
+    expect(await roots.sizes([id])).toEqual([{ writtenBytes: 3, totalBytes: 8 }]);
     expect(readFileSync('/proc/self/mountinfo', 'utf8').split(root.merged)).toHaveLength(2);
     roots.unmount(id);
     roots.unmount(id);

@@ -9,8 +9,7 @@ import { internal } from '../model/errors.ts';
 import { type ChainId, type ContainerId, hexOf, parseChainId, parseContainerId } from '../model/ids.ts';
 import type { Database } from '../store/database.ts';
 import { fillInitLayer, lookLikeRoot } from './init-layer.ts';
-import type { HeldRoot, Root, Roots } from './rootfs.ts';
-import { treeSizeBytes } from './tree-size.ts';
+import type { HeldRoot, Root, Roots, RootSizes } from './rootfs.ts';
 
 const temporary = 'tmp-';
 
@@ -20,10 +19,18 @@ export class OverlayRoots implements Roots {
   readonly #layers: LayerStore;
   readonly #containers: string;
   readonly #initLayers: string;
+  readonly #measure: (folders: readonly string[]) => Promise<readonly number[]>;
   /** Who looks into a root, and whether its container is done with it. */
   readonly #held = new Map<ContainerId, { count: number; isWanted: boolean }>();
 
-  constructor(parts: { readonly database: Database; readonly layers: LayerStore; readonly dataRoot: string }) {
+  constructor(parts: {
+    readonly database: Database;
+    readonly layers: LayerStore;
+    readonly dataRoot: string;
+    /** Bytes below each folder; 0 for one that is gone. */
+    readonly measure: (folders: readonly string[]) => Promise<readonly number[]>;
+  }) {
+    this.#measure = parts.measure;
     this.#database = parts.database;
     this.#layers = parts.layers;
     this.#containers = path.join(parts.dataRoot, 'containers');
@@ -136,12 +143,13 @@ export class OverlayRoots implements Roots {
     await this.#layers.collect();
   }
 
-  async sizes(id: ContainerId): Promise<{ readonly writtenBytes: number; readonly totalBytes: number }> {
-    const { top_layer: topLayer } =
-      this.#database.sql.prepare('SELECT top_layer FROM roots WHERE container = ?').get(id) ?? {};
-    const layers = this.#layers.stack(typeof topLayer === 'string' ? parseChainId(topLayer) : null);
-    const writtenBytes = await treeSizeBytes(this.get(id).upper);
-    return { writtenBytes, totalBytes: writtenBytes + layers.reduce((sum, { sizeBytes }) => sum + sizeBytes, 0) };
+  async sizes(ids: readonly ContainerId[]): Promise<readonly RootSizes[]> {
+    const written = await this.#measure(ids.map((id) => path.join(this.#containers, id, 'upper')));
+    return ids.map((id, index) => {
+      const writtenBytes = written[index] ?? 0;
+      const layers = this.#layers.stack(this.#topLayerOf(id));
+      return { writtenBytes, totalBytes: writtenBytes + layers.reduce((sum, { sizeBytes }) => sum + sizeBytes, 0) };
+    });
   }
 
   async collectGarbage(living: ReadonlySet<ContainerId>): Promise<readonly ContainerId[]> {
@@ -160,6 +168,13 @@ export class OverlayRoots implements Roots {
       if (name.startsWith(temporary) || !this.#isNeeded(name)) await this.#removeFolder(this.#initLayers, name);
     }
     return removed;
+  }
+
+  /** Null for a root without layers, and for one that is gone. */
+  #topLayerOf(id: ContainerId): ChainId | null {
+    const row = this.#database.sql.prepare('SELECT top_layer FROM roots WHERE container = ?').get(id);
+    const topLayer = row?.['top_layer'];
+    return typeof topLayer === 'string' ? parseChainId(topLayer) : null;
   }
 
   /** Filled under another name and renamed: one that is there is whole. */

@@ -34,9 +34,14 @@ export interface Roots {
   /** Unmounts and deletes everything of the root, and lets its layers go. Does nothing when it is not there. */
   remove(id: ContainerId): Promise<void>;
   /** Bytes of the files that the container wrote, and of all files that it sees (docker's SizeRw and SizeRootFs). */
-  sizes(id: ContainerId): Promise<{ readonly writtenBytes: number; readonly totalBytes: number }>;
+  sizes(ids: readonly ContainerId[]): Promise<readonly RootSizes[]>;
   /** At boot, after the containers are read: removes what belongs to no container of `living`. Returns what it removed. */
   collectGarbage(living: ReadonlySet<ContainerId>): Promise<readonly ContainerId[]>;
+}
+
+export interface RootSizes {
+  readonly writtenBytes: number;
+  readonly totalBytes: number;
 }
 
 export interface HeldRoot extends Disposable {

@@ -16,7 +16,7 @@ import { mountFoldersOf } from './inspect/mounts.ts';
 import { lifeRoutes } from './life.ts';
 import { containerFilterKeys, listContainers } from './list.ts';
 import { logsRoute } from './logs.ts';
-import { containerSummary } from './summary.ts';
+import { containerSummary, presentSizes } from './summary.ts';
 
 export function containerRoutes(parts: Parts): readonly Route[] {
   const find = (exchange: Exchange): Container => parts.directory.find(exchange.param('id'));
@@ -41,13 +41,9 @@ async function list(parts: Parts, exchange: Exchange): Promise<void> {
   const now = parts.now();
   const summaries = found.map((container) => containerSummary(container, now, mountFoldersOf(parts, container)));
   if (!exchange.flag('size')) return exchange.json(200, summaries);
-  const withSizes = summaries.map(async (summary, index) => {
-    const container = found[index];
-    if (container === undefined) return summary;
-    const { writtenBytes, totalBytes } = await parts.roots.sizes(container.id);
-    return { ...summary, SizeRw: writtenBytes, SizeRootFs: totalBytes };
-  });
-  exchange.json(200, await Promise.all(withSizes));
+  const sizes = await parts.roots.sizes(found.map(({ id }) => id));
+  const withSizes = summaries.map((summary, index) => ({ ...summary, ...presentSizes(sizes[index]) }));
+  exchange.json(200, withSizes);
 }
 
 async function create(parts: Parts, exchange: Exchange): Promise<void> {
@@ -81,8 +77,8 @@ async function inspect(parts: Parts, exchange: Exchange, container: Container): 
     health: parts.health.healthOf(container),
   });
   if (!exchange.flag('size')) return exchange.json(200, shown);
-  const { writtenBytes, totalBytes } = await parts.roots.sizes(container.id);
-  exchange.json(200, { ...shown, SizeRw: writtenBytes, SizeRootFs: totalBytes });
+  const [sizes] = await parts.roots.sizes([container.id]);
+  exchange.json(200, { ...shown, ...presentSizes(sizes) });
 }
 
 async function resize(parts: Parts, exchange: Exchange, container: Container): Promise<void> {

@@ -4,6 +4,7 @@ import type { Container } from '../../containers/container.ts';
 import { liveState } from '../../containers/state.ts';
 import { type Instant, parseInstant } from '../../model/time.ts';
 import type { Endpoint, EndpointPlan } from '../../networks/networks.ts';
+import type { RootSizes } from '../../rootfs/rootfs.ts';
 import { humanDuration } from '../human-time.ts';
 import { type MountFolders, presentMounts } from './inspect/mounts.ts';
 
@@ -105,4 +106,8 @@ function presentEndpoint(endpoint: Endpoint): EndpointSettings {
     IPPrefixLen: endpoint.ipv4?.prefixLength ?? 0,
     MacAddress: endpoint.macAddress,
   };
+}
+
+export function presentSizes(sizes: RootSizes | undefined): { readonly SizeRw: number; readonly SizeRootFs: number } {
+  return { SizeRw: sizes?.writtenBytes ?? 0, SizeRootFs: sizes?.totalBytes ?? 0 };
 }

@@ -30,11 +30,11 @@ function list(parts: Parts, exchange: Exchange): void {
   const filters = parseFilters(exchange.query.get('filters'), imageListFilterKeys);
   exchange.json(
     200,
-    parts.images.list(filters).map((listed) => summary(parts, listed)),
+    parts.images.list(filters).map((listed) => imageSummary(parts, listed)),
   );
 }
 
-function summary(parts: Parts, { image, names }: ListedImage): ImageSummary {
+export function imageSummary(parts: Parts, { image, names }: ListedImage): ImageSummary {
   const users = parts.directory.all().filter(({ spec }) => spec.imageId === image.id);
   return {
     Id: image.id,
