@@ -182,6 +182,7 @@ export interface ContainerConfig {
   readonly Volumes?: Readonly<Record<string, object>> | null;
   readonly WorkingDir?: string;
   readonly Labels?: Readonly<Record<string, string>> | null;
+  readonly NetworkDisabled?: boolean;
   readonly StopSignal?: string;
   /** Seconds between the stop signal and KILL. */
   readonly StopTimeout?: number;
@@ -233,13 +234,27 @@ export interface ContainerSummary {
 }
 
 export interface EndpointSettings {
+  /** What was asked for; null: nothing. */
+  readonly IPAMConfig: {
+    readonly IPv4Address?: string;
+    readonly IPv6Address?: string;
+    readonly LinkLocalIPs?: readonly string[];
+  } | null;
+  readonly Links: readonly string[] | null;
+  readonly Aliases: readonly string[] | null;
+  readonly MacAddress: string;
+  readonly DriverOpts: Readonly<Record<string, string>> | null;
+  /** The endpoint with the highest one has the default route. */
+  readonly GwPriority: number;
   readonly NetworkID: string;
   readonly EndpointID: string;
   readonly Gateway: string;
   readonly IPAddress: string;
   readonly IPPrefixLen: number;
-  readonly MacAddress: string;
-  readonly Aliases: readonly string[] | null;
+  readonly IPv6Gateway: string;
+  readonly GlobalIPv6Address: string;
+  readonly GlobalIPv6PrefixLen: number;
+  /** By which other containers of the network find it. */
   readonly DNSNames: readonly string[] | null;
 }
 
@@ -309,6 +324,21 @@ export interface ContainerInspect {
   readonly Mounts: readonly MountPoint[];
   readonly Config: ContainerConfig;
   readonly NetworkSettings: {
+    /** Those up to `MacAddress`: of the default bridge alone, and only for clients below 1.52. */
+    readonly Bridge?: string;
+    readonly HairpinMode?: boolean;
+    readonly LinkLocalIPv6Address?: string;
+    readonly LinkLocalIPv6PrefixLen?: number;
+    readonly SecondaryIPAddresses?: null;
+    readonly SecondaryIPv6Addresses?: null;
+    readonly EndpointID?: string;
+    readonly Gateway?: string;
+    readonly GlobalIPv6Address?: string;
+    readonly GlobalIPv6PrefixLen?: number;
+    readonly IPAddress?: string;
+    readonly IPPrefixLen?: number;
+    readonly IPv6Gateway?: string;
+    readonly MacAddress?: string;
     readonly SandboxID: string;
     readonly SandboxKey: string;
     readonly Ports: PortMap;

@@ -1,7 +1,8 @@
 import type { ContainerId } from '../model/ids.ts';
+import type { EndpointPlan } from '../networks/networks.ts';
 import type { History } from './history.ts';
 import type { ContainerSpec } from './spec.ts';
-import { assertMove, type ContainerState, countsAsRunning, lastExit } from './state.ts';
+import { assertMove, type ContainerState, countsAsRunning, lastExit, liveState } from './state.ts';
 import { SerialQueue } from './serial-queue.ts';
 
 /** `at-rest`: it has ended, and no policy starts it again. The others are docker's. */
@@ -86,6 +87,12 @@ export class Container {
     this.#state = state;
     if (state.status === 'exited' || state.status === 'restarting') this.#lastExitCode = state.exitCode;
     for (const watcher of this.#watchers) watcher(state, before);
+  }
+
+  /** After connect and disconnect; to be called when the database has it. */
+  changeNetworks(endpoint: EndpointPlan): void {
+    const live = liveState(this.#state);
+    if (live !== null) this.#state = { ...live, endpoint };
   }
 
   /** Somebody's restart has it stopped in order to start it: `--rm` does not remove it then. */

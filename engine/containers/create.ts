@@ -3,8 +3,10 @@ import { newContainerId } from '../model/ids.ts';
 import { formatInstant } from '../model/time.ts';
 import { Container } from './container.ts';
 import { publishContainerEvent } from './container-events.ts';
+import { checkEndpoints } from './endpoints.ts';
 import type { CreateRequest } from './create-request.ts';
 import { noHistory } from './history.ts';
+import { resolveLinks } from './linked-containers.ts';
 import { assertLogOptions } from './log-file.ts';
 import { madeUpName } from './made-up-name.ts';
 import { type ImageDefaults, mergeImage } from './merge-image.ts';
@@ -19,12 +21,14 @@ import { resolveMounts } from './resolve-mounts.ts';
 export async function createContainer(parts: Parts, request: CreateRequest): Promise<Container> {
   const { directory, images, roots, rows, log } = parts;
   const image = images.resolve(request.imageName);
+  checkEndpoints(parts.networks, request.network.endpoints);
   const id = newContainerId();
   const name = request.name ?? madeUpName((candidate) => directory.isNameFree(candidate), parts.random);
   using reserved = directory.reserve(name, id);
   const createdAt = formatInstant(parts.now());
   const merged = mergeImage({ id, createdAt, request, image: defaultsOf(image), engine: parts.defaults });
-  const spec = { ...merged, mounts: resolveMounts(merged, parts) };
+  const network = { ...merged.network, links: resolveLinks(directory, merged.network) };
+  const spec = { ...merged, network, mounts: resolveMounts(merged, parts) };
   assertMountSources(parts, spec.mounts);
   assertLogOptions(spec.log);
   const container = new Container({

@@ -1,20 +1,86 @@
 /** From what a container asks for to what the networks room is asked: names become networks, and names become findable. */
-import { EngineError } from '../model/errors.ts';
+import { conflict, EngineError, internal, invalid } from '../model/errors.ts';
+import type { ContainerId } from '../model/ids.ts';
+import { endpointMistakes } from '../networks/check-endpoint.ts';
+import { joined } from '../networks/check-pools.ts';
 import type { EndpointPlan, EndpointRequest, Network, Networks, PlanRequest } from '../networks/networks.ts';
 import type { Container } from './container.ts';
+import type { Directory } from './directory.ts';
+import type { Parts } from './parts.ts';
 import type { ContainerSpec, EndpointSpec } from './spec.ts';
+import { liveState } from './state.ts';
 
 /** What of a container its names in DNS are made of. */
 type Named = Pick<Container, 'id' | 'name'> & { readonly spec: Pick<ContainerSpec, 'hostname'> };
 
-/** Throws `not-found` for a network that is not there, in docker's words. */
-export function planRequest(networks: Networks, container: Container, ports: PlanRequest['ports']): PlanRequest {
+/** Throws docker's errors: `not-found` for a network that is not there, `conflict` when the container to join does not run. */
+export function planRequest(
+  { networks, directory }: Pick<Parts, 'networks' | 'directory'>,
+  container: Container,
+  ports: PlanRequest['ports'],
+): PlanRequest {
   const { id, spec } = container;
-  const { mode, endpoints } = spec.network;
-  const requests = endpoints.map((endpoint) =>
+  const { mode, isDisabled, shownMode } = spec.network;
+  const bare = { containerId: id, endpoints: [], ports: [] };
+  if (typeof mode === 'object') return { ...bare, mode: { container: joinedContainer(directory, mode.container) } };
+  if (isDisabled || mode === 'none') return { ...bare, mode: 'none' };
+  if (mode === 'host') return { ...bare, mode };
+  // Disconnected from the last one: it begins again in the one that it was made for.
+  const wanted = spec.network.endpoints.length > 0 ? spec.network.endpoints : [endpointOf(shownMode)];
+  const endpoints = wanted.map((endpoint) =>
     endpointRequest(container, { network: findNetwork(networks, endpoint), endpoint }),
   );
-  return { containerId: id, mode, endpoints: mode === 'network' ? requests : [], ports };
+  return { containerId: id, mode, endpoints, ports };
+}
+
+/** An endpoint of which nothing is asked for but its network. */
+export function endpointOf(network: string): EndpointSpec {
+  return {
+    network: network === 'default' ? 'bridge' : network,
+    networkId: null,
+    aliases: [],
+    links: [],
+    ipv4Address: null,
+    ipv6Address: null,
+    linkLocalAddresses: [],
+    macAddress: null,
+    driverOptions: {},
+    gatewayPriority: 0,
+  };
+}
+
+/** At create: what is wrong with the endpoints, as far as their networks are there already. Throws `invalid`. */
+export function checkEndpoints(networks: Networks, endpoints: readonly EndpointSpec[]): void {
+  for (const endpoint of endpoints) {
+    const mistakes = endpointMistakes(networkIfThere(networks, endpoint.network), endpoint);
+    if (mistakes.length > 0)
+      throw invalid(`invalid config for network ${endpoint.network}: invalid endpoint settings:\n${joined(mistakes)}`);
+  }
+}
+
+function networkIfThere(networks: Networks, name: string): Network | null {
+  try {
+    return networks.find(name);
+  } catch (error) {
+    if (error instanceof EngineError) return null; // a start will say so
+    throw error;
+  }
+}
+
+function joinedContainer(directory: Directory, reference: string): ContainerId {
+  let other: Container;
+  try {
+    other = directory.find(reference);
+  } catch (error) {
+    if (!(error instanceof EngineError)) throw error;
+    throw internal(`joining network namespace of container: ${error.message}`, { cause: error });
+  }
+  const { status } = other.state;
+  if (status === 'restarting')
+    throw conflict(`cannot join network namespace of a non running container: container ${other.name} is restarting`);
+  if (liveState(other.state) === null)
+    throw conflict(`cannot join network namespace of a non running container: container ${other.name} is ${status}`);
+  return other.id;
 }
 
 export function endpointRequest(
@@ -44,13 +110,15 @@ export function dnsNames(container: Named, aliases: readonly string[]): readonly
 
 /** The spec with the ids of the networks that its names stood for: after the first start they are what is meant. */
 export function withNetworkIds(spec: ContainerSpec, plan: EndpointPlan): ContainerSpec {
-  const endpoints = spec.network.endpoints.map((endpoint, at): EndpointSpec => {
-    const planned = plan.endpoints[at];
-    if (planned === undefined || planned.networkName === 'bridge') return endpoint;
+  const before = spec.network.endpoints;
+  const endpoints = plan.endpoints.map((planned, at): EndpointSpec => {
+    const endpoint = before[at] ?? endpointOf(planned.networkName);
+    if (planned.networkName === 'bridge') return endpoint;
     return { ...endpoint, network: planned.networkName, networkId: planned.networkId };
   });
-  const isSame = endpoints.every((endpoint, at) => endpoint.networkId === spec.network.endpoints[at]?.networkId);
-  return isSame ? spec : { ...spec, network: { ...spec.network, endpoints } };
+  const isSame =
+    endpoints.length === before.length && endpoints.every(({ networkId }, at) => networkId === before[at]?.networkId);
+  return isSame || plan.mode !== 'network' ? spec : { ...spec, network: { ...spec.network, endpoints } };
 }
 
 function findNetwork(networks: Networks, { network, networkId }: EndpointSpec): Network {

@@ -7,11 +7,13 @@ import path from 'node:path';
 import { formatInstant, parseInstant } from '../model/time.ts';
 import type { ExitRecord, StartedContainer } from '../monitor/monitor.ts';
 import type { EndpointPlan } from '../networks/networks.ts';
+import { finishNetworkChange } from './connect.ts';
 import type { Container } from './container.ts';
 import { armRestart, handleExit, settleExit } from './exit.ts';
 import { firstStatus } from './health/health.ts';
 import { startedByHand } from './history.ts';
 import { removeAnonymousVolumes } from './create-mounts.ts';
+import { namedContainers } from './names.ts';
 import type { Parts } from './parts.ts';
 import { settlePause } from './pause.ts';
 import { removeQuietly } from './remove.ts';
@@ -55,6 +57,8 @@ export async function recoverContainers(parts: Parts): Promise<Recovery> {
 
   for (const { container, intent } of entries) {
     if (directory.byId(container.id) === undefined) continue;
+    if (intent?.verb === 'connect' || intent?.verb === 'disconnect')
+      await finishNetworkChange(parts, container, intent.endpoint);
     if (intent?.verb === 'start' && liveState(container.state) === null)
       await undoStart(parts, container, intent.endpoint);
     await settle(parts, container, {
@@ -63,6 +67,7 @@ export async function recoverContainers(parts: Parts): Promise<Recovery> {
       exit: exits.get(container.id) ?? null,
     });
   }
+  await restoreNames(parts, living);
   sweepBundles(parts, running);
   await roots.collectGarbage(new Set(directory.all().map(({ id }) => id)));
   for (const record of exits.values()) await handleExit(parts, record);
@@ -82,6 +87,19 @@ export async function recoverContainers(parts: Parts): Promise<Recovery> {
     );
   });
   return { toStart, [Symbol.dispose]: () => subscription[Symbol.dispose]() };
+}
+
+/** Without names containers still run, and another start tries again: no reason not to serve. */
+async function restoreNames(parts: Parts, living: readonly Container[]): Promise<void> {
+  const planned = living.flatMap((container) => {
+    const plan = planOf(container);
+    return plan === null ? [] : [{ container, plan }];
+  });
+  try {
+    await parts.names.restore(namedContainers(parts, planned));
+  } catch (error) {
+    parts.log.error('the names of containers cannot be served', { error });
+  }
 }
 
 /** The start had come as far as a process, or it had not. */

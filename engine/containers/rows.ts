@@ -1,7 +1,7 @@
 import type { Database } from '../store/database.ts';
 import { internal } from '../model/errors.ts';
 import { type ContainerId, parseContainerId } from '../model/ids.ts';
-import type { EndpointPlan } from '../networks/networks.ts';
+import type { Endpoint, EndpointPlan } from '../networks/networks.ts';
 import { Container } from './container.ts';
 import { type History, readHistory } from './history.ts';
 import type { ContainerSpec, ResourceSpec } from './spec.ts';
@@ -18,6 +18,8 @@ export type Intent =
   | { readonly verb: 'pause' | 'unpause' }
   /** The new limits stand in the spec already; `before` is what they were. */
   | { readonly verb: 'update'; readonly before: ResourceSpec }
+  /** To be taken away at boot, whichever of the two it was. */
+  | { readonly verb: 'connect' | 'disconnect'; readonly endpoint: Endpoint }
   | { readonly verb: 'remove'; readonly removesVolumes: boolean };
 
 /**
@@ -90,6 +92,23 @@ export class ContainerRows {
       this.#putIntent(id, intent);
     });
     this.#begun(id, intent.verb);
+  }
+
+  /** After connect, and before what a disconnect takes away has gone: then with its intent. */
+  changeNetworks(
+    id: ContainerId,
+    after: { readonly spec: ContainerSpec; readonly state: ContainerState },
+    intent: Intent | null,
+  ): void {
+    this.#done(id);
+    this.#database.transaction(() => {
+      this.#writeSpec(id, after.spec);
+      this.#writeState(id, after.state, undefined);
+      if (intent === null) this.#run('DELETE FROM intents WHERE container = ?', id);
+      else this.#putIntent(id, intent);
+    });
+    if (intent === null) this.#underWay.delete(id);
+    else this.#begun(id, intent.verb);
   }
 
   changeHistory(id: ContainerId, history: History): void {

@@ -136,7 +136,8 @@ export interface UlimitSpec {
 }
 
 /** `network`: endpoints in the networks that `endpoints` names; the first of them is the one that was asked for with `--network`. */
-export type NetworkMode = 'network' | 'host' | 'none' | { readonly container: ContainerId };
+/** `container`: its id, or what the client wrote when there was none: then a start fails. */
+export type NetworkMode = 'network' | 'host' | 'none' | { readonly container: string };
 
 export type Protocol = 'tcp' | 'udp' | 'sctp';
 
@@ -146,6 +147,8 @@ export interface NetworkSpec {
   readonly shownMode: string;
   /** In mode `network` only; in the order in which they become eth0, eth1, … */
   readonly endpoints: readonly EndpointSpec[];
+  /** `NetworkDisabled`: lo alone, whatever the mode. */
+  readonly isDisabled: boolean;
   /** Ports that image or client declare. */
   readonly exposed: readonly PortSpec[];
   readonly published: readonly PublishedPortSpec[];

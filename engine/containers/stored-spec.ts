@@ -1,4 +1,4 @@
-import type { ContainerSpec, EndpointSpec, ProcessSpec, ResourceSpec } from './spec.ts';
+import type { ContainerSpec, EndpointSpec, NetworkSpec, ProcessSpec, ResourceSpec } from './spec.ts';
 
 /** Fields that came after the first release, as containers of that time had them. */
 const addedLater = {
@@ -21,6 +21,8 @@ const addedLater = {
 } as const satisfies Partial<ContainerSpec>;
 
 const ofProcess = { addedGroups: [], oomScoreAdjust: null, ulimits: [] } as const satisfies Partial<ProcessSpec>;
+
+const ofNetwork = { isDisabled: false } as const satisfies Partial<NetworkSpec>;
 
 const ofEndpoint = { networkId: null } as const satisfies Partial<EndpointSpec>;
 
@@ -46,6 +48,7 @@ export function readStoredSpec(text: string): ContainerSpec {
   return {
     ...stored,
     network: {
+      ...ofNetwork,
       ...stored.network,
       endpoints: stored.network.endpoints.map((endpoint) => ({ ...ofEndpoint, ...endpoint })),
     },

@@ -3,8 +3,6 @@ import type { Route } from './router.ts';
 
 /** Endpoints of the Engine API that this engine does not have yet: they say so, instead of looking like a misspelt path. */
 const missing: readonly (readonly [method: Route['method'], path: string, what: string])[] = [
-  ['GET', '/containers/:id/top', 'top'],
-  ['GET', '/containers/:id/stats', 'stats'],
   ['POST', '/commit', 'commit'],
   ['GET', '/images/*name/history', 'history'],
   ['GET', '/images/*name/get', 'save'],
@@ -18,10 +16,6 @@ const missing: readonly (readonly [method: Route['method'], path: string, what: 
   ['POST', '/build/prune', 'build prune'],
   ['POST', '/session', 'BuildKit'],
   ['POST', '/grpc', 'BuildKit'],
-  ['POST', '/networks/create', 'networks'],
-  ['POST', '/networks/prune', 'networks'],
-  ['POST', '/networks/:id/connect', 'networks'],
-  ['POST', '/networks/:id/disconnect', 'networks'],
 ];
 
 const swarm: readonly (readonly [method: Route['method'], path: string])[] = [

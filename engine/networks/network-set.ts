@@ -91,10 +91,14 @@ export class NetworkSet {
 }
 
 /** `host` and `none` are no networks of the kernel: their ids only name them, and must not change. */
+export function namedNetworkId(name: 'host' | 'none'): NetworkId {
+  return createHash('sha256').update(`built-in network ${name}`).digest('hex') as NetworkId;
+}
+
 export function namedNetwork(driver: 'host' | 'null', createdAt: string): Network {
-  const name = driver === 'null' ? 'none' : driver;
+  const name = driver === 'null' ? 'none' : 'host';
   return {
-    id: createHash('sha256').update(`built-in network ${name}`).digest('hex') as NetworkId,
+    id: namedNetworkId(name),
     name,
     driver,
     createdAt,

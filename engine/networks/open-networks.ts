@@ -10,7 +10,7 @@ import type { ContainerId, NetworkId } from '../model/ids.ts';
 import { attachEndpoint, detachEndpoint, routeEndpoints } from './endpoint.ts';
 import { Firewall } from './firewall.ts';
 import { switchForwardingBack } from './forwarding.ts';
-import { chooseGateways } from './gateways.ts';
+import { chooseGateways, withoutEndpoint } from './gateways.ts';
 import { pinnedNamespaces, removeNamespaces, removePorts } from './leftovers.ts';
 import { NetworkGround } from './network-ground.ts';
 import type { LiveNetwork } from './network-set.ts';
@@ -207,14 +207,13 @@ class KernelNetworks implements Networks {
   }
 
   async disconnect(plan: EndpointPlan, endpoint: Endpoint): Promise<EndpointPlan> {
-    const endpoints = plan.endpoints.filter(({ id }) => id !== endpoint.id);
-    const rest = { ...plan, endpoints, gateways: chooseGateways(endpoints) };
+    const rest = withoutEndpoint(plan, endpoint);
     this.#detach({ plan: rest, before: plan, endpoint });
-    const next = { ...rest, ports: await this.#ports.follow(rest) };
-    this.#hold(next);
-    this.#firewall.publish(plan.containerId, next);
+    this.#hold(rest);
+    this.#firewall.publish(plan.containerId, rest);
+    await this.#ports.follow(rest);
     this.#giveAddresses([endpoint]);
-    return next;
+    return rest;
   }
 
   rename(plan: EndpointPlan): void {

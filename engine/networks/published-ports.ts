@@ -1,8 +1,9 @@
 import type { ContainerId, NetworkId } from '../model/ids.ts';
 import { readBridgeOptions } from './driver-options.ts';
+import { publisherOf } from './gateways.ts';
 import { HostPorts, type ReservedPort, disposeAll } from './host-ports.ts';
 import type { Network, RestoreReport } from './networks.ts';
-import { type Endpoint, type EndpointPlan, type PublishedPort, gatewayEndpoint } from './plan.ts';
+import { type EndpointPlan, type PublishedPort, gatewayEndpoint } from './plan.ts';
 
 /** The host ports that containers hold in this process: bound as long as the container runs, served to its gateway endpoint. */
 export class PublishedPorts implements AsyncDisposable {
@@ -54,14 +55,10 @@ export class PublishedPorts implements AsyncDisposable {
     }
   }
 
-  /** After a network has gone: served to another one, or given back when none leads out any more. Returns what is left. */
-  async follow(plan: EndpointPlan): Promise<readonly PublishedPort[]> {
-    if (publisherOf(plan) === null) {
-      await this.release(plan.containerId);
-      return [];
-    }
-    this.serve(plan);
-    return plan.ports;
+  /** After a network has gone: served to another one, or given back when none leads out any more. */
+  async follow(plan: EndpointPlan): Promise<void> {
+    if (publisherOf(plan) === null) await this.release(plan.containerId);
+    else this.serve(plan);
   }
 
   async release(containerId: ContainerId): Promise<void> {
@@ -74,10 +71,4 @@ export class PublishedPorts implements AsyncDisposable {
     this.#held.clear();
     await this.#hostPorts[Symbol.asyncDispose]();
   }
-}
-
-/** Only a bridge can publish: what is on a parent interface is outside already. */
-function publisherOf(plan: EndpointPlan): Endpoint | null {
-  const candidates = [gatewayEndpoint(plan, 4), gatewayEndpoint(plan, 6)];
-  return candidates.find((endpoint) => endpoint?.driver === 'bridge') ?? null;
 }

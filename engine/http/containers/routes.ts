@@ -1,5 +1,6 @@
 import type { Container } from '../../containers/container.ts';
 import { publishContainerEvent } from '../../containers/container-events.ts';
+import { linkedNames, shownLinks } from '../../containers/linked-containers.ts';
 import { createContainer } from '../../containers/create.ts';
 import { fitToHost } from '../../containers/fit-to-host.ts';
 import type { Parts } from '../../containers/parts.ts';
@@ -16,6 +17,8 @@ import { mountFoldersOf } from './inspect/mounts.ts';
 import { lifeRoutes } from './life.ts';
 import { containerFilterKeys, listContainers } from './list.ts';
 import { logsRoute } from './logs.ts';
+import { statsRoute } from './stats.ts';
+import { topRoute } from './top.ts';
 import { containerSummary, presentSizes } from './summary.ts';
 
 export function containerRoutes(parts: Parts): readonly Route[] {
@@ -32,6 +35,8 @@ export function containerRoutes(parts: Parts): readonly Route[] {
     { method: 'POST', path: '/containers/:id/resize', handle: (exchange) => resize(parts, exchange, find(exchange)) },
     ...attachRoutes(parts),
     logsRoute(parts),
+    statsRoute(parts),
+    topRoute(parts),
   ];
 }
 
@@ -39,7 +44,11 @@ async function list(parts: Parts, exchange: Exchange): Promise<void> {
   const filters = parseFilters(exchange.query.get('filters'), containerFilterKeys);
   const found = listContainers(parts, { isAll: exchange.flag('all'), limit: exchange.integer('limit'), filters });
   const now = parts.now();
-  const summaries = found.map((container) => containerSummary(container, now, mountFoldersOf(parts, container)));
+  const linked = linkedNames(parts.directory);
+  const summaries = found.map((container) => ({
+    ...containerSummary(container, now, mountFoldersOf(parts, container)),
+    Names: [`/${container.name}`, ...(linked.get(container.id) ?? [])].sort(),
+  }));
   if (!exchange.flag('size')) return exchange.json(200, summaries);
   const sizes = await parts.roots.sizes(found.map(({ id }) => id));
   const withSizes = summaries.map((summary, index) => ({ ...summary, ...presentSizes(sizes[index]) }));
@@ -53,11 +62,15 @@ async function create(parts: Parts, exchange: Exchange): Promise<void> {
   const container = await createContainer(parts, request);
   const isPublishing =
     request.network.mode !== 'network' && (request.network.exposed.length > 0 || request.network.publishesAll);
+  const macWarning =
+    request.network.macAddress !== null && exchange.isSince('1.44')
+      ? ['The container-wide MacAddress field is now deprecated. It should be specified in EndpointsConfig instead.']
+      : [];
   const discarded =
     isPublishing && request.network.mode === 'host'
       ? ['Published ports are discarded when using host network mode']
       : [];
-  exchange.json(201, { Id: container.id, Warnings: [...warnings, ...discarded] });
+  exchange.json(201, { Id: container.id, Warnings: [...warnings, ...macWarning, ...discarded] });
 }
 
 function idOf({ directory }: Parts, reference: string): ContainerId | null {
@@ -74,6 +87,7 @@ async function inspect(parts: Parts, exchange: Exchange, container: Container): 
     root: parts.roots.get(container.id),
     folders: mountFoldersOf(parts, container),
     execIds: parts.execs.liveIn(container),
+    links: shownLinks(parts.directory, container),
     health: parts.health.healthOf(container),
   });
   if (!exchange.flag('size')) return exchange.json(200, shown);

@@ -1,9 +1,10 @@
 /** A container as `GET /containers/json` lists it. */
-import type { ContainerSummary, EndpointSettings, PortSummary } from '../../../api/containers.ts';
+import type { ContainerSummary, PortSummary } from '../../../api/containers.ts';
 import type { Container } from '../../containers/container.ts';
 import { liveState } from '../../containers/state.ts';
 import { type Instant, parseInstant } from '../../model/time.ts';
-import type { Endpoint, EndpointPlan } from '../../networks/networks.ts';
+import type { EndpointPlan } from '../../networks/networks.ts';
+import { presentNetworks } from './inspect/network-settings.ts';
 import type { RootSizes } from '../../rootfs/rootfs.ts';
 import { humanDuration } from '../human-time.ts';
 import { type MountFolders, presentMounts } from './inspect/mounts.ts';
@@ -23,7 +24,7 @@ export function containerSummary(container: Container, now: Instant, folders: Mo
     State: state.status,
     Status: statusText(container, now),
     HostConfig: { NetworkMode: spec.network.shownMode },
-    NetworkSettings: { Networks: endpointSettings(container, plan) },
+    NetworkSettings: { Networks: presentNetworks(container) },
     Mounts: presentMounts(spec, folders),
   };
 }
@@ -73,39 +74,6 @@ function ports({ spec }: Container, plan: EndpointPlan | null): readonly PortSum
   const isPublished = new Set(plan.ports.map(({ port, protocol }) => `${port}/${protocol}`));
   const exposed = spec.network.exposed.filter(({ port, protocol }) => !isPublished.has(`${port}/${protocol}`));
   return [...published, ...exposed.map(({ port, protocol }) => ({ PrivatePort: port, Type: protocol }))];
-}
-
-/** By network name. A container that does not run keeps its network, without addresses. */
-export function endpointSettings(
-  { spec }: Container,
-  plan: EndpointPlan | null,
-): Readonly<Record<string, EndpointSettings>> {
-  if (plan === null || plan.endpoints.length === 0)
-    return { [spec.network.shownMode === 'default' ? 'bridge' : spec.network.shownMode]: noEndpoint };
-  return Object.fromEntries(plan.endpoints.map((endpoint) => [endpoint.networkName, presentEndpoint(endpoint)]));
-}
-
-const noEndpoint: EndpointSettings = {
-  NetworkID: '',
-  EndpointID: '',
-  Gateway: '',
-  IPAddress: '',
-  IPPrefixLen: 0,
-  MacAddress: '',
-  Aliases: null,
-  DNSNames: null,
-};
-
-function presentEndpoint(endpoint: Endpoint): EndpointSettings {
-  return {
-    ...noEndpoint,
-    NetworkID: endpoint.networkId,
-    EndpointID: endpoint.id,
-    Gateway: endpoint.ipv4?.gateway ?? '',
-    IPAddress: endpoint.ipv4?.address ?? '',
-    IPPrefixLen: endpoint.ipv4?.prefixLength ?? 0,
-    MacAddress: endpoint.macAddress,
-  };
 }
 
 export function presentSizes(sizes: RootSizes | undefined): { readonly SizeRw: number; readonly SizeRootFs: number } {

@@ -1,135 +1,113 @@
-import { createHash } from 'node:crypto';
+import { connectContainer, disconnectContainer } from '../../containers/connect.ts';
+import type { Container } from '../../containers/container.ts';
 import type { Parts } from '../../containers/parts.ts';
-import { EngineError, notFound } from '../../model/errors.ts';
-import { parseFilters, passes, passesLabels } from '../../model/filters.ts';
+import { EngineError, invalid, notFound } from '../../model/errors.ts';
+import { parseFilters } from '../../model/filters.ts';
+import type { Network } from '../../networks/networks.ts';
+import { readEndpoint } from '../containers/create/network.ts';
+import type { Exchange } from '../exchange.ts';
+import { Fields } from '../fields.ts';
 import type { Route } from '../router.ts';
+import { readCreateNetworkBody } from './create-network-body.ts';
+import { networkFilterKeys, passesNetworkFilters } from './network-filters.ts';
+import { presentNetwork } from './present-network.ts';
+import { networkPruneFilterKeys, pruneNetworks } from './prune-networks.ts';
 
-/** The three networks that every engine has. Others cannot be made yet, so there are no others to show. */
 export function networkRoutes(parts: Parts): readonly Route[] {
   return [
-    {
-      method: 'GET',
-      path: '/networks',
-      handle(exchange) {
-        const filters = parseFilters(exchange.query.get('filters'), [
-          'dangling',
-          'driver',
-          'id',
-          'label',
-          'name',
-          'scope',
-          'type',
-        ]);
-        const found = networks(parts).filter(
-          (network) =>
-            passes(filters, 'name', (value) => network.Name.includes(value)) &&
-            passes(filters, 'id', (value) => network.Id.startsWith(value)) &&
-            passes(filters, 'driver', (value) => network.Driver === value) &&
-            passes(filters, 'scope', (value) => value === 'local') &&
-            passes(filters, 'type', (value) => value === 'builtin') &&
-            passes(filters, 'dangling', (value) => !['1', 'true'].includes(value)) &&
-            passesLabels(filters, {}),
-        );
-        exchange.json(200, found);
-      },
-    },
-    {
-      method: 'GET',
-      path: '/networks/:id',
-      handle: (exchange) => exchange.json(200, find(parts, exchange.param('id'))),
-    },
-    {
-      method: 'DELETE',
-      path: '/networks/:id',
-      handle(exchange) {
-        const { Name } = find(parts, exchange.param('id'));
-        throw new EngineError('forbidden', `${Name} is a pre-defined network and cannot be removed`);
-      },
-    },
+    { method: 'GET', path: '/networks', handle: (exchange) => list(parts, exchange) },
+    { method: 'POST', path: '/networks/create', handle: (exchange) => create(parts, exchange) },
+    { method: 'POST', path: '/networks/prune', handle: (exchange) => prune(parts, exchange) },
+    { method: 'GET', path: '/networks/:id', handle: (exchange) => inspect(parts, exchange) },
+    { method: 'DELETE', path: '/networks/:id', handle: (exchange) => remove(parts, exchange) },
+    { method: 'POST', path: '/networks/:id/connect', handle: (exchange) => connect(parts, exchange) },
+    { method: 'POST', path: '/networks/:id/disconnect', handle: (exchange) => disconnect(parts, exchange) },
   ];
 }
 
-type WireNetwork = ReturnType<typeof networks>[number];
-
-function find(parts: Parts, text: string): WireNetwork {
-  const all = networks(parts);
-  const found =
-    all.find(({ Id, Name }) => Id === text || Name === text) ??
-    all.find(({ Id }) => text !== '' && Id.startsWith(text));
-  if (found === undefined) throw notFound(`network ${text} not found`);
-  return found;
-}
-
-function networks(parts: Parts) {
-  const { bridge } = parts.networks;
-  const common = {
-    Created: '0001-01-01T00:00:00Z',
-    Scope: 'local',
-    EnableIPv4: true,
-    EnableIPv6: false,
-    Internal: false,
-    Attachable: false,
-    Ingress: false,
-    ConfigFrom: { Network: '' },
-    ConfigOnly: false,
-    Options: {},
-    Labels: {},
-  };
-  const running = parts.directory
+function list(parts: Parts, exchange: Exchange): void {
+  const filters = parseFilters(exchange.query.get('filters'), networkFilterKeys);
+  const inUse = new Set(parts.directory.all().flatMap((container) => networksOf(parts, container)));
+  const found = parts.networks
     .all()
-    .flatMap((container) =>
-      container.state.status === 'running' ? [{ container, plan: container.state.endpoint }] : [],
-    );
-  const joined = (mode: string) =>
-    Object.fromEntries(
-      running
-        .filter(({ plan }) => plan.mode === mode)
-        .map(({ container, plan }) => {
-          const endpoint = plan.endpoints[0];
-          const address =
-            endpoint === undefined ? '' : `${endpoint.ipv4?.address ?? ''}/${endpoint.ipv4?.prefixLength ?? 0}`;
-          return [
-            container.id,
-            {
-              Name: container.name,
-              EndpointID: endpoint?.id ?? '',
-              MacAddress: endpoint?.macAddress ?? '',
-              IPv4Address: address,
-              IPv6Address: '',
-            },
-          ];
-        }),
-    );
-  // host and none are no networks of the kernel: their ids only name them, and must not change.
-  return [
-    {
-      ...common,
-      Name: 'bridge',
-      Id: bridge.networkId as string,
-      Driver: 'bridge',
-      IPAM: { Driver: 'default', Options: null, Config: [{ Subnet: bridge.subnet, Gateway: bridge.gateway }] },
-      Containers: joined('network'),
-      Options: { 'com.docker.network.bridge.default_bridge': 'true', 'com.docker.network.bridge.name': bridge.name },
-    },
-    {
-      ...common,
-      Name: 'host',
-      Id: builtInId('host'),
-      Driver: 'host',
-      IPAM: { Driver: 'default', Options: null, Config: [] },
-      Containers: joined('host'),
-    },
-    {
-      ...common,
-      Name: 'none',
-      Id: builtInId('none'),
-      Driver: 'null',
-      IPAM: { Driver: 'default', Options: null, Config: [] },
-      Containers: joined('none'),
-    },
-  ];
+    .filter((network) => passesNetworkFilters(filters, network, { isInUse: inUse.has(network.id) }));
+  // A list tells no containers; clients count on the field being there.
+  exchange.json(
+    200,
+    found.map((network) => presentNetwork(network, [])),
+  );
 }
 
-function builtInId(name: string): string {
-  return createHash('sha256').update(`built-in network ${name}`).digest('hex');
+function networksOf({ networks }: Parts, { state }: Container): readonly string[] {
+  if (state.status !== 'running' && state.status !== 'paused') return [];
+  const { mode, endpoints } = state.endpoint;
+  if (mode === 'host' || mode === 'none') return [networks.find(mode).id];
+  return endpoints.map(({ networkId }) => networkId);
+}
+
+async function create(parts: Parts, exchange: Exchange): Promise<void> {
+  const request = readCreateNetworkBody(await exchange.body(), exchange.version);
+  const network = await parts.networks.create(request);
+  publish(parts, network, 'create');
+  exchange.json(201, { Id: network.id, Warning: '' });
+}
+
+function inspect(parts: Parts, exchange: Exchange): void {
+  const network = parts.networks.find(exchange.param('id'));
+  const scope = exchange.query.get('scope') ?? '';
+  if (scope !== '' && scope !== network.scope) throw notFound(`network ${exchange.param('id')} not found`);
+  exchange.json(200, presentNetwork(network, parts.directory.all()));
+}
+
+async function remove(parts: Parts, exchange: Exchange): Promise<void> {
+  const network = parts.networks.find(exchange.param('id'));
+  await parts.networks.remove(network);
+  publish(parts, network, 'destroy');
+  exchange.empty(204);
+}
+
+async function prune(parts: Parts, exchange: Exchange): Promise<void> {
+  const filters = parseFilters(exchange.query.get('filters'), networkPruneFilterKeys);
+  const removed = await pruneNetworks(parts.networks, filters, parts.now());
+  for (const network of removed) publish(parts, network, 'destroy');
+  parts.events.publish({ type: 'network', action: 'prune', actorId: '', attributes: { reclaimed: '0' } });
+  const names = removed.map(({ name }) => name);
+  exchange.json(200, { NetworksDeleted: names.length === 0 ? null : names });
+}
+
+async function connect(parts: Parts, exchange: Exchange): Promise<void> {
+  const fields = new Fields('', await exchange.body());
+  const network = parts.networks.find(exchange.param('id'));
+  const container = find(parts, fields.text('Container'));
+  const asked = readEndpoint(network.name, fields.object('EndpointConfig'));
+  // Before that, a connect had no MAC address of its own, and clients send it with an endpoint that they have inspected.
+  const endpoint = exchange.isSince('1.54') ? asked : { ...asked, macAddress: null };
+  await connectContainer(parts, container, { network, endpoint });
+  exchange.empty(200);
+}
+
+async function disconnect(parts: Parts, exchange: Exchange): Promise<void> {
+  const fields = new Fields('', await exchange.body());
+  const network = parts.networks.find(exchange.param('id'));
+  const reference = fields.text('Container');
+  const isForced = fields.flag('Force');
+  try {
+    await disconnectContainer(parts, find(parts, reference), network);
+  } catch (error) {
+    // Forced, it is about what is left of an endpoint, whatever became of the container.
+    if (isForced && error instanceof EngineError && error.kind === 'not-found')
+      throw notFound(`endpoint ${reference} not found`);
+    throw error;
+  }
+  exchange.empty(200);
+}
+
+function find(parts: Parts, reference: string): Container {
+  if (reference === '') throw invalid('invalid name or ID supplied: ""');
+  return parts.directory.find(reference);
+}
+
+function publish(parts: Parts, network: Network, action: 'create' | 'destroy'): void {
+  const attributes = { name: network.name, type: network.driver };
+  parts.events.publish({ type: 'network', action, actorId: network.id, attributes });
 }

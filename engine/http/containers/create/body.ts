@@ -35,7 +35,7 @@ export function readCreateBody(body: Record<string, unknown>, name: string | nul
     restartPolicy: readRestartPolicy(host),
     healthcheck: readHealthcheck(config),
     shell: config.textsOrNull('Shell'),
-    network: readNetwork(config, host),
+    network: readNetwork(config, host, find),
     mounts: readMounts(host),
     declaredVolumes: config.keys('Volumes'),
     volumesFrom: readVolumesFrom(host),

@@ -2,14 +2,9 @@ import { notImplemented } from '../../../model/errors.ts';
 import type { Fields } from '../../fields.ts';
 
 /** What docker's clients can ask for and this engine does not do yet, with the flag by which people know it. Refused, never ignored. */
-const hostFields: Readonly<Record<string, string>> = {
-  Links: '--link',
-};
+const hostFields: Readonly<Record<string, string>> = {};
 
-const configFields: Readonly<Record<string, string>> = {
-  MacAddress: '--mac-address',
-  NetworkDisabled: 'NetworkDisabled',
-};
+const configFields: Readonly<Record<string, string>> = {};
 
 export function refuseWhatIsNotThere(config: Fields, host: Fields): void {
   for (const [fields, table] of [

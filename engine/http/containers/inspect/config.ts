@@ -20,6 +20,8 @@ export function presentConfig(spec: ContainerSpec): ContainerInspect['Config'] {
     Tty: process.hasTerminal,
     OpenStdin: process.isStdinOpen,
     StdinOnce: process.isStdinOnce,
+    ...(spec.network.isDisabled ? { NetworkDisabled: true } : {}),
+    ...(spec.network.macAddress === null ? {} : { MacAddress: spec.network.macAddress }),
     Env: process.env,
     Cmd: process.command.length > 0 ? process.command : null,
     Image: spec.imageName,

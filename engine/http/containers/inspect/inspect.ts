@@ -1,16 +1,13 @@
 /** A container as `GET /containers/{id}/json` shows it: our own words back into Docker's. */
-import type { ContainerInspect, ContainerState as WireState, PortMap } from '../../../../api/containers.ts';
+import type { ContainerInspect, ContainerState as WireState } from '../../../../api/containers.ts';
 import type { Container } from '../../../containers/container.ts';
 import type { Health } from '../../../containers/health/health.ts';
 import { logPath } from '../../../containers/log-file.ts';
 import { networkFilePaths } from '../../../containers/network-files.ts';
-import type { ContainerSpec } from '../../../containers/spec.ts';
 import { countsAsRunning, lastExit, liveState } from '../../../containers/state.ts';
 import { never } from '../../../model/time.ts';
-import type { EndpointPlan } from '../../../networks/networks.ts';
 import type { Root } from '../../../rootfs/rootfs.ts';
-import { portKey } from '../ports.ts';
-import { endpointSettings } from '../summary.ts';
+import { presentNetworkSettings } from './network-settings.ts';
 import { presentConfig } from './config.ts';
 import { presentHealth } from './healthcheck.ts';
 import { presentHostConfig } from './host-config.ts';
@@ -21,16 +18,17 @@ export interface Surroundings {
   readonly root: Root;
   readonly folders: MountFolders;
   readonly execIds: readonly string[];
+  /** `/child:/parent/alias`. */
+  readonly links: readonly string[];
   readonly health: Health | null;
 }
 
 export function inspectContainer(
   container: Container,
-  { root, folders, execIds, health }: Surroundings,
+  { root, folders, execIds, links, health }: Surroundings,
 ): ContainerInspect {
   const { id, name, spec, state } = container;
   const words = [...spec.process.entrypoint, ...spec.process.command];
-  const plan = liveState(state)?.endpoint ?? null;
   const files = networkFilePaths(root.folder);
   const hasRun = state.status !== 'created' || state.lastError !== null;
   return {
@@ -52,19 +50,14 @@ export function inspectContainer(
     ProcessLabel: '',
     AppArmorProfile: '',
     ExecIDs: execIds.length === 0 ? null : execIds,
-    HostConfig: presentHostConfig(spec),
+    HostConfig: { ...presentHostConfig(spec), Links: links.length === 0 ? null : links },
     GraphDriver: {
       Name: 'overlay2',
       Data: { LowerDir: root.lowers.join(':'), MergedDir: root.merged, UpperDir: root.upper, WorkDir: root.work },
     },
     Mounts: presentMounts(spec, folders),
     Config: presentConfig(spec),
-    NetworkSettings: {
-      SandboxID: plan?.endpoints[0]?.id ?? '',
-      SandboxKey: plan?.netnsPath ?? '',
-      Ports: publishedNow(spec, plan),
-      Networks: endpointSettings(container, plan),
-    },
+    NetworkSettings: presentNetworkSettings(container),
   };
 }
 
@@ -85,14 +78,4 @@ function presentState({ state, history }: Container): WireState {
     StartedAt: live?.startedAt ?? exit?.startedAt ?? never,
     FinishedAt: exit?.finishedAt ?? history.finishedAt ?? never,
   };
-}
-
-/** What is really published now; exposed ports that are not are null. */
-function publishedNow(spec: ContainerSpec, plan: EndpointPlan | null): PortMap {
-  if (plan === null) return {};
-  const map: Record<string, { HostIp: string; HostPort: string }[] | null> = {};
-  for (const port of spec.network.exposed) map[portKey(port)] = null;
-  for (const port of plan.ports)
-    (map[portKey(port)] ??= []).push({ HostIp: port.hostAddress, HostPort: String(port.hostPort) });
-  return map;
 }
