@@ -3,7 +3,6 @@ import { isIP } from 'node:net';
 import type { CreateRequest } from '../../../containers/create-request.ts';
 import { endpointOf } from '../../../containers/endpoints.ts';
 import { splitExtraHost } from '../../../containers/hosts-file.ts';
-import { splitExtraHost } from '../../../containers/hosts-file.ts';
 import type { EndpointSpec, NetworkMode } from '../../../containers/spec.ts';
 import { invalid } from '../../../model/errors.ts';
 import type { Fields } from '../../fields.ts';
