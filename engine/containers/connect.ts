@@ -10,6 +10,7 @@ import type { EndpointPlan, Network } from '../networks/networks.ts';
 import type { Container } from './container.ts';
 import { publishNetworkEvent } from './container-events.ts';
 import { endpointRequest } from './endpoints.ts';
+import { followNetworks } from './names.ts';
 import type { Parts } from './parts.ts';
 import type { ContainerSpec, EndpointSpec } from './spec.ts';
 import { liveState } from './state.ts';
@@ -65,6 +66,7 @@ export async function disconnectContainer(parts: Parts, container: Container, ne
     container.changeSpec(rest);
     container.changeNetworks(plan);
     await parts.networks.disconnect(live.endpoint, endpoint);
+    await followNetworks(parts, container, { before: live.endpoint, after: plan });
     parts.rows.settle(id, container.state);
     publishNetworkEvent(parts, container, 'disconnect', { mode: 'network', endpoints: [endpoint] });
   });
@@ -107,6 +109,7 @@ async function connectNow(
   rows.changeNetworks(id, { spec: change.spec, state: { ...live, endpoint: plan } }, null);
   container.changeSpec(change.spec);
   container.changeNetworks(plan);
+  await followNetworks(parts, container, { before: change.before, after: plan });
   publishNetworkEvent(parts, container, 'connect', { mode: 'network', endpoints: [endpoint] });
 }
 

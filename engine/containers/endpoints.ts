@@ -108,6 +108,14 @@ export function dnsNames(container: Named, aliases: readonly string[]): readonly
   return [...new Set([name, ...aliases, id.slice(0, 12), spec.hostname])];
 }
 
+/** The plan of a container that has got another name. */
+export function withDnsNames(container: Named, plan: EndpointPlan): EndpointPlan {
+  const endpoints = plan.endpoints.map((endpoint) =>
+    endpoint.dnsNames.length === 0 ? endpoint : { ...endpoint, dnsNames: dnsNames(container, endpoint.aliases) },
+  );
+  return { ...plan, endpoints };
+}
+
 /** The spec with the ids of the networks that its names stood for: after the first start they are what is meant. */
 export function withNetworkIds(spec: ContainerSpec, plan: EndpointPlan): ContainerSpec {
   const before = spec.network.endpoints;
