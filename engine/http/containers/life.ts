@@ -32,7 +32,10 @@ export function lifeRoutes(parts: Parts): readonly Route[] {
   });
   const prune = new ContainerPrune();
   return [
-    step('POST', '/containers/:id/start', (container) => startContainer(parts, container)),
+    step('POST', '/containers/:id/start', (container, exchange) => {
+      refuseBody(exchange);
+      return startContainer(parts, container);
+    }),
     step('POST', '/containers/:id/stop', (container, exchange) =>
       stopContainer(parts, container, stopOptions(exchange)),
     ),
@@ -85,6 +88,14 @@ export function lifeRoutes(parts: Parts): readonly Route[] {
       handle: (exchange) => wait(exchange, parts.directory.find(exchange.param('id'))),
     },
   ];
+}
+
+/** Clients of long ago sent a host config here; `{}` and `null` are what some still send. */
+function refuseBody({ request }: Exchange): void {
+  const length = Number(request.headers['content-length'] ?? 0);
+  if (length > 7 || request.headers['transfer-encoding'] !== undefined) {
+    throw invalid('starting container with non-empty request body was deprecated since API v1.22 and removed in v1.24');
+  }
 }
 
 function stopOptions(exchange: Exchange): StopOptions {
