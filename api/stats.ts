@@ -26,6 +26,18 @@ export interface BlkioEntry {
   readonly value: number;
 }
 
+/** Lists that the kernel does not have are empty; of a container that does not run all are null. */
+export interface BlkioStats {
+  readonly io_service_bytes_recursive?: readonly BlkioEntry[] | null;
+  readonly io_serviced_recursive?: readonly BlkioEntry[] | null;
+  readonly io_queue_recursive?: readonly BlkioEntry[] | null;
+  readonly io_service_time_recursive?: readonly BlkioEntry[] | null;
+  readonly io_wait_time_recursive?: readonly BlkioEntry[] | null;
+  readonly io_merged_recursive?: readonly BlkioEntry[] | null;
+  readonly io_time_recursive?: readonly BlkioEntry[] | null;
+  readonly sectors_recursive?: readonly BlkioEntry[] | null;
+}
+
 export interface NetworkCounters {
   readonly rx_bytes: number;
   readonly rx_packets: number;
@@ -45,13 +57,14 @@ export interface StatsSample {
   readonly read: string;
   readonly preread: string;
   readonly pids_stats?: { readonly current?: number; readonly limit?: number } | null;
-  readonly blkio_stats?: { readonly io_service_bytes_recursive?: readonly BlkioEntry[] | null } | null;
+  readonly blkio_stats?: BlkioStats | null;
   readonly num_procs?: number;
   readonly cpu_stats: CpuStats;
   readonly precpu_stats: CpuStats;
   readonly memory_stats: {
     readonly usage?: number;
     readonly max_usage?: number;
+    readonly failcnt?: number;
     readonly limit?: number;
     /** The kernel's own names: cgroup v1 has `total_inactive_file`, v2 has `inactive_file`. */
     readonly stats?: Readonly<Record<string, number>>;

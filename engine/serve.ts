@@ -48,6 +48,7 @@ import { type CrunMemory, findCrun } from './runtime/crun.ts';
 import { readHostFacts } from './runtime/host-facts.ts';
 import { findInit } from './runtime/init-program.ts';
 import { prepareCgroups, removeEngineCgroup } from './runtime/cgroups.ts';
+import { Stats } from './stats/stats.ts';
 import { type Database, openDatabase } from './store/database.ts';
 import { lockDataRoot } from './store/lock.ts';
 import { keptSetting, readSetting, writeSetting } from './store/settings-rows.ts';
@@ -162,6 +163,7 @@ async function openEngine(settings: Settings, log: Log, laps = new Laps(() => pe
     ),
     directory,
     execs,
+    stats: opening.use(new Stats({ engineName, now })),
     restarts: opening.use(new RestartTimers()),
     health: opening.use(new HealthChecks()),
     images,

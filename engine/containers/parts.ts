@@ -14,6 +14,7 @@ import type { Volumes } from '../volumes/volumes.ts';
 import type { Directory } from './directory.ts';
 import type { HealthChecks } from './health/health-checks.ts';
 import type { EngineDefaults } from './merge-image.ts';
+import type { Stats } from '../stats/stats.ts';
 import type { RestartTimers } from './restart-timers.ts';
 import type { ContainerRows } from './rows.ts';
 
@@ -22,6 +23,7 @@ export interface Parts {
   readonly rows: ContainerRows;
   readonly directory: Directory;
   readonly execs: Execs;
+  readonly stats: Stats;
   readonly restarts: RestartTimers;
   readonly health: HealthChecks;
   readonly images: Images;
