@@ -40,6 +40,15 @@ export async function giveNames(
   return files;
 }
 
+/** The name of a host goes with its network: a container has that of the one whose network it shares. */
+export function withSharedHostname(directory: Pick<Directory, 'find'>, spec: ContainerSpec): ContainerSpec {
+  const { mode } = spec.network;
+  if (typeof mode !== 'object') return spec;
+  const { hostname, domainname } = directory.find(mode.container).spec;
+  if (hostname === spec.hostname && domainname === spec.domainname) return spec;
+  return { ...spec, hostname, domainname };
+}
+
 /** Whose network it is: its own, or that of the container whose network it shares, and so on. */
 function networkOwner(directory: Pick<Directory, 'find'>, container: Container): Container {
   const { mode } = container.spec.network;

@@ -21,7 +21,7 @@ import { firstStatus } from './health/health.ts';
 import { type History, startedByHand } from './history.ts';
 import { linkVariables } from './linked-containers.ts';
 import { logPlan } from './log-file.ts';
-import { giveNames } from './names.ts';
+import { giveNames, withSharedHostname } from './names.ts';
 import { joinedNamespaces, unmountSharedMemory } from './joined-namespaces.ts';
 import { makeBindSources, ociSettings } from './oci-settings.ts';
 import type { Parts } from './parts.ts';
@@ -84,7 +84,7 @@ async function start(parts: Parts, container: Container, before: History): Promi
   const { networks, rows } = parts;
   const { id, spec } = container;
   const plan = await networks.plan(planRequest(parts, container, wantedPorts(container)));
-  const planned = withNetworkIds(spec, plan);
+  const planned = withSharedHostname(parts.directory, withNetworkIds(spec, plan));
   if (planned !== spec) {
     rows.changeSpec(id, planned);
     container.changeSpec(planned);

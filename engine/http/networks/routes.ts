@@ -48,6 +48,8 @@ function networksOf({ networks }: Parts, { state }: Container): readonly string[
 async function create(parts: Parts, exchange: Exchange): Promise<void> {
   const request = readCreateNetworkBody(await exchange.body(), exchange.version);
   const network = await parts.networks.create(request);
+  // Its first container should not have to wait for a process to come up.
+  parts.names.prepare();
   publish(parts, network, 'create');
   exchange.json(201, { Id: network.id, Warning: '' });
 }

@@ -21,6 +21,8 @@ export interface OpenNameServerOptions {
 }
 
 const readyTimeoutMs = 15_000;
+/** A process for nobody is let go after that long; it ends by itself then. */
+const lonelyMs = 30_000;
 
 /** Touches nothing but its folder until `restore`. */
 export function openNameServer(options: OpenNameServerOptions): NameServer {
@@ -35,6 +37,7 @@ class ProcessNameServer implements NameServer {
   #connection: Promise<NameServerConnection> | null = null;
   #state: 'open' | 'closed' = 'open';
   #build: string | null = null;
+  #lonely: NodeJS.Timeout | null = null;
 
   constructor(options: OpenNameServerOptions) {
     this.#options = options;
@@ -56,10 +59,12 @@ class ProcessNameServer implements NameServer {
 
   async drop(id: ContainerId): Promise<void> {
     if (!this.#containers.delete(id) || this.#connection === null) return;
+    this.#letGoLater();
     await this.#tell((connection) => connection.call({ op: 'drop', id }));
   }
 
   prepare(): void {
+    this.#letGoLater();
     this.#ensure().catch((error: unknown) => this.#options.report(String(error)));
   }
 
@@ -68,14 +73,27 @@ class ProcessNameServer implements NameServer {
     const current = this.#connection;
     this.#state = 'closed';
     this.#connection = null;
+    if (this.#lonely !== null) clearTimeout(this.#lonely);
     await (await current)?.end();
     for (const connection of await this.#findLeft()) await connection.end();
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
-    const current = this.#connection;
     this.#state = 'closed';
+    await this.#close();
+  }
+
+  #letGoLater(): void {
+    if (this.#lonely !== null) clearTimeout(this.#lonely);
+    this.#lonely = setTimeout(() => {
+      if (this.#containers.size === 0) void this.#close();
+    }, lonelyMs).unref();
+  }
+
+  async #close(): Promise<void> {
+    const current = this.#connection;
     this.#connection = null;
+    if (this.#lonely !== null) clearTimeout(this.#lonely);
     try {
       (await current)?.[Symbol.dispose]();
     } catch {
