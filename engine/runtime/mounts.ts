@@ -56,7 +56,9 @@ function sharedMemoryMount(from: ContainerSettings['sharedMemory'], sizeBytes: n
 
 function specMount(mount: ContainerMount, host: HostFacts): SpecMount {
   if (mount.kind === 'tmpfs') {
-    const options = ['noexec', 'nosuid', 'nodev', ...mount.options];
+    // The opposite of a default takes it away: the runtime would keep both.
+    const defaults = ['noexec', 'nosuid', 'nodev'].filter((word) => !mount.options.includes(word.slice(2)));
+    const options = [...defaults, ...mount.options];
     return { destination: mount.target, type: 'tmpfs', source: 'tmpfs', options };
   }
   return {
