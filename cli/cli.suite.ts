@@ -104,7 +104,8 @@ export function cliSuite(title: string, start: () => Promise<EngineForCli>): voi
         { title: 'an image that is not there', args: ['no-such-image'], exitCode: 125, says: "Unable to find image 'no-such-image:latest' locally" },
         { title: 'a program that is not there', args: ['hello', 'no-such-program'], exitCode: 127, says: 'executable file not found' },
         { title: 'a flag that nobody knows', args: ['--bogus', 'hello'], exitCode: 125, says: 'unknown flag: --bogus' },
-        { title: 'a flag that is not there yet', args: ['--gpus', 'all', 'hello'], exitCode: 125, says: '--gpus is not supported yet' },
+        { title: 'a flag that is not there', args: ['--use-api-socket', 'hello'], exitCode: 125, says: '--use-api-socket is not supported yet' },
+        { title: 'a flag that is nearly right', args: ['--nmae', 'x', 'hello'], exitCode: 125, says: 'unknown flag: --nmae; did you mean --name?' },
         { title: 'a port that is none', args: ['-p', 'x', 'hello'], exitCode: 125, says: 'invalid containerPort: x' },
         { title: 'no image', args: [], exitCode: 1, says: "'skiff run' requires at least 1 argument" },
         { title: 'a terminal where there is none', args: ['-it', 'hello'], exitCode: 1, says: 'the input device is not a TTY' },
@@ -308,7 +309,11 @@ export function cliSuite(title: string, start: () => Promise<EngineForCli>): voi
           says: "Error response from daemon: invalid filter 'bogus'",
         },
         { args: ['ps', '--filter', 'bogus'], exitCode: 125, says: 'bad format of filter (expected name=value)' },
-        { args: ['ps', '--format', '{{range .}}'], exitCode: 1, says: '"range" in {{range .}} is not supported yet' },
+        {
+          args: ['ps', '--format', '{{range .}}'],
+          exitCode: 1,
+          says: 'template parsing error: template: :1: unexpected EOF',
+        },
         { args: ['ps', 'x'], exitCode: 1, says: "'skiff ps' accepts no arguments" },
         { args: ['images', 'a', 'b'], exitCode: 1, says: "'skiff images' requires at most 1 argument" },
       ])('refuses $args', async ({ args, exitCode, says }) => {

@@ -25,13 +25,14 @@ async function main(words: readonly string[]): Promise<number> {
       workingDir: process.cwd(),
       nowMs: Date.now,
       machineName: choice.kind === 'machine' ? choice.name : '',
+      contextName: 'default',
       isHostGiven: choice.kind === 'host',
       engine,
       machines: async () => (await import('../provisioners/index.ts')).openMachines({ environment: process.env }),
       onSignal,
     };
     if (globals.version) {
-      const { skiffVersion } = await import('./verbs/about.ts');
+      const { skiffVersion } = await import('./verbs/system/about.ts');
       process.stdout.write(`Skiff version ${skiffVersion()}\n`);
       return 0;
     }

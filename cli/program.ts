@@ -1,19 +1,22 @@
+import { nearest } from './did-you-mean.ts';
 import { flag } from './flags/flag.ts';
 import { flagLines, summaryLines } from './flags/help.ts';
 import { parseFlags } from './flags/parse-flags.ts';
 import { writeLines } from './report.ts';
 import { UsageError } from './usage-error.ts';
-import type { Context } from './verb.ts';
-import { machineVerbs, missingMachineVerbs, missingVerbs, verbs } from './verbs.ts';
-import type { VerbTable } from './verbs.ts';
+import type { Context, Verb } from './verb.ts';
+import { commonVerbs, groups, otherVerbs, rootGroup } from './verbs.ts';
+import type { VerbGroup, VerbTable } from './verbs.ts';
 
-const globalFlags = {
+export const globalFlags = {
+  context: flag.text({ short: 'c', help: 'Name of the context to use (env SKIFF_CONTEXT)', offers: 'context' }),
   debug: flag.switch({ short: 'D', help: 'Show the whole story of an error' }),
   host: flag.text({ short: 'H', help: 'Socket of the engine: unix:///path (env SKIFF_HOST)' }),
   machine: flag.text({
     short: 'm',
     help: 'Machine whose engine is meant (env SKIFF_MACHINE, default "default")',
     placeholder: 'name',
+    offers: 'machine',
   }),
   version: flag.switch({ short: 'v', help: 'Print version information and quit' }),
 };
@@ -37,72 +40,80 @@ export function parseCommandLine(words: readonly string[]): CommandLine {
   }
 }
 
-interface Group {
-  readonly name: string;
-  readonly title: string;
-  readonly table: VerbTable;
-  readonly missing: readonly string[];
-  readonly footer: readonly string[];
-}
-
-const machineGroup: Group = {
-  name: 'skiff machine',
-  title: 'Manage machines: the Linux computers that containers run in',
-  table: machineVerbs,
-  missing: missingMachineVerbs,
-  footer: [],
-};
-
-const rootGroup: Group = {
-  name: 'skiff',
-  title: 'Run containers on this computer',
-  table: verbs,
-  missing: missingVerbs,
-  footer: [
-    '',
-    'Machines:',
-    ...summaryLines([['machine', machineGroup.title]]),
-    '',
-    'Global Options:',
-    ...flagLines(globalFlags),
-  ],
-};
-
 /** Runs the verb that the words name. Resolves with the exit code; what fails is thrown. */
 export async function runWords(words: readonly string[], context: Context): Promise<number> {
   const [first, ...rest] = words;
   // `skiff help run` is `skiff run --help`.
-  if (first === 'help')
-    return rest.length === 0 ? showHelp(rootGroup, context) : runWords([...rest, '--help'], context);
-  return first === 'machine' ? runVerb(machineGroup, rest, context) : runVerb(rootGroup, words, context);
+  if (first === 'help') return rest.length === 0 ? showRootHelp(context) : runWords([...rest, '--help'], context);
+  const group = groupNamed(first);
+  return group ? runVerb(group, rest, context) : runVerb(rootGroup, words, context);
+}
+
+export function groupNamed(name: string | undefined): VerbGroup | undefined {
+  return name !== undefined && Object.hasOwn(groups, name) ? groups[name] : undefined;
+}
+
+/** Finds a verb by its name or an alias; `name` is the one that messages say. */
+export function verbNamed(table: VerbTable, name: string): { name: string; load: () => Promise<Verb> } | null {
+  for (const [own, entry] of Object.entries(table)) {
+    if (own === name || entry.aliases?.includes(name)) return { name: own, load: () => entry.load() };
+  }
+  return null;
+}
+
+async function runVerb(group: VerbGroup, [name, ...rest]: readonly string[], context: Context): Promise<number> {
+  if (name === undefined || name === '--help' || name === 'help') return showGroupHelp(group, context);
+  const found = verbNamed(group.table, name);
+  if (found) return (await found.load()).execute(`${group.name} ${found.name}`, rest, context);
+  const usage = group === rootGroup ? '' : `\n\nUsage:  ${group.name}`;
+  const hint = `${usage}\n\nRun '${group.name} --help' for more information`;
+  if (name.startsWith('-')) throw new UsageError(`unknown flag: ${name}${hint}`);
+  if (group.missing.includes(name)) {
+    throw new UsageError(`skiff: '${group.name} ${name}' is not supported yet${hint}`, 1);
+  }
+  const near = nearest(name, [...Object.keys(group.table), ...(group === rootGroup ? Object.keys(groups) : [])]);
+  const question = near === null ? '' : `\n\nDid you mean '${group.name} ${near}'?`;
+  throw new UsageError(`skiff: unknown command: ${group.name} ${name}${question}${hint}`, 1);
 }
 
 export async function showRootHelp(context: Context): Promise<number> {
-  return showHelp(rootGroup, context);
-}
-
-async function runVerb(group: Group, [name, ...rest]: readonly string[], context: Context): Promise<number> {
-  if (name === undefined || name === '--help' || name === 'help') return showHelp(group, context);
-  const entry = Object.hasOwn(group.table, name) ? group.table[name] : undefined;
-  if (entry) return (await entry.load()).execute(`${group.name} ${name}`, rest, context);
-  const problem = group.missing.includes(name)
-    ? `'${group.name} ${name}' is not supported yet`
-    : `unknown command: ${group.name} ${name}`;
-  throw new UsageError(`skiff: ${problem}\n\nRun '${group.name} --help' for more information`, 1);
-}
-
-async function showHelp({ name, title, table, footer }: Group, context: Context): Promise<number> {
-  const rows = Object.entries(table).map(([verb, { summary }]) => [verb, summary] as const);
   await writeLines(context.stdout, [
-    `Usage:  ${name}${name === 'skiff' ? ' [OPTIONS]' : ''} COMMAND`,
+    'Usage:  skiff [OPTIONS] COMMAND',
+    '',
+    rootGroup.title,
+    '',
+    'Common Commands:',
+    ...summaryLines(rowsOf(commonVerbs)),
+    '',
+    'Management Commands:',
+    ...summaryLines(Object.entries(groups).map(([name, { title }]) => [name, title] as const)),
+    '',
+    'Commands:',
+    ...summaryLines(rowsOf(otherVerbs)),
+    '',
+    'Global Options:',
+    ...flagLines(globalFlags, context.stdout.isTTY ? context.stdout.columns : 80),
+    '',
+    "Run 'skiff COMMAND --help' for more information on a command.",
+  ]);
+  return 0;
+}
+
+async function showGroupHelp({ name, title, table }: VerbGroup, context: Context): Promise<number> {
+  if (table === rootGroup.table) return showRootHelp(context);
+  await writeLines(context.stdout, [
+    `Usage:  ${name} COMMAND`,
     '',
     title,
     '',
     'Commands:',
-    ...summaryLines(rows),
-    ...footer,
+    ...summaryLines(rowsOf(table)),
     '',
     `Run '${name} COMMAND --help' for more information on a command.`,
   ]);
   return 0;
+}
+
+function rowsOf(table: VerbTable): (readonly [name: string, summary: string])[] {
+  return Object.entries(table).map(([verb, { summary }]) => [verb, summary] as const);
 }

@@ -1,33 +1,87 @@
 import type { Verb } from './verb.ts';
 
-/** A verb by name: its line in the help, and how its code is loaded when it is wanted. */
+/** A verb by name: its line in the help, other names, and how its code is loaded when it is wanted. */
 interface VerbEntry {
   readonly summary: string;
+  readonly aliases?: readonly string[];
   load(): Promise<Verb>;
 }
 
 export type VerbTable = Readonly<Record<string, VerbEntry>>;
 
-export const verbs: VerbTable = {
-  run: { summary: 'Create and run a new container from an image', load: async () => (await import('./verbs/run.ts')).run },
-  create: { summary: 'Create a new container', load: async () => (await import('./verbs/run.ts')).create },
-  ps: { summary: 'List containers', load: async () => (await import('./verbs/ps.ts')).ps },
-  logs: { summary: 'Fetch the logs of a container', load: async () => (await import('./verbs/logs.ts')).logs },
-  start: { summary: 'Start one or more stopped containers', load: async () => (await import('./verbs/start.ts')).start },
-  stop: { summary: 'Stop one or more running containers', load: async () => (await import('./verbs/lifecycle.ts')).stop },
-  restart: { summary: 'Restart one or more containers', load: async () => (await import('./verbs/lifecycle.ts')).restart },
-  kill: { summary: 'Kill one or more running containers', load: async () => (await import('./verbs/lifecycle.ts')).kill },
-  wait: { summary: 'Block until containers stop, then print their exit codes', load: async () => (await import('./verbs/lifecycle.ts')).wait },
-  attach: { summary: 'Attach to a running container', load: async () => (await import('./verbs/attach.ts')).attach },
-  rm: { summary: 'Remove one or more containers', load: async () => (await import('./verbs/rm.ts')).rm },
-  inspect: { summary: 'Return low-level information on containers and images', load: async () => (await import('./verbs/inspect.ts')).inspect },
-  images: { summary: 'List images', load: async () => (await import('./verbs/images.ts')).images },
-  load: { summary: 'Load an image from a tar archive or STDIN', load: async () => (await import('./verbs/load.ts')).load },
-  version: { summary: 'Show the Skiff version information', load: async () => (await import('./verbs/about.ts')).version },
-  info: { summary: 'Display system-wide information', load: async () => (await import('./verbs/about.ts')).info },
+/** Verbs about one kind of thing: `skiff network ls`. */
+export interface VerbGroup {
+  /** As it is called: `skiff network`. */
+  readonly name: string;
+  readonly title: string;
+  readonly table: VerbTable;
+  /** Verbs of docker and docker-machine that are not there yet: a better answer than "unknown". */
+  readonly missing: readonly string[];
+}
+
+const containerVerbs: VerbTable = {
+  attach: { summary: 'Attach local standard input, output, and error streams to a running container', load: async () => (await import('./verbs/container/attach.ts')).attach },
+  commit: { summary: "Create a new image from a container's changes", load: async () => (await import('./verbs/container/commit.ts')).commit },
+  cp: { summary: 'Copy files/folders between a container and the local filesystem', load: async () => (await import('./verbs/container/cp.ts')).cp },
+  create: { summary: 'Create a new container', load: async () => (await import('./verbs/container/run.ts')).create },
+  diff: { summary: "Inspect changes to files or directories on a container's filesystem", load: async () => (await import('./verbs/container/files.ts')).diff },
+  exec: { summary: 'Execute a command in a running container', load: async () => (await import('./verbs/container/exec.ts')).exec },
+  export: { summary: "Export a container's filesystem as a tar archive", load: async () => (await import('./verbs/container/files.ts')).exportFiles },
+  inspect: { summary: 'Display detailed information on one or more containers', load: async () => (await import('./verbs/inspect.ts')).inspectContainer },
+  kill: { summary: 'Kill one or more running containers', load: async () => (await import('./verbs/container/lifecycle.ts')).kill },
+  logs: { summary: 'Fetch the logs of a container', load: async () => (await import('./verbs/container/logs.ts')).logs },
+  ls: { summary: 'List containers', aliases: ['list', 'ps'], load: async () => (await import('./verbs/container/ls.ts')).ls },
+  pause: { summary: 'Pause all processes within one or more containers', load: async () => (await import('./verbs/container/lifecycle.ts')).pause },
+  port: { summary: 'List port mappings or a specific mapping for the container', load: async () => (await import('./verbs/container/port.ts')).port },
+  prune: { summary: 'Remove all stopped containers', load: async () => (await import('./verbs/prune.ts')).pruneContainers },
+  rename: { summary: 'Rename a container', load: async () => (await import('./verbs/container/update.ts')).rename },
+  restart: { summary: 'Restart one or more containers', load: async () => (await import('./verbs/container/lifecycle.ts')).restart },
+  rm: { summary: 'Remove one or more containers', aliases: ['remove'], load: async () => (await import('./verbs/container/rm.ts')).rm },
+  run: { summary: 'Create and run a new container from an image', load: async () => (await import('./verbs/container/run.ts')).run },
+  start: { summary: 'Start one or more stopped containers', load: async () => (await import('./verbs/container/start.ts')).start },
+  stats: { summary: 'Display a live stream of container(s) resource usage statistics', load: async () => (await import('./verbs/container/stats.ts')).stats },
+  stop: { summary: 'Stop one or more running containers', load: async () => (await import('./verbs/container/lifecycle.ts')).stop },
+  top: { summary: 'Display the running processes of a container', load: async () => (await import('./verbs/container/top.ts')).top },
+  unpause: { summary: 'Unpause all processes within one or more containers', load: async () => (await import('./verbs/container/lifecycle.ts')).unpause },
+  update: { summary: 'Update configuration of one or more containers', load: async () => (await import('./verbs/container/update.ts')).update },
+  wait: { summary: 'Block until one or more containers stop, then print their exit codes', load: async () => (await import('./verbs/container/lifecycle.ts')).wait },
 }; // prettier-ignore
 
-export const machineVerbs: VerbTable = {
+const networkVerbs: VerbTable = {
+  connect: { summary: 'Connect a container to a network', load: async () => (await import('./verbs/network/connect.ts')).connect },
+  create: { summary: 'Create a network', load: async () => (await import('./verbs/network/create.ts')).create },
+  disconnect: { summary: 'Disconnect a container from a network', load: async () => (await import('./verbs/network/connect.ts')).disconnect },
+  inspect: { summary: 'Display detailed information on one or more networks', load: async () => (await import('./verbs/inspect.ts')).inspectNetwork },
+  ls: { summary: 'List networks', aliases: ['list'], load: async () => (await import('./verbs/network/ls.ts')).ls },
+  prune: { summary: 'Remove all unused networks', load: async () => (await import('./verbs/prune.ts')).pruneNetworks },
+  rm: { summary: 'Remove one or more networks', aliases: ['remove'], load: async () => (await import('./verbs/network/rm.ts')).rm },
+}; // prettier-ignore
+
+const volumeVerbs: VerbTable = {
+  create: { summary: 'Create a volume', load: async () => (await import('./verbs/volume/create.ts')).create },
+  inspect: { summary: 'Display detailed information on one or more volumes', load: async () => (await import('./verbs/inspect.ts')).inspectVolume },
+  ls: { summary: 'List volumes', aliases: ['list'], load: async () => (await import('./verbs/volume/ls.ts')).ls },
+  prune: { summary: 'Remove unused local volumes', load: async () => (await import('./verbs/prune.ts')).pruneVolumes },
+  rm: { summary: 'Remove one or more volumes', aliases: ['remove'], load: async () => (await import('./verbs/volume/rm.ts')).rm },
+}; // prettier-ignore
+
+const imageVerbs: VerbTable = {
+  inspect: { summary: 'Display detailed information on one or more images', load: async () => (await import('./verbs/inspect.ts')).inspectImage },
+  load: { summary: 'Load an image from a tar archive or STDIN', load: async () => (await import('./verbs/image/load.ts')).load },
+  ls: { summary: 'List images', aliases: ['list'], load: async () => (await import('./verbs/image/ls.ts')).images },
+  prune: { summary: 'Remove unused images', load: async () => (await import('./verbs/prune.ts')).pruneImages },
+  rm: { summary: 'Remove one or more images', aliases: ['remove'], load: async () => (await import('./verbs/image/rm.ts')).rmi },
+  tag: { summary: 'Create a tag TARGET_IMAGE that refers to SOURCE_IMAGE', load: async () => (await import('./verbs/image/tag.ts')).tag },
+}; // prettier-ignore
+
+const systemVerbs: VerbTable = {
+  df: { summary: 'Show disk usage', load: async () => (await import('./verbs/system/df.ts')).df },
+  events: { summary: 'Get real time events from the server', load: async () => (await import('./verbs/system/events.ts')).events },
+  info: { summary: 'Display system-wide information', load: async () => (await import('./verbs/system/info.ts')).info },
+  prune: { summary: 'Remove unused data', load: async () => (await import('./verbs/prune.ts')).pruneSystem },
+}; // prettier-ignore
+
+const machineVerbs: VerbTable = {
   create: { summary: 'Create a machine', load: async () => (await import('./verbs/machine/create.ts')).create },
   ls: { summary: 'List machines', load: async () => (await import('./verbs/machine/ls.ts')).ls },
   start: { summary: 'Start a machine', load: async () => (await import('./verbs/machine/lifecycle.ts')).start },
@@ -43,20 +97,64 @@ export const machineVerbs: VerbTable = {
   ssh: { summary: 'Log into or run a command in a machine by SSH', load: async () => (await import('./verbs/machine/ssh.ts')).ssh },
 }; // prettier-ignore
 
-/** Verbs of docker and docker-machine that are not there yet: a better answer than "unknown". */
-export const missingVerbs = [
-  'build', 'buildx', 'builder', 'commit', 'compose', 'config', 'container', 'context', 'cp', 'diff', 'events', 'exec', 'export', 'history',
-  'image', 'import', 'login', 'logout', 'manifest', 'network', 'node', 'pause', 'plugin', 'port', 'pull', 'push', 'rename', 'rmi', 'save',
-  'search', 'secret', 'service', 'stack', 'stats', 'swarm', 'system', 'tag', 'top', 'trust', 'unpause', 'update', 'volume',
-]; // prettier-ignore
+/** What people type most, first in the help. */
+export const commonVerbs: VerbTable = {
+  run: { summary: 'Create and run a new container from an image', load: async () => (await import('./verbs/container/run.ts')).run },
+  exec: { summary: 'Execute a command in a running container', load: async () => (await import('./verbs/container/exec.ts')).exec },
+  ps: { summary: 'List containers', load: async () => (await import('./verbs/container/ls.ts')).ls },
+  images: { summary: 'List images', load: async () => (await import('./verbs/image/ls.ts')).images },
+  version: { summary: 'Show the Skiff version information', load: async () => (await import('./verbs/system/about.ts')).version },
+  info: { summary: 'Display system-wide information', load: async () => (await import('./verbs/system/info.ts')).info },
+}; // prettier-ignore
 
-export const missingMachineVerbs = [
-  'active',
-  'config',
-  'mount',
-  'provision',
-  'regenerate-certs',
-  'scp',
-  'upgrade',
-  'version',
-];
+export const otherVerbs: VerbTable = {
+  attach: { summary: 'Attach local standard input, output, and error streams to a running container', load: async () => (await import('./verbs/container/attach.ts')).attach },
+  commit: { summary: "Create a new image from a container's changes", load: async () => (await import('./verbs/container/commit.ts')).commit },
+  cp: { summary: 'Copy files/folders between a container and the local filesystem', load: async () => (await import('./verbs/container/cp.ts')).cp },
+  create: { summary: 'Create a new container', load: async () => (await import('./verbs/container/run.ts')).create },
+  diff: { summary: "Inspect changes to files or directories on a container's filesystem", load: async () => (await import('./verbs/container/files.ts')).diff },
+  events: { summary: 'Get real time events from the server', load: async () => (await import('./verbs/system/events.ts')).events },
+  export: { summary: "Export a container's filesystem as a tar archive", load: async () => (await import('./verbs/container/files.ts')).exportFiles },
+  inspect: { summary: 'Return low-level information on containers, images, networks and volumes', load: async () => (await import('./verbs/inspect.ts')).inspect },
+  kill: { summary: 'Kill one or more running containers', load: async () => (await import('./verbs/container/lifecycle.ts')).kill },
+  load: { summary: 'Load an image from a tar archive or STDIN', load: async () => (await import('./verbs/image/load.ts')).load },
+  logs: { summary: 'Fetch the logs of a container', load: async () => (await import('./verbs/container/logs.ts')).logs },
+  pause: { summary: 'Pause all processes within one or more containers', load: async () => (await import('./verbs/container/lifecycle.ts')).pause },
+  port: { summary: 'List port mappings or a specific mapping for the container', load: async () => (await import('./verbs/container/port.ts')).port },
+  rename: { summary: 'Rename a container', load: async () => (await import('./verbs/container/update.ts')).rename },
+  restart: { summary: 'Restart one or more containers', load: async () => (await import('./verbs/container/lifecycle.ts')).restart },
+  rm: { summary: 'Remove one or more containers', aliases: ['remove'], load: async () => (await import('./verbs/container/rm.ts')).rm },
+  rmi: { summary: 'Remove one or more images', load: async () => (await import('./verbs/image/rm.ts')).rmi },
+  start: { summary: 'Start one or more stopped containers', load: async () => (await import('./verbs/container/start.ts')).start },
+  stats: { summary: 'Display a live stream of container(s) resource usage statistics', load: async () => (await import('./verbs/container/stats.ts')).stats },
+  stop: { summary: 'Stop one or more running containers', load: async () => (await import('./verbs/container/lifecycle.ts')).stop },
+  tag: { summary: 'Create a tag TARGET_IMAGE that refers to SOURCE_IMAGE', load: async () => (await import('./verbs/image/tag.ts')).tag },
+  top: { summary: 'Display the running processes of a container', load: async () => (await import('./verbs/container/top.ts')).top },
+  unpause: { summary: 'Unpause all processes within one or more containers', load: async () => (await import('./verbs/container/lifecycle.ts')).unpause },
+  update: { summary: 'Update configuration of one or more containers', load: async () => (await import('./verbs/container/update.ts')).update },
+  wait: { summary: 'Block until one or more containers stop, then print their exit codes', load: async () => (await import('./verbs/container/lifecycle.ts')).wait },
+}; // prettier-ignore
+
+export const groups: Readonly<Record<string, VerbGroup>> = {
+  container: { name: 'skiff container', title: 'Manage containers', table: containerVerbs, missing: [] },
+  image: { name: 'skiff image', title: 'Manage images', table: imageVerbs, missing: ['build', 'history', 'import', 'pull', 'push', 'save'] },
+  machine: {
+    name: 'skiff machine',
+    title: 'Manage machines: the Linux computers that containers run in',
+    table: machineVerbs,
+    missing: ['active', 'config', 'mount', 'provision', 'regenerate-certs', 'scp', 'upgrade', 'version'],
+  },
+  network: { name: 'skiff network', title: 'Manage networks', table: networkVerbs, missing: [] },
+  system: { name: 'skiff system', title: 'Manage the engine', table: systemVerbs, missing: ['dial-stdio'] },
+  volume: { name: 'skiff volume', title: 'Manage volumes', table: volumeVerbs, missing: ['update'] },
+}; // prettier-ignore
+
+export const rootGroup: VerbGroup = {
+  name: 'skiff',
+  title: 'Run containers on this computer',
+  table: { ...commonVerbs, ...otherVerbs },
+  missing: [
+    'build', 'buildx', 'builder', 'checkpoint', 'compose', 'config', 'history', 'import', 'login', 'logout', 'manifest', 'node',
+    'plugin', 'pull', 'push', 'save', 'search', 'secret', 'service', 'stack', 'swarm', 'trust',
+  ],
+}; // prettier-ignore

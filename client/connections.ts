@@ -58,6 +58,8 @@ export class Connections extends Agent {
 }
 
 function withSocketMethods(stream: Duplex): Duplex {
+  // Between two requests nobody listens; an abort that comes just then destroys it with an error, which would end the process.
+  stream.on('error', () => undefined);
   for (const name of socketMethods) {
     if (!(name in stream)) Object.defineProperty(stream, name, { value: () => stream });
   }

@@ -36,7 +36,7 @@ describe('ports', () => {
     ['70000:80', 'invalid hostPort: 70000'],
     ['1.2.3.400:80:80', 'invalid IP address: 1.2.3.400'],
     ['90-80', 'invalid containerPort: 90-80'],
-    ['target=80,published=8080', 'the long form of --publish is not supported yet: target=80,published=8080'],
+    ['target=80,bogus=8080', 'invalid field key bogus'],
   ])('refuses %s', (spec, message) => expect(() => parsePublished([spec])).toThrow(message));
 
   it('exposes ranges', () =>
@@ -140,7 +140,7 @@ describe('run flags to a request', () => {
     { words: ['-m', '64m', '--memory-swap', '-1', '--cpus', '1.5', '--pids-limit', '-1', 'hello'], body: { HostConfig: { Memory: 67_108_864, MemorySwap: -1, NanoCpus: 1_500_000_000, PidsLimit: -1 } } },
     { words: ['--restart', 'on-failure:3', '--read-only', '--network', 'none', 'hello'], body: { HostConfig: { RestartPolicy: { Name: 'on-failure', MaximumRetryCount: 3 }, ReadonlyRootfs: true, NetworkMode: 'none' } } },
     { words: ['--rm', '--tmpfs', '/t:size=1m', '--add-host', 'a:1.2.3.4', '--add-host', 'b=[::1]', 'hello'], body: { HostConfig: { AutoRemove: true, Tmpfs: { '/t': 'size=1m' }, ExtraHosts: ['a:1.2.3.4', 'b:::1'] } } },
-    { words: ['--log-opt', 'max-size=1m', '--cap-add', 'NET_ADMIN', '--dns', '1.1.1.1', 'hello'], body: { HostConfig: { LogConfig: { Type: '', Config: { 'max-size': '1m' } }, CapAdd: ['NET_ADMIN'], Dns: ['1.1.1.1'] } } },
+    { words: ['--log-opt', 'max-size=1m', '--cap-add', 'NET_ADMIN', '--dns', '1.1.1.1', 'hello'], body: { HostConfig: { LogConfig: { Type: '', Config: { 'max-size': '1m' } }, CapAdd: ['CAP_NET_ADMIN'], Dns: ['1.1.1.1'] } } },
   ]; // prettier-ignore
   it.each(cases)('$words', ({ words, body }) => expect(request(...words)).toMatchObject(body));
 
@@ -153,7 +153,21 @@ describe('run flags to a request', () => {
     [['--restart', 'always:3', 'hello'], "maximum retry count cannot be used with restart policy 'always'"],
     [['-e', '=x', 'hello'], 'invalid environment variable: =x'],
     [['--add-host', 'x', 'hello'], 'bad format for add-host: "x"'],
-    [['--gpus', 'all', 'hello'], '--gpus is not supported yet'],
+    [['--mount', 'type=bind', 'hello'], 'target is required'],
+    [['--mount', 'bogus', 'hello'], "invalid field 'bogus' must be a key=value pair"],
+    [['--mount', 'dst=/b,bogus=1', 'hello'], "unexpected key 'bogus' in 'bogus=1'"],
+    [
+      ['--mount', 'type=bind,src=/a,dst=/b,volume-nocopy', 'hello'],
+      "cannot mix 'volume-*' options with mount type 'bind'",
+    ],
+    [['--ulimit', 'nofile=9:1', 'hello'], 'ulimit soft limit must be less than or equal to hard limit: 9 > 1'],
+    [['--pid', 'bogus', 'hello'], '--pid: invalid PID mode'],
+    [['--sysctl', 'kernel.hostname=x', 'hello'], "sysctl 'kernel.hostname=x' is not allowed"],
+    [['--health-retries', '-1', 'hello'], '--health-retries cannot be negative'],
+    [['--no-healthcheck', '--health-cmd', 'x', 'hello'], '--no-healthcheck conflicts with --health-* options'],
+    [['--network', 'a', '--network', 'a', 'hello'], 'network "a" is specified multiple times'],
+    [['--network', 'a', '--network', 'host', 'hello'], 'cannot attach both user-defined and non-user-defined'],
+    [['--security-opt', 'bogus', 'hello'], 'Invalid --security-opt: "bogus"'],
   ])('refuses %j', (words, message) => expect(() => request(...words)).toThrow(message));
 
   it('attaches as -a says, else stdin only with -i', () => {

@@ -41,3 +41,9 @@ export function parseRestartPolicy(text: string): RestartPolicy {
 export function parseSwap(text: string, parseSize: (text: string) => number): number {
   return text === '-1' ? -1 : parseSize(text);
 }
+
+/** 10 to 1000, or 0. Throws RangeError. */
+export function parseWeight(text: string): number {
+  if (!/^\d{1,5}$/.test(text)) throw new RangeError(`strconv.ParseUint: parsing "${text}": invalid syntax`);
+  return Number(text);
+}

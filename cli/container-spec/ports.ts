@@ -1,3 +1,4 @@
+import { csvFields, pairOf } from './csv.ts';
 import type { PortBinding, PortMap } from '../../api/containers.ts';
 
 export interface PublishedPorts {
@@ -39,8 +40,7 @@ export function parseExposed(specs: readonly string[]): Record<string, object> {
 }
 
 function parseSpec(spec: string): { key: string; binding: PortBinding }[] {
-  if (spec.includes('=')) throw new RangeError(`the long form of --publish is not supported yet: ${spec}`);
-  const { text, protocol } = splitProtocol(spec);
+  const { text, protocol } = splitProtocol(spec.includes('=') ? shortForm(spec) : spec);
   const { ip, hostText, containerText } = splitParts(text);
   if (containerText === '') throw new RangeError(`no port specified: ${spec}<empty>`);
   const container = parseRange(containerText);
@@ -56,6 +56,20 @@ function parseSpec(spec: string): { key: string; binding: PortBinding }[] {
     key: `${container.first + index}/${protocol}`,
     binding: { HostIp: ip, HostPort: isOneOfMany ? hostText : host === null ? '' : String(host.first + index) },
   }));
+}
+
+/** `target=80,published=8080,protocol=tcp` as `8080:80/tcp`. */
+function shortForm(spec: string): string {
+  const fields: Record<string, string> = { published: '', protocol: 'tcp', mode: 'ingress' };
+  for (const field of csvFields(spec)) {
+    const { key, value } = pairOf(field);
+    if (value === undefined || !['target', 'published', 'protocol', 'mode'].includes(key)) {
+      throw new RangeError(`invalid field key ${key}`);
+    }
+    fields[key] = value;
+  }
+  const { target = '', published = '', protocol = '' } = fields;
+  return published === '' ? `${target}/${protocol}` : `${published}:${target}/${protocol}`;
 }
 
 function splitParts(text: string): { ip: string; hostText: string; containerText: string } {

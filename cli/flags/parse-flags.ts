@@ -1,3 +1,4 @@
+import { nearest } from '../did-you-mean.ts';
 import { UsageError } from '../usage-error.ts';
 import { flagName } from './flag.ts';
 import type { Flag, FlagTable, ValuesOf } from './flag.ts';
@@ -63,7 +64,9 @@ function takeLong(table: FlagTable, { word, rest, set, missing }: Taking & { mis
   const key = Object.keys(table).find((candidate) => flagName(candidate) === name);
   const found = key === undefined ? undefined : table[key];
   if (key === undefined || found === undefined) {
-    throw new UsageError(missing.includes(name) ? `--${name} is not supported yet` : `unknown flag: --${name}`);
+    if (missing.includes(name)) throw new UsageError(`--${name} is not supported yet`);
+    const near = nearest(name, Object.keys(table).map(flagName));
+    throw new UsageError(`unknown flag: --${name}${near === null ? '' : `; did you mean --${near}?`}`);
   }
   const text = inline ?? (found.placeholder === null ? 'true' : rest.shift());
   if (text === undefined) throw new UsageError(`flag needs an argument: --${name}`);

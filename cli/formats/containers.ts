@@ -1,5 +1,6 @@
 import type { ContainerSummary, PortSummary } from '../../api/containers.ts';
-import type { RowFormat } from './rows.ts';
+import { labelList, labelsOf } from './rows.ts';
+import type { Row, RowFormat } from './rows.ts';
 import { formatSize } from './sizes.ts';
 import { formatMoment, humanDuration } from './times.ts';
 
@@ -35,10 +36,7 @@ export interface ContainerRowOptions {
 }
 
 /** What `ps` prints of a container. */
-export function containerRow(
-  container: ContainerSummary,
-  { length, nowMs }: ContainerRowOptions,
-): Record<ContainerField, string> {
+export function containerRow(container: ContainerSummary, { length, nowMs }: ContainerRowOptions): Row<ContainerField> {
   const isShort = length === 'short';
   const mounts = container.Mounts.map(({ Name, Source }) => Name ?? Source);
   return {
@@ -46,9 +44,7 @@ export function containerRow(
     CreatedAt: formatMoment(new Date(container.Created * 1000)),
     ID: isShort ? container.Id.slice(0, 12) : container.Id,
     Image: container.Image === '' ? '<no image>' : container.Image,
-    Labels: Object.entries(container.Labels)
-      .map(([key, value]) => `${key}=${value}`)
-      .join(','),
+    Labels: labelList(container.Labels),
     LocalVolumes: String(container.Mounts.filter(({ Driver }) => Driver === 'local').length),
     Mounts: mounts.map((mount) => (isShort ? ellipsis(mount, 15) : mount)).join(','),
     Names: container.Names.map((name) => name.replace(/^\//, ''))
@@ -57,10 +53,17 @@ export function containerRow(
     Networks: Object.keys(container.NetworkSettings.Networks).join(','),
     Ports: formatPorts(container.Ports),
     RunningFor: `${humanDuration(nowMs - container.Created * 1000)} ago`,
-    Size: formatSize(container.SizeRw ?? 0),
+    Size: sizeOf(container),
     State: container.State,
     Status: container.Status,
+    [labelsOf]: container.Labels,
   };
+}
+
+/** `27.3kB (virtual 2.01MB)`: what it wrote, and with its image. */
+function sizeOf({ SizeRw, SizeRootFs }: ContainerSummary): string {
+  const own = formatSize(SizeRw ?? 0);
+  return SizeRootFs ? `${own} (virtual ${formatSize(SizeRootFs)})` : own;
 }
 
 export function ellipsis(text: string, width: number): string {

@@ -150,7 +150,7 @@ describe('rows', () => {
 
   it.each(['{{.Bogus}}', 'table {{.Bogus}}'])('names the fields that there are instead of the one in %s', (text) =>
     expect(() => rowLines(format, rows, { isQuiet: false, format: text })).toThrow(
-      /no field Bogus; there are: ID, Name/,
+      /map has no entry for key "Bogus"; there are: ID, Name/,
     ),
   );
 });

@@ -1,5 +1,5 @@
 import type { ImageSummary } from '../../api/images.ts';
-import type { RowFormat } from './rows.ts';
+import type { Row, RowFormat } from './rows.ts';
 import { formatSize } from './sizes.ts';
 import { formatMoment, humanDuration } from './times.ts';
 
@@ -31,7 +31,7 @@ const none = '<none>';
 export function imageRows(
   image: ImageSummary,
   { length, nowMs }: { readonly length: 'short' | 'full'; readonly nowMs: number },
-): Record<ImageField, string>[] {
+): Row<ImageField>[] {
   const names = image.RepoTags.length > 0 ? image.RepoTags : [`${none}:${none}`];
   return names.map((name) => {
     const colon = name.lastIndexOf(':');
@@ -43,11 +43,11 @@ export function imageRows(
       Digest: image.RepoDigests[0]?.split('@')[1] ?? none,
       ID: length === 'short' ? image.Id.replace(/^sha256:/, '').slice(0, 12) : image.Id,
       Repository: hasTag ? name.slice(0, colon) : name,
-      SharedSize: image.SharedSize < 0 ? 'N/A' : formatSize(image.SharedSize),
+      SharedSize: image.SharedSize < 0 ? 'N/A' : formatSize(image.SharedSize, 4),
       Size: formatSize(image.Size),
       Tag: hasTag ? name.slice(colon + 1) : none,
-      UniqueSize: image.SharedSize < 0 ? 'N/A' : formatSize(image.Size - image.SharedSize),
-      VirtualSize: formatSize(image.Size),
+      UniqueSize: image.SharedSize < 0 ? 'N/A' : formatSize(image.Size - image.SharedSize, 4),
+      VirtualSize: formatSize(image.Size, 4),
     };
   });
 }

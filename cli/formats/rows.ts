@@ -1,6 +1,5 @@
-import { CommandError } from '../usage-error.ts';
 import { tableLines } from './table.ts';
-import { parseTemplate, templateFields } from './template.ts';
+import { parseRowTemplate } from './template/template.ts';
 
 /** What a list can print of each of its things: the values as text, and the title of each column. */
 export interface RowFormat<Field extends string> {
@@ -11,16 +10,25 @@ export interface RowFormat<Field extends string> {
   readonly quiet: Field;
 }
 
+/** Where a row keeps the labels of its thing, for `{{.Label "key"}}`. */
+export const labelsOf = Symbol('labels');
+
+export type Row<Field extends string> = Readonly<Record<Field, string>> & {
+  readonly [labelsOf]?: Readonly<Record<string, string>> | null;
+};
+
 export interface RowOptions {
   readonly isQuiet: boolean;
   /** `table`, `json`, `table {{…}}` or a template; undefined: the table. */
   readonly format: string | undefined;
 }
 
+export const formatHelp = 'Format output: table, json, a Go template, or table with a template';
+
 /** The lines of a list, in any of docker's forms. */
 export function rowLines<Field extends string>(
   format: RowFormat<Field>,
-  rows: readonly Readonly<Record<Field, string>>[],
+  rows: readonly Row<Field>[],
   options: RowOptions,
 ): string[] {
   if (options.isQuiet && (options.format ?? 'table') === 'table') return rows.map((row) => row[format.quiet]);
@@ -31,32 +39,50 @@ export function rowLines<Field extends string>(
       ...rows.map((row) => format.table.map((field) => row[field])),
     ]);
   }
-  if (options.format === 'json') return rows.map((row) => jsonLine(row));
+  if (options.format === 'json') return rows.map((row) => rowJson(row));
   if (template !== undefined) return templateTable(format, rows, template);
-  const render = parseTemplate(options.format);
-  return rows.map((row) => render(withSortedKeys(row)));
+  const render = parseRowTemplate(options.format);
+  return rows.map((row) => render(dataOf(row)));
 }
 
 function templateTable<Field extends string>(
   format: RowFormat<Field>,
-  rows: readonly Readonly<Record<Field, string>>[],
+  rows: readonly Row<Field>[],
   template: string,
 ): string[] {
-  const unknown = templateFields(template).find((field) => !Object.hasOwn(format.titles, field));
-  if (unknown !== undefined) {
-    const known = Object.keys(format.titles).sort().join(', ');
-    throw new CommandError(`failed to execute template: no field ${unknown}; there are: ${known}`);
-  }
-  const render = parseTemplate(template);
-  const cells = (values: Readonly<Record<Field, string>>): string[] => render(values).split('\t');
-  return tableLines([cells(format.titles), ...rows.map(cells)]);
+  const render = parseRowTemplate(template);
+  const lines = rows.map((row) => render(dataOf(row)).split('\t'));
+  const header = render.header({ ...format.titles, Label: titleOfLabel }).split('\t');
+  return tableLines([header, ...lines]);
 }
 
-function jsonLine(row: Readonly<Record<string, string>>): string {
-  return JSON.stringify(withSortedKeys(row));
+/** `com.example.some-part` -> `some part`, as docker titles the column of a label. */
+function titleOfLabel(name: string): string {
+  return (name.split('.').at(-1) ?? '').replaceAll(/[-_]/g, ' ');
 }
 
-/** Go prints the keys of a map in order. */
-function withSortedKeys(row: Readonly<Record<string, string>>): Record<string, string> {
+/** A row as one line of JSON: keys in order, and `<`, `>`, `&` escaped, as Go does. */
+export function rowJson(row: Readonly<Record<string, string>>): string {
+  return escapeForHtml(JSON.stringify(sorted(row)));
+}
+
+export function escapeForHtml(json: string): string {
+  return json.replaceAll(/[<>&]/g, (sign) => `\\u${sign.charCodeAt(0).toString(16).padStart(4, '0')}`);
+}
+
+/** What a template sees of a row. */
+function dataOf(row: Row<string>): object {
+  const labels = row[labelsOf];
+  return labels === undefined ? sorted(row) : { ...sorted(row), Label: (name: string) => labels?.[name] ?? '' };
+}
+
+function sorted(row: Readonly<Record<string, string>>): Record<string, string> {
   return Object.fromEntries(Object.entries(row).sort(([a], [b]) => (a < b ? -1 : 1)));
+}
+
+/** `a=1,b=2`, as the column Labels has it. */
+export function labelList(labels: Readonly<Record<string, string>> | null | undefined): string {
+  return Object.entries(labels ?? {})
+    .map(([key, value]) => `${key}=${value}`)
+    .join(',');
 }

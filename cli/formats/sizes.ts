@@ -1,11 +1,11 @@
 const units = ['B', 'kB', 'MB', 'GB', 'TB', 'PB', 'EB', 'ZB', 'YB'] as const;
 
-/** Decimal units and three significant digits, as docker prints sizes of images: `4.26MB`, `13.3kB`, `0B`. */
-export function formatSize(sizeBytes: number): string {
+/** Decimal units, as docker prints sizes: with three significant digits those of images (`4.26MB`, `13.3kB`, `0B`), with four those of totals. */
+export function formatSize(sizeBytes: number, digits = 3): string {
   let value = sizeBytes;
   let unit = 0;
   for (; value >= 1000 && unit < units.length - 1; unit++) value /= 1000;
-  return `${significant(value, 3)}${units[unit] ?? ''}`;
+  return `${significant(value, digits)}${units[unit] ?? ''}`;
 }
 
 /** Binary units, as docker prints memory: `1.94GiB`. */

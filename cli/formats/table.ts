@@ -1,11 +1,11 @@
 /**
- * Columns as Go's tabwriter lays them out for docker: each as wide as its widest cell plus three spaces, at least ten, the last one
- * as it is. Width counts characters, not bytes.
+ * Columns as Go's tabwriter lays them out for docker: each as wide as its widest cell plus three spaces, at least `minWidth`, the last
+ * one as it is. Width counts characters, not bytes.
  */
-export function tableLines(rows: readonly (readonly string[])[]): string[] {
+export function tableLines(rows: readonly (readonly string[])[], minWidth = 10): string[] {
   const columns = Math.max(0, ...rows.map((row) => row.length));
   const widths = Array.from({ length: columns }, (_, index) =>
-    Math.max(10, ...rows.map((row) => (index < row.length - 1 ? [...(row[index] ?? '')].length + 3 : 0))),
+    Math.max(minWidth, ...rows.map((row) => (index < row.length - 1 ? [...(row[index] ?? '')].length + 3 : 0))),
   );
   return rows.map((row) =>
     row

@@ -62,3 +62,22 @@ export function parseMoment(text: string, nowMs: number): string {
   if (Number.isNaN(wholeMs)) throw new RangeError(`failed to parse value as time or duration: ${JSON.stringify(text)}`);
   return `${wholeMs / 1000}${fraction === undefined ? '' : `.${fraction.padEnd(9, '0')}`}`;
 }
+
+/** Unix nanoseconds as `2026-11-21T12:44:54.438178476Z`, in the local zone with its offset. */
+export function formatNanos(nanos: string): string {
+  const seconds = nanos.slice(0, -9) || '0';
+  const date = new Date(Number(seconds) * 1000);
+  const offset = -date.getTimezoneOffset();
+  const local = new Date(date.getTime() + offset * 60_000).toISOString().slice(0, 19);
+  const two = (value: number): string => String(value).padStart(2, '0');
+  const zone = `${offset < 0 ? '-' : '+'}${two(Math.floor(Math.abs(offset) / 60))}:${two(Math.abs(offset) % 60)}`;
+  return `${local}.${nanos.slice(-9).padStart(9, '0')}${offset === 0 ? 'Z' : zone}`;
+}
+
+/** `2026-11-21T12:18:26.4240Z` as Go prints a time: `2026-11-21 12:18:26.424 +0000 UTC`, in the zone that it has. */
+export function formatStamp(stamp: string): string {
+  const [, day, time, fraction = '', zone = 'Z'] = /^([\d-]+)T([\d:]+)(\.\d+)?(.*)$/.exec(stamp) ?? [];
+  if (day === undefined || time === undefined) return stamp;
+  const offset = zone === 'Z' ? '+0000' : zone.replace(':', '');
+  return `${day} ${time}${fraction.replace(/\.?0+$/, '')} ${offset} ${zone === 'Z' || offset === '+0000' ? 'UTC' : offset}`;
+}

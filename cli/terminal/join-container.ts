@@ -84,13 +84,16 @@ function pumpInput(
   };
 }
 
-/** Gives the container's terminal the size of ours, now and whenever it changes. */
-export function followSize(context: Context, engine: EngineClient, id: string): Disposable {
+/** Gives the terminal over there the size of ours, now and whenever it changes. */
+export function followSize(
+  context: Context,
+  tell: (size: { readonly rows: number; readonly columns: number }) => Promise<void>,
+): Disposable {
   const { stdout } = context;
   if (!stdout.isTTY) return { [Symbol.dispose]: () => undefined };
   const resize = (): void => {
     // The container may have ended in the meantime; its size does not matter any more then.
-    engine.containers.resize(id, { rows: stdout.rows, columns: stdout.columns }).catch(ignoreRefusal);
+    tell({ rows: stdout.rows, columns: stdout.columns }).catch(ignoreRefusal);
   };
   resize();
   stdout.on('resize', resize);

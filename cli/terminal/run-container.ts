@@ -36,7 +36,7 @@ export async function runContainer(context: Context, id: string, options: RunOpt
     if (options.isRemovedAtExit && error instanceof EngineError) await wait.answer.catch(() => undefined);
     throw error;
   }
-  using _size = options.hasTerminal ? followSize(context, context.engine, id) : null;
+  using _size = options.hasTerminal ? followSize(context, (size) => containers.resize(id, size)) : null;
   const finished = async (): Promise<number> => {
     if ((await joined) === 'detached') {
       await writeLines(context.stderr, ['read escape sequence']);

@@ -28,6 +28,7 @@ export function memoryContext(options: {
     platform: options.platform ?? 'linux',
     workingDir: '/home/me',
     nowMs: () => 1_700_000_000_000,
+    contextName: 'default',
     machineName: 'default',
     isHostGiven: false,
     engine,

@@ -1,8 +1,8 @@
-import { flag } from '../flags/flag.ts';
-import { writeLines } from '../report.ts';
-import { checkTerminal, followSize, forwardSignals, joinContainer } from '../terminal/join-container.ts';
-import { CommandError } from '../usage-error.ts';
-import { defineVerb } from '../verb.ts';
+import { flag } from '../../flags/flag.ts';
+import { writeLines } from '../../report.ts';
+import { checkTerminal, followSize, forwardSignals, joinContainer } from '../../terminal/join-container.ts';
+import { CommandError } from '../../usage-error.ts';
+import { defineVerb } from '../../verb.ts';
 
 export const attach = defineVerb({
   usage: '[OPTIONS] CONTAINER',
@@ -14,6 +14,7 @@ export const attach = defineVerb({
   },
   min: 1,
   max: 1,
+  offers: ['running-container'],
   async run({ flags, args: [name = ''], context }) {
     const { engine } = context;
     const { Id, Config, State } = await engine.containers.inspect(name);
@@ -32,7 +33,7 @@ export const attach = defineVerb({
       flags.sigProxy && !join.hasTerminal
         ? forwardSignals(context, { engine, id: Id, onGivenUp: () => givenUp.resolve('given-up') })
         : null;
-    using _size = join.hasTerminal ? followSize(context, engine, Id) : null;
+    using _size = join.hasTerminal ? followSize(context, (size) => engine.containers.resize(Id, size)) : null;
     const outcome = await Promise.race([joinContainer(context, session, join), givenUp.promise]);
     if (outcome === 'given-up') return 1;
     if (outcome === 'detached') {

@@ -1,14 +1,14 @@
 import { existsSync, readFileSync, writeFileSync } from 'node:fs';
-import { EngineError, messageOf } from '../../client/errors.ts';
-import { attachedStreams, createRequest } from '../container-spec/create-body.ts';
-import { missingRunFlags, runFlags } from '../container-spec/run-flags.ts';
-import type { RunFlags } from '../container-spec/run-flags.ts';
-import { describeError, writeLines } from '../report.ts';
-import { runContainer } from '../terminal/run-container.ts';
-import { checkTerminal } from '../terminal/join-container.ts';
-import { CommandError } from '../usage-error.ts';
-import { defineVerb } from '../verb.ts';
-import type { Context } from '../verb.ts';
+import { EngineError, messageOf } from '../../../client/errors.ts';
+import { attachedStreams, createRequest } from '../../container-spec/create-body.ts';
+import { missingRunFlags, runFlags } from '../../container-spec/run-flags.ts';
+import type { RunFlags } from '../../container-spec/run-flags.ts';
+import { describeError, writeLines } from '../../report.ts';
+import { runContainer } from '../../terminal/run-container.ts';
+import { checkTerminal } from '../../terminal/join-container.ts';
+import { CommandError } from '../../usage-error.ts';
+import { defineVerb } from '../../verb.ts';
+import type { Context } from '../../verb.ts';
 
 /** Exit code of `run` when it was Skiff and not the program in the container that failed. */
 const ownFailure = 125;
@@ -18,6 +18,19 @@ export const run = defineVerb({
   summary: 'Create and run a new container from an image',
   flags: runFlags,
   min: 1,
+  offers: ['image', 'nothing'],
+  examples: [
+    ['--rm -it alpine sh', 'A shell in a new container that is gone afterwards'],
+    [
+      '-d --name web -p 8080:80 -v data:/srv nginx',
+      'A server in the background, reached at localhost:8080, with a volume',
+    ],
+    [
+      '-d --name db --network backend -e POSTGRES_PASSWORD=secret postgres',
+      'In a network of your own, found there as "db"',
+    ],
+    ['-m 512m --cpus 1.5 --restart unless-stopped worker', 'With limits, and started again whenever it ends'],
+  ],
   stopAt: 'first-argument',
   missing: missingRunFlags,
   async run({ flags, args, context }) {
@@ -37,6 +50,7 @@ export const create = defineVerb({
   summary: 'Create a new container',
   flags: runFlags,
   min: 1,
+  offers: ['image', 'nothing'],
   stopAt: 'first-argument',
   missing: missingRunFlags,
   async run({ flags, args, context }) {

@@ -1,9 +1,9 @@
-import { flag } from '../flags/flag.ts';
-import { describeError, writeLines } from '../report.ts';
-import { checkTerminal } from '../terminal/join-container.ts';
-import { runContainer } from '../terminal/run-container.ts';
-import { CommandError } from '../usage-error.ts';
-import { defineVerb } from '../verb.ts';
+import { flag } from '../../flags/flag.ts';
+import { describeError, writeLines } from '../../report.ts';
+import { checkTerminal } from '../../terminal/join-container.ts';
+import { runContainer } from '../../terminal/run-container.ts';
+import { CommandError } from '../../usage-error.ts';
+import { defineVerb } from '../../verb.ts';
 
 export const start = defineVerb({
   usage: '[OPTIONS] CONTAINER [CONTAINER...]',
@@ -15,6 +15,7 @@ export const start = defineVerb({
     sigProxy: flag.switch({ help: 'Proxy received signals to the process', initial: true }),
   },
   min: 1,
+  offers: ['stopped-container'],
   missing: ['checkpoint', 'checkpoint-dir'],
   async run({ flags, args, context }) {
     const { containers } = context.engine;

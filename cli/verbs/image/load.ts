@@ -1,10 +1,10 @@
 import { open } from 'node:fs/promises';
 import type { Readable } from 'node:stream';
-import { flag } from '../flags/flag.ts';
-import { describeError, write } from '../report.ts';
-import { CommandError } from '../usage-error.ts';
-import { defineVerb } from '../verb.ts';
-import type { Context } from '../verb.ts';
+import { flag } from '../../flags/flag.ts';
+import { describeError, write } from '../../report.ts';
+import { CommandError } from '../../usage-error.ts';
+import { defineVerb } from '../../verb.ts';
+import type { Context } from '../../verb.ts';
 
 export const load = defineVerb({
   usage: '[OPTIONS]',

@@ -1,28 +1,33 @@
-import { flag } from '../flags/flag.ts';
-import { filterFlag } from '../flags/filters.ts';
-import { imageFormat, imageRows } from '../formats/images.ts';
-import { rowLines } from '../formats/rows.ts';
-import { writeLines } from '../report.ts';
-import { defineVerb } from '../verb.ts';
+import { flag } from '../../flags/flag.ts';
+import { filterFlag } from '../../flags/filters.ts';
+import { imageFormat, imageRows } from '../../formats/images.ts';
+import { formatHelp, rowLines } from '../../formats/rows.ts';
+import { writeLines } from '../../report.ts';
+import { defineVerb } from '../../verb.ts';
+
+const withDigest = ['Repository', 'Tag', 'Digest', 'ID', 'CreatedSince', 'Size'] as const;
 
 export const images = defineVerb({
   usage: '[OPTIONS] [REPOSITORY[:TAG]]',
   summary: 'List images',
   flags: {
     all: flag.switch({ short: 'a', help: 'Show all images (default hides intermediate images)' }),
+    digests: flag.switch({ help: 'Show digests' }),
     filter: filterFlag('Filter output based on conditions provided'),
-    format: flag.text({ help: 'Format output: table, json, a Go template, or table with a template' }),
+    format: flag.text({ help: formatHelp }),
     noTrunc: flag.switch({ help: "Don't truncate output" }),
     quiet: flag.switch({ short: 'q', help: 'Only show image IDs' }),
   },
   max: 1,
-  missing: ['digests', 'tree'],
+  offers: ['image'],
+  missing: ['tree'],
   async run({ flags, args: [reference], context }) {
     const filters = reference === undefined ? flags.filter : { ...flags.filter, reference: [reference] };
     const all = await context.engine.images.list({ all: flags.all, filters });
     const options = { length: flags.noTrunc ? 'full' : 'short', nowMs: context.nowMs() } as const;
+    const format = flags.digests ? { ...imageFormat, table: withDigest } : imageFormat;
     const rows = all.flatMap((image) => imageRows(image, options));
-    await writeLines(context.stdout, rowLines(imageFormat, rows, { isQuiet: flags.quiet, format: flags.format }));
+    await writeLines(context.stdout, rowLines(format, rows, { isQuiet: flags.quiet, format: flags.format }));
     return 0;
   },
 });

@@ -1,5 +1,5 @@
 import { flag } from '../../flags/flag.ts';
-import { parseTemplate } from '../../formats/template.ts';
+import { parseTemplate } from '../../formats/template/template.ts';
 import { describeError, writeLines } from '../../report.ts';
 import { CommandError } from '../../usage-error.ts';
 import { defineVerb } from '../../verb.ts';

@@ -1,0 +1,30 @@
+import { flag } from '../../flags/flag.ts';
+import { usageData, usageFormat, usageJson, usageRows, verboseUsageLines } from '../../formats/disk-usage.ts';
+import { formatHelp, rowLines } from '../../formats/rows.ts';
+import { parseRowTemplate } from '../../formats/template/template.ts';
+import { writeLines } from '../../report.ts';
+import { defineVerb } from '../../verb.ts';
+
+export const df = defineVerb({
+  usage: '[OPTIONS]',
+  summary: 'Show disk usage',
+  flags: {
+    format: flag.text({ help: formatHelp }),
+    verbose: flag.switch({ short: 'v', help: 'Show detailed information on space usage' }),
+  },
+  max: 0,
+  async run({ flags: { format, verbose }, context }) {
+    const usage = await context.engine.diskUsage();
+    if (!verbose) {
+      await writeLines(context.stdout, rowLines(usageFormat, usageRows(usage), { isQuiet: false, format }));
+      return 0;
+    }
+    if (format === undefined || format === 'table') {
+      await writeLines(context.stdout, [...verboseUsageLines(usage, context.nowMs()), '']);
+      return 0;
+    }
+    const data = usageData(usage, context.nowMs());
+    await writeLines(context.stdout, [format === 'json' ? usageJson(data) : parseRowTemplate(format)(data)]);
+    return 0;
+  },
+});
