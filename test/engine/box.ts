@@ -1,6 +1,7 @@
 import http from 'node:http';
 import { FrameDecoder } from '../../api/framing.ts';
 import { call } from './api.ts';
+import { docker, eventually } from './docker.ts';
 
 export interface BoxResult {
   readonly exitCode: number;
@@ -61,6 +62,18 @@ export class Boxes {
     if (status !== 204) throw new Error(`start: ${status} ${text}`);
   }
 
+  async stop(id: string): Promise<void> {
+    await call(this.#socket, 'POST', `/containers/${id}/stop?t=0`);
+  }
+
+  /** Runs a script in the container until it prints `output`; throws when that does not come. */
+  async until(id: string, script: string, output: string): Promise<void> {
+    await eventually(`${script} to print ${output}`, async () => {
+      const { stdout } = await docker(this.#socket, ['exec', id, 'sh', '-c', script]);
+      return stdout === output ? true : null;
+    });
+  }
+
   async inspect<T = Readonly<Record<string, unknown>>>(id: string): Promise<T> {
     return (await call(this.#socket, 'GET', `/containers/${id}/json`)).json() as T;
   }
@@ -74,8 +87,11 @@ export class Boxes {
       const path = `/containers/${id}/logs?stdout=1&stderr=1`;
       const sent = http.get({ socketPath: this.#socket, path, timeout: 20_000 }, (response) => {
         const decoder = new FrameDecoder();
+        const isRaw = response.headers['content-type'] === 'application/vnd.docker.raw-stream';
         const parts: Buffer[] = [];
-        response.on('data', (chunk: Buffer) => parts.push(...decoder.push(chunk).map(({ payload }) => payload)));
+        response.on('data', (chunk: Buffer) =>
+          parts.push(...(isRaw ? [chunk] : decoder.push(chunk).map(({ payload }) => payload))),
+        );
         response.once('error', reject);
         response.once('end', () => resolve(Buffer.concat(parts).toString()));
       });

@@ -1,0 +1,146 @@
+import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import os from 'node:os';
+import path from 'node:path';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { describeWith } from '../../skip.ts';
+import { Boxes } from '../box.ts';
+import { loadMadeImage, type MadeEntry } from '../made-image.ts';
+import { type RunningEngine, startEngine } from '../start-engine.ts';
+
+describeWith(['linux', 'root', { program: 'crun' }], 'security: images that mean harm', () => {
+  let engine: RunningEngine;
+  let boxes: Boxes;
+  let host: string;
+  beforeAll(async () => {
+    engine = await startEngine();
+    boxes = new Boxes(engine.socket);
+    host = mkdtempSync(path.join(os.tmpdir(), 'skiff-canary-'));
+    writeFileSync(path.join(host, 'passwd'), 'root:x:0:0:of the host:/:/bin/sh\nmallory:x:0:0::/:/bin/sh\n');
+    writeFileSync(path.join(host, 'group'), 'root:x:0:\nwheel:x:4711:mallory,nobody\n');
+  });
+  afterAll(async () => {
+    await engine[Symbol.asyncDispose]();
+    rmSync(host, { recursive: true });
+  });
+
+  const link = (name: string, linkTo: string): MadeEntry => ({ kind: 'symlink', name, linkTo });
+  const folder = (name: string): MadeEntry => ({ kind: 'directory', name: `${name}/` });
+  let images = 0;
+  const make = async (entries: readonly MadeEntry[], config: object = {}): Promise<string> => {
+    images += 1;
+    const tag = `hostile:${images}`;
+    await loadMadeImage(engine.socket, { tag, entries, config });
+    return tag;
+  };
+  /** What a start of it prints, or why it is refused. */
+  const outcome = async (image: string, script: string, config: object = {}, more: object = {}): Promise<string> => {
+    try {
+      return (await boxes.run(script, { config: { Image: image, ...config }, host: { ...more } })).output;
+    } catch (error) {
+      return String(error);
+    }
+  };
+
+  describe('with links in the place of what the engine mounts (CVE-2025-31133, CVE-2025-52565, CVE-2026-47766)', () => {
+    it.each(['dev', 'proc', 'sys', 'etc'])('/%s leads nowhere outside', async (name) => {
+      const before = readdirSync(host);
+      const image = await make([link(name, `../../../../../..${host}`)]);
+      const output = await outcome(
+        image,
+        'ls /dev /proc /sys /etc; touch /dev/x /etc/x',
+        {},
+        { NetworkMode: 'bridge' },
+      );
+      expect(readdirSync(host)).toEqual(before);
+      expect(output).not.toContain('of the host');
+    });
+
+    it('files of /dev and /etc lead nowhere outside', async () => {
+      const before = Object.fromEntries(readdirSync(host).map((name) => [name, readFileSync(path.join(host, name))]));
+      const outside = `../../../../../../..${host}`;
+      const image = await make([
+        folder('dev'),
+        ...['console', 'null', 'zero', 'ptmx', 'pts', 'shm', 'mqueue'].map((name) =>
+          link(`dev/${name}`, `${outside}/${name}`),
+        ),
+        folder('etc'),
+        ...['hosts', 'hostname', 'resolv.conf', 'mtab'].map((name) => link(`etc/${name}`, `${outside}/${name}`)),
+        link('.dockerenv', `${outside}/dockerenv`),
+      ]);
+      const script = 'echo x > /dev/null; echo y > /dev/shm/y; echo z > /etc/hosts; ls -l /dev';
+      const output = await outcome(image, script, { Tty: true }, { NetworkMode: 'bridge' });
+      expect(output).toMatch(/null/);
+      expect(Object.fromEntries(readdirSync(host).map((name) => [name, readFileSync(path.join(host, name))]))).toEqual(
+        before,
+      );
+    });
+
+    it('the working directory and mount points lead nowhere outside', async () => {
+      const before = readdirSync(host);
+      const image = await make([link('work', `/../../../../..${host}`), link('data', `../../../../..${host}`)]);
+      await outcome(image, 'touch here /data/there', { WorkingDir: '/work/new' }, { Tmpfs: { '/data/t': '' } });
+      expect(readdirSync(host)).toEqual(before);
+    });
+  });
+
+  describe('with users of their own making (CVE-2024-9341, CVE-2023-25173)', () => {
+    const outside = (): string => `../../../../../../..${host}`;
+
+    it('a passwd or group that is a link to the host is not the host’s', async () => {
+      const image = await make([
+        folder('etc'),
+        link('etc/passwd', `${outside()}/passwd`),
+        link('etc/group', `${outside()}/group`),
+      ]);
+      expect(await outcome(image, 'id', { User: 'mallory' })).toContain('unable to find user mallory');
+      expect(await outcome(image, 'id -G', { User: '65534' })).toBe('0\n');
+    });
+
+    it('a passwd without end is refused at once', async () => {
+      const image = await make([
+        folder('etc'),
+        { kind: 'file', name: 'etc/passwd', content: 'root:x:0:0::/:/bin/sh\n' },
+      ]);
+      const id = await boxes.keep({ config: { Image: image } }, [
+        'sh',
+        '-c',
+        'busybox truncate -s 10G /etc/passwd; sleep 600',
+      ]);
+      // The file of ten gigabytes is in the container's own layer: its next start must not read it all.
+      await boxes.until(id, 'busybox stat -c %s /etc/passwd', '10737418240\n');
+      await boxes.stop(id);
+      const began = performance.now();
+      await expect(boxes.start(id)).rejects.toThrow(/etc\/passwd of the container has more than \d+ bytes/);
+      expect(performance.now() - began).toBeLessThan(5000);
+      await boxes.remove(id);
+    });
+
+    it('a passwd that is a fifo or a device does not stop the engine', async () => {
+      const id = await boxes.keep({}, [
+        'sh',
+        '-c',
+        'rm -f /etc/passwd /etc/group; mkfifo /etc/passwd; mknod /etc/group c 1 5; sleep 600',
+      ]);
+      await boxes.until(id, 'stat -c %F /etc/group', 'character special file\n');
+      await boxes.stop(id);
+      await boxes.start(id);
+      await boxes.remove(id);
+    });
+  });
+
+  it('with programs that look like the host’s: none of them is run outside (CVE-2019-14271, CVE-2026-41567)', async () => {
+    const trap = (name: string): MadeEntry => ({
+      kind: 'file',
+      name,
+      mode: 0o755,
+      content: `#!/bin/sh\necho ran > ${host}/ran\n`,
+    });
+    const image = await make([
+      ...['xz', 'unpigz', 'tar', 'gzip', 'crun', 'nft', 'ip', 'modprobe'].map((name) => trap(`bin/${name}`)),
+      folder('lib'),
+      ...['libnss_files.so.2', 'libc.so.6', 'libseccomp.so.2'].map((name) => trap(`lib/${name}`)),
+    ]);
+    expect(await outcome(image, 'echo alive', {}, { NetworkMode: 'bridge' })).toBe('alive\n');
+    expect(readdirSync(host)).not.toContain('ran');
+  });
+});
