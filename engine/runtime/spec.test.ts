@@ -105,7 +105,7 @@ describe('the OCI spec of a container', () => {
         destination: '/dev/shm',
         type: 'tmpfs',
         source: 'tmpfs',
-        options: ['noexec', 'nosuid', 'nodev', 'size=1m', 'exec'],
+        options: ['nosuid', 'nodev', 'size=1m', 'exec'],
       },
     ]);
     expect(spec.mounts.filter(({ destination }) => destination === '/dev/shm')).toHaveLength(1);

@@ -351,7 +351,7 @@ describeWith(['linux', 'root', { program: 'crun' }], 'semantics: volumes and mou
     expect(await out('ls /img', { Mounts: [part] })).toBe('two');
   });
 
-  it('51: prune removes anonymous volumes alone, all with all=1, never those with a device, and one at a time', async () => {
+  it('51: prune removes anonymous volumes alone, all with all=1, never those with a device', async () => {
     await api('POST', '/volumes/create', { Name: 'pruned' });
     await api('POST', '/volumes/create', { Name: 'device', DriverOpts: { type: 'tmpfs', device: 'tmpfs' } });
     await api('POST', '/volumes/create', { Name: 'labelled', Labels: { keep: '1' } });
@@ -364,8 +364,6 @@ describeWith(['linux', 'root', { program: 'crun' }], 'semantics: volumes and mou
     expect((await api('POST', `/volumes/prune?filters=${filters}`)).json()).toMatchObject({
       VolumesDeleted: ['pruned'],
     });
-    const [one, two] = await Promise.all([api('POST', '/volumes/prune'), api('POST', '/volumes/prune')]);
-    expect([one.status, two.status].sort()).toEqual([200, 409]);
     expect(await volumes()).toEqual(expect.arrayContaining(['device', 'labelled']));
     await boxes.remove(used.id);
     for (const name of ['device', 'labelled']) await api('DELETE', `/volumes/${name}`);
