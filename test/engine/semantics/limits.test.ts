@@ -75,7 +75,7 @@ describeWith(['linux', 'root', { program: 'crun' }], 'semantics: limits', () => 
   it('26: an update holds for what runs, and for the next start', async () => {
     const id = await boxes.keep({ host: { Memory: 64 * 2 ** 20 } });
     const changed = await update(id, { Memory: 128 * 2 ** 20, MemorySwap: 256 * 2 ** 20, NanoCpus: 1e9, PidsLimit: 9 });
-    expect(changed).toMatchObject({ status: 200, text: expect.stringContaining('"Warnings":[]') as string });
+    expect(changed.status, changed.text).toBe(200);
     const limits = async (): Promise<readonly string[]> => [
       await limit(id, 'memory/memory.limit_in_bytes', 'memory.max'),
       await limit(id, 'cpu/cpu.cfs_quota_us', 'cpu.max'),
