@@ -24,7 +24,8 @@ export type Intent =
 
 /**
  * Containers and intents as rows. Each method is one transaction: what it writes is there together or not at all.
- * `reach` is told each point between an intent and its outcome, `start:begun` and `start:done`, where a test may end the engine.
+ * `reach` is told each point where a test may end the engine: between an intent and its outcome (`start:begun`, `start:done`),
+ * and when a row is there that nobody has been told of (`running:written`, `name:written`, `history:written`).
  */
 export class ContainerRows {
   readonly #database: Database;
@@ -68,6 +69,7 @@ export class ContainerRows {
       this.#run('DELETE FROM intents WHERE container = ?', id);
     });
     this.#underWay.delete(id);
+    this.#reach(`${state.status}:written`);
   }
 
   /** A state that the next step starts from, with the intent of that step. */
@@ -115,11 +117,13 @@ export class ContainerRows {
     this.#database.transaction(() =>
       this.#run('UPDATE containers SET history = ? WHERE id = ?', JSON.stringify(history), id),
     );
+    this.#reach('history:written');
   }
 
   /** Throws what the database does when another container has the name. */
   rename(id: ContainerId, name: string): void {
     this.#database.transaction(() => this.#run('UPDATE containers SET name = ? WHERE id = ?', name, id));
+    this.#reach('name:written');
   }
 
   delete(id: ContainerId): void {

@@ -16,8 +16,8 @@ export interface RunningEngine extends AsyncDisposable {
   crash(): Promise<void>;
   /** TERM, and wait until it is gone. */
   stop(): Promise<void>;
-  /** Starts it again on the same roots. */
-  start(): Promise<void>;
+  /** Starts it again on the same roots, with these variables besides the test's own. */
+  start(env?: Readonly<Record<string, string>>): Promise<void>;
   log(): string;
 }
 
@@ -45,8 +45,9 @@ export async function startEngine(
     '-D',
     ...(options.flags ?? []),
   ];
-  const start = async (): Promise<void> => {
+  const start = async (env: Readonly<Record<string, string>> = {}): Promise<void> => {
     const started = spawn(process.execPath, [program, ...flags], {
+      env: { ...process.env, ...env },
       stdio: ['ignore', 'pipe', 'pipe'],
     });
     child = started;
