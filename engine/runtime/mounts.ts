@@ -61,12 +61,12 @@ function specMount(mount: ContainerMount, host: HostFacts): SpecMount {
     const options = [...defaults, ...mount.options];
     return { destination: mount.target, type: 'tmpfs', source: 'tmpfs', options };
   }
-  return {
-    destination: mount.target,
-    type: 'bind',
-    source: mount.source,
-    options: [mount.isRecursive ? 'rbind' : 'bind', accessOption(mount.access, host), mount.propagation],
-  };
+  const { target: destination, source } = mount;
+  const access = accessOption(mount.access, host);
+  if (mount.isRecursive) return { destination, type: 'bind', source, options: ['rbind', access, mount.propagation] };
+  // Nothing is below it; and crun takes any word that says "recursive" for the bind's too.
+  const options = ['bind', access === 'rro' ? 'ro' : access, mount.propagation.replace(/^r/, '')];
+  return { destination, type: 'bind', source, options };
 }
 
 function accessOption(access: Extract<ContainerMount, { kind: 'bind' }>['access'], { kernel }: HostFacts): string {
