@@ -62,7 +62,8 @@ export async function sendBytes(namespace: NetworkNamespace, bytes: Buffer): Pro
       socket.on('error', reject);
       socket.on('message', resolve);
       const send = (): void => socket.send(bytes);
-      socket.bind({ fd }, () => socket.connect(resolver.port, resolver.address, send));
+      socket.once('connect', send);
+      socket.bind({ fd }, () => socket.connect(resolver.port, resolver.address));
       again = setInterval(send, repeatMs);
     });
   } finally {

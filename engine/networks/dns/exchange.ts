@@ -43,7 +43,8 @@ function exchangeDatagrams(fd: number, { query, server, timeoutMs }: Exchange): 
     socket.on('close', () => clearTimeout(timer));
     socket.bind({ fd }, () => {
       // Connected, so that nobody else's datagrams come in and a closed port is told at once.
-      socket.connect(dnsPort, server, () => socket.send(query));
+      socket.once('connect', () => socket.send(query));
+      socket.connect(dnsPort, server);
     });
   }).finally(() => socket.close());
 }
