@@ -6,6 +6,7 @@ import { closeSync, openSync } from 'node:fs';
 import { Socket } from 'node:net';
 import { setTimeout } from 'node:timers/promises';
 import { systemCall } from '../kernel/libc.ts';
+import { ipBytes } from '../kernel/ip-bytes.ts';
 import { openNetlink } from '../kernel/netlink.ts';
 import { type NetworkNamespace, makeNamespace } from '../kernel/netns.ts';
 import { addAddress, addDefaultRoute } from '../kernel/rtnetlink-addresses.ts';
@@ -23,6 +24,7 @@ const setsockopt = systemCall<[number, number, number, BigInt64Array, number]>(
 
 const networkNamespace = 0x40000000;
 const ipv4Family = 2;
+const ipv6Family = 10;
 const stream = 1;
 const datagram = 2;
 const closeOnExec = 0o2000000;
@@ -95,10 +97,11 @@ export function connectFrom(
   namespace: NetworkNamespace,
   to: { readonly address: string; readonly port: number },
 ): Socket {
-  const fd = namespace.enter(() => socketCall('tcp', ipv4Family, stream | closeOnExec, 0));
+  const address = socketAddress(to);
+  const fd = namespace.enter(() => socketCall('tcp', address.readUInt16LE(), stream | closeOnExec, 0));
   try {
     setsockopt('send timeout', fd, 1, 21, BigInt64Array.of(0n, refusalTimeoutUs), 16);
-    connectCall(`${to.address}:${to.port}`, fd, socketAddress(to), 16);
+    connectCall(`${to.address}:${to.port}`, fd, address, address.length);
   } catch (error) {
     closeSync(fd);
     throw error;
@@ -122,9 +125,10 @@ export function linkIndex(netlink: Netlink, name: string): number {
 }
 
 function socketAddress({ address, port }: { readonly address: string; readonly port: number }): Buffer {
-  const bytes = Buffer.alloc(16);
-  bytes.writeUInt16LE(ipv4Family, 0);
+  const isIpv6 = address.includes(':');
+  const bytes = Buffer.alloc(isIpv6 ? 28 : 16);
+  bytes.writeUInt16LE(isIpv6 ? ipv6Family : ipv4Family, 0);
   bytes.writeUInt16BE(port, 2);
-  bytes.set(address.split('.').map(Number), 4);
+  bytes.set(ipBytes(address), isIpv6 ? 8 : 4);
   return bytes;
 }

@@ -1,5 +1,5 @@
 /** An endpoint in the kernel: an interface in a container's namespace, its addresses and routes. */
-import { existsSync, writeFileSync } from 'node:fs';
+import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { SystemCallError } from '../kernel/libc.ts';
 import type { Netlink } from '../kernel/netlink.ts';
 import type { NetworkNamespace } from '../kernel/netns.ts';
@@ -14,6 +14,7 @@ import {
   setPortOptions,
 } from '../kernel/rtnetlink.ts';
 import { internal } from '../model/errors.ts';
+import { sayWhatIsMissing } from './host-interface.ts';
 import { endpointSysctls, readBridgeOptions, readParentOptions } from './driver-options.ts';
 import type { LiveNetwork } from './network-set.ts';
 import type { Endpoint, EndpointPlan } from './plan.ts';
@@ -72,7 +73,7 @@ function makeInterface(parts: Parameters<typeof attachEndpoint>[0]): void {
         mtu,
         peer: { name: interfaceName, macAddress, netnsFd },
       }),
-      setPortOptions({ name: hostInterface, isIsolated: !hasIcc }),
+      setPortOptions({ name: hostInterface, isIsolated: !hasIcc && !isBridgedTrafficFiltered() }),
       // Whoever had this address before had another MAC, and the host may still remember that.
       ...[endpoint.ipv4, endpoint.ipv6].flatMap((one) =>
         one === null ? [] : [setNeighbour({ index: linkIndex, address: one.address, macAddress })],
@@ -82,11 +83,22 @@ function makeInterface(parts: Parameters<typeof attachEndpoint>[0]): void {
   }
   const { mtu, macvlanMode, ipvlanMode, ipvlanFlag } = readParentOptions(network.options);
   const child = { name: interfaceName, parentIndex: linkIndex, mtu, netnsFd };
-  host.change([
+  const request =
     network.driver === 'macvlan'
       ? createChild({ ...child, kind: 'macvlan', mode: macvlanMode, macAddress })
-      : createChild({ ...child, kind: 'ipvlan', mode: ipvlanMode, flag: ipvlanFlag, macAddress: null }),
-  ]);
+      : createChild({ ...child, kind: 'ipvlan', mode: ipvlanMode, flag: ipvlanFlag, macAddress: null });
+  sayWhatIsMissing(network.driver, () => host.change([request]));
+}
+
+/**
+ * Where the kernel shows bridged packets to the firewall (br_netfilter), the rules keep containers apart; isolated ports would then
+ * also stop what one of them publishes, since the kernel bridges such packets without routing them.
+ */
+function isBridgedTrafficFiltered(): boolean {
+  return ['iptables', 'ip6tables'].every((name) => {
+    const file = `/proc/sys/net/bridge/bridge-nf-call-${name}`;
+    return existsSync(file) && readFileSync(file, 'utf8').trim() === '1';
+  });
 }
 
 /** Default routes as the plan has them, in place of those that are there. `before`: of the plan that was realised until now. */

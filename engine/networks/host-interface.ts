@@ -1,4 +1,5 @@
 /** The interface of the host that a network is: its bridge, or the parent of its macvlan and ipvlan interfaces. */
+import { SystemCallError } from '../kernel/libc.ts';
 import type { Netlink } from '../kernel/netlink.ts';
 import { createChild, createDummy, deleteLink, setLinkUp } from '../kernel/rtnetlink.ts';
 import { internal } from '../model/errors.ts';
@@ -60,12 +61,26 @@ function makeParent(netlink: Netlink, network: Network): HostInterface {
   const name = network.hostInterface;
   const existing = findLink(netlink, name);
   if (existing !== null) return { index: existing.index, isOurs: false };
-  if (name.startsWith('dm-')) netlink.change([createDummy({ name })]);
-  else makeTagged(netlink, name);
+  sayWhatIsMissing(network.driver, () => {
+    if (name.startsWith('dm-')) netlink.change([createDummy({ name })]);
+    else makeTagged(netlink, name);
+  });
   const made = findLink(netlink, name);
   if (made === null) throw internal(`the interface ${name} was removed while it was being made`);
   netlink.change([setLinkUp(made)]);
   return { index: made.index, isOurs: true };
+}
+
+/** Not every kernel has every kind of interface; its own words name a socket. */
+export function sayWhatIsMissing(driver: Network['driver'], work: () => void): void {
+  try {
+    work();
+  } catch (error) {
+    if (!(error instanceof SystemCallError) || !['ENOTSUP', 'EOPNOTSUPP'].includes(error.code)) throw error;
+    throw internal(`operation not supported: the kernel of this machine lacks what ${driver} networks need`, {
+      cause: error,
+    });
+  }
 }
 
 /** `eth0.10`: tag 10 on eth0. */

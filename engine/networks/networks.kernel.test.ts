@@ -14,19 +14,17 @@ import { openNft } from '../kernel/nft.ts';
 import { addAddress, deleteAddress } from '../kernel/rtnetlink-addresses.ts';
 import { createBridge, deleteLink, listLinks, parseLink, setLinkUp } from '../kernel/rtnetlink.ts';
 import { attachOutsider, connectFrom, enterFreshNetwork, linkIndex, udpSocketIn } from '../lab/network-lab.ts';
-import { type NetworkId, newContainerId, newNetworkId } from '../model/ids.ts';
-import { openDatabase } from '../store/database.ts';
+import { endpointIn, rowsIn } from '../lab/joined-networks.ts';
+import { newContainerId, newNetworkId } from '../model/ids.ts';
 import type {
   EndpointPlan,
   EndpointRequest,
   NetworkChoice,
-  NetworkRows,
   Networks,
   NetworksOptions,
   PortRequest,
 } from './networks.ts';
 import { openNetworks } from './open-networks.ts';
-import { StoredNetworks } from './stored-networks.ts';
 
 const hostAddress = '198.51.100.1';
 
@@ -378,28 +376,6 @@ describeWith(['linux', 'root'], 'networks', () => {
     await vi.waitFor(() => expect(links()).toEqual(['lo', 'wire0']), { timeout: 5000 });
   });
 });
-
-function endpointIn(networkId: NetworkId, change: Partial<EndpointRequest> = {}): EndpointRequest {
-  return {
-    networkId,
-    ipv4Address: null,
-    ipv6Address: null,
-    linkLocalAddresses: [],
-    macAddress: null,
-    aliases: [],
-    dnsNames: [],
-    links: [],
-    driverOptions: {},
-    gatewayPriority: 0,
-    ...change,
-  };
-}
-
-/** Networks of one engine, in a database of its own. */
-function rowsIn(folder: string, engineId: string): NetworkRows & Disposable {
-  const database = openDatabase(join(folder, `data ${engineId}`));
-  return Object.assign(new StoredNetworks(database), { [Symbol.dispose]: () => database[Symbol.dispose]() });
-}
 
 function port(inContainer: number, onHost: number, hostAddress: string | null = null): PortRequest {
   return { port: inContainer, protocol: 'tcp', hostAddress, hostPorts: { first: onHost, last: onHost } };

@@ -27,7 +27,7 @@ export function readNetwork(config: Fields, host: Fields, find: FindContainer): 
     dnsOptions: host.texts('DnsOptions'),
     extraHosts: host.texts('ExtraHosts').map(checkedExtraHost),
     links: host.texts('Links'),
-    macAddress,
+    macAddress: mode === 'network' ? macAddress : null,
   };
 }
 
