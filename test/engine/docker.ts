@@ -11,6 +11,7 @@ export function docker(socket: string, words: readonly string[], input = '', tim
   const child = spawn('docker', ['-H', `unix://${socket}`, ...words], {
     stdio: ['pipe', 'pipe', 'pipe'],
     timeout: timeoutMs,
+    killSignal: 'SIGKILL', // docker run hands TERM on to its container, and stays
   });
   let stdout = '';
   let stderr = '';
