@@ -62,24 +62,25 @@ export class Events {
   }
 }
 
-/** Docker's rules: keys AND, values of a key OR, labels AND; containers and networks by id or name or a prefix of them. */
+/** Filters that look at who it happened to, whatever that is: moby's filter does not ask for the kind. */
+const actorKeys = ['config', 'container', 'daemon', 'network', 'node', 'plugin', 'secret', 'service', 'volume'];
+
+/** Docker's rules: keys AND, values of a key OR, labels AND; actors by the beginning of their id or name. */
 export function eventPasses(event: PublishedEvent, filters: Filters): boolean {
   const { type, action, actorId, attributes } = event;
-  const ofType = (wanted: EngineEvent['Type'], idAttribute: string) => (value: string) =>
-    (type === wanted &&
-      (actorId.startsWith(value) || attributes['name'] === value || attributes['name']?.startsWith(value) === true)) ||
-    attributes[idAttribute]?.startsWith(value) === true;
+  const name = attributes['name'] ?? '';
+  const isActor = (value: string): boolean => actorId.startsWith(value) || name.startsWith(value);
+  const images = type === 'image' ? [actorId, name] : [attributes['image'] ?? ''];
   return (
     passes(filters, 'type', (value) => value === type) &&
     passes(filters, 'event', (value) => action === value || action.startsWith(`${value}:`)) &&
     passes(filters, 'scope', (value) => value === 'local') &&
-    passes(filters, 'container', ofType('container', 'container')) &&
-    passes(filters, 'network', ofType('network', 'network')) &&
-    passes(filters, 'volume', ofType('volume', 'volume')) &&
-    passes(filters, 'daemon', ofType('daemon', 'daemon')) &&
-    passes(filters, 'image', (value) =>
-      type === 'image' ? actorId === value || attributes['name'] === value : attributes['image'] === value,
-    ) &&
+    actorKeys.every((key) => passes(filters, key, isActor)) &&
+    passes(filters, 'image', (value) => images.some((image) => image === value || withoutTag(image) === value)) &&
     passesLabels(filters, attributes)
   );
+}
+
+function withoutTag(reference: string): string {
+  return reference.replace(/:[^:/]*$/, '');
 }

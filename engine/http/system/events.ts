@@ -5,6 +5,7 @@ import { parseFilters } from '../../model/filters.ts';
 import { type Instant, parseInstant, parseUnixTime } from '../../model/time.ts';
 import type { Exchange } from '../exchange.ts';
 import type { Route } from '../router.ts';
+import { eventStreamType, jsonSequence, recordSeparator } from './event-stream-type.ts';
 
 /** More than this unsent means that the client has stopped reading: it is cut off, and can ask again with `since`. */
 const maxUnsentBytes = 8 * 1024 * 1024;
@@ -18,10 +19,15 @@ async function streamEvents(parts: Parts, exchange: Exchange): Promise<void> {
   const filters = parseFilters(exchange.query.get('filters'), eventFilterKeys);
   const since = timeOf(exchange, 'since');
   const until = timeOf(exchange, 'until');
-  const response = exchange.startStream('application/json');
+  if (since !== null && until !== null && since > until)
+    throw invalid(
+      `\`since\` time (${exchange.query.get('since') ?? ''}) cannot be after \`until\` time (${exchange.query.get('until') ?? ''})`,
+    );
+  const type = eventStreamType(exchange.version, exchange.request.headers.accept ?? '');
+  const response = exchange.startStream(type);
   const send = (event: PublishedEvent): void => {
     if (!eventPasses(event, filters)) return;
-    response.write(eventText(event, exchange));
+    response.write(`${type === jsonSequence ? recordSeparator : ''}${eventText(event, exchange)}`);
     if (response.writableLength > maxUnsentBytes) response.destroy();
   };
   for (const event of parts.events.replay({ since, until })) send(event);
@@ -43,15 +49,16 @@ function untilEnd(signal: AbortSignal, remainingMs: number | null): Promise<void
   });
 }
 
-/** `timeNano` has more digits than a double holds, so it is put into the text as it is. Clients before 1.52 get the old names too. */
+/** `timeNano` has more digits than a double holds, so it is put into the text as it is. Older clients get the old names too. */
 function eventText(event: PublishedEvent, exchange: Exchange): string {
   const { type, action, actorId, attributes, at } = event;
-  const isContainer = type === 'container';
-  const old = exchange.isSince('1.52')
-    ? {}
-    : { status: action, id: actorId, ...(isContainer ? { from: attributes['image'] ?? '' } : {}) };
+  const legacy =
+    type === 'container'
+      ? { status: action, id: actorId, from: attributes['image'] ?? '' }
+      : { status: action, id: actorId };
+  const hasLegacy = (type === 'container' || type === 'image') && !exchange.isSince('1.52');
   const text = JSON.stringify({
-    ...old,
+    ...(hasLegacy ? legacy : {}),
     Type: type,
     Action: action,
     Actor: { ID: actorId, Attributes: attributes },
