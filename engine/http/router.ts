@@ -55,6 +55,8 @@ function splitVersion(pathname: string): { version: string; rest: string } {
 function patternOf(path: string): RegExp {
   const source = path
     .replace(/[.]/g, '\\.')
+    // A container may be named by a link that leads to it: `parent/alias`.
+    .replace('/containers/:id', '/containers/(?<id>[^/]+(?:/[^/]+)?)')
     .replace(/([:*])(\w+)/g, (_, kind, name) => (kind === ':' ? `(?<${name}>[^/]+)` : `(?<${name}>.+)`));
   return new RegExp(`^${source}$`);
 }
