@@ -27,6 +27,7 @@ import { imageRoutes } from './http/images/routes.ts';
 import { networkRoutes } from './http/networks/routes.ts';
 import { notThereYetRoutes } from './http/not-there-yet.ts';
 import { serveApi } from './http/server.ts';
+import { swarmRoutes } from './http/swarm.ts';
 import { systemRoutes } from './http/system/routes.ts';
 import { volumeRoutes } from './http/volumes/routes.ts';
 import { ensureHelloImage } from './images/hello.ts';
@@ -77,6 +78,7 @@ export async function startEngine(settings: Settings, log: Log): Promise<AsyncDi
     ...imageRoutes(parts),
     ...networkRoutes(parts),
     ...volumeRoutes(parts),
+    ...swarmRoutes,
     ...notThereYetRoutes,
   ];
   opening.use(await serveApi({ routes, sockets: settings.sockets, group: settings.socketGroup, log }));

@@ -1,4 +1,4 @@
-import { EngineError, notFound, notImplemented } from '../model/errors.ts';
+import { notImplemented } from '../model/errors.ts';
 import type { Route } from './router.ts';
 
 /** Endpoints of the Engine API that this engine does not have yet: they say so, instead of looking like a misspelt path. */
@@ -18,39 +18,10 @@ const missing: readonly (readonly [method: Route['method'], path: string, what: 
   ['POST', '/grpc', 'BuildKit'],
 ];
 
-const swarm: readonly (readonly [method: Route['method'], path: string])[] = [
-  ['GET', '/swarm'],
-  ['GET', '/nodes'],
-  ['GET', '/services'],
-  ['GET', '/tasks'],
-  ['GET', '/secrets'],
-  ['GET', '/configs'],
-];
-
-export const notThereYetRoutes: readonly Route[] = [
-  ...missing.map(([method, path, what]): Route => ({
-    method,
-    path,
-    handle() {
-      throw notImplemented(`${what} is not there yet in this version of the Skiff engine`);
-    },
-  })),
-  ...swarm.map(([method, path]): Route => ({
-    method,
-    path,
-    handle() {
-      throw new EngineError('unavailable', 'This node is not a swarm manager. Skiff has no swarm.');
-    },
-  })),
-  { method: 'GET', path: '/plugins', handle: (exchange) => exchange.json(200, []) },
-  {
-    method: 'GET',
-    path: '/plugins/*name/json',
-    handle: (exchange) => none(`plugin "${exchange.param('name')}" not found`),
+export const notThereYetRoutes: readonly Route[] = missing.map(([method, path, what]): Route => ({
+  method,
+  path,
+  handle() {
+    throw notImplemented(`${what} is not there yet in this version of the Skiff engine`);
   },
-];
-
-/** Of things that cannot be made yet there are none: that is the truth, and what `docker inspect` wants to hear. */
-function none(message: string): never {
-  throw notFound(message);
-}
+}));

@@ -31,7 +31,7 @@ export function volumeRoutes(parts: Parts): readonly Route[] {
       method: 'PUT',
       path: '/volumes/:name',
       handle() {
-        throw new EngineError('unavailable', 'This node is not a swarm manager. Skiff has no swarm.');
+        throw new EngineError('unavailable', 'volume update only valid for cluster volumes, but swarm is unavailable');
       },
     },
   ];
