@@ -137,6 +137,11 @@ export interface HostConfig {
   readonly GroupAdd?: readonly string[] | null;
   readonly Init?: boolean | null;
   readonly Isolation?: string;
+  readonly Cgroup?: string;
+  readonly CpuCount?: number;
+  readonly CpuPercent?: number;
+  readonly IOMaximumIOps?: number;
+  readonly IOMaximumBandwidth?: number;
   readonly Runtime?: string;
   readonly StorageOpt?: Readonly<Record<string, string>> | null;
   readonly Sysctls?: Readonly<Record<string, string>> | null;
@@ -182,6 +187,7 @@ export interface ContainerConfig {
   readonly Volumes?: Readonly<Record<string, object>> | null;
   readonly WorkingDir?: string;
   readonly Labels?: Readonly<Record<string, string>> | null;
+  readonly OnBuild?: readonly string[] | null;
   readonly NetworkDisabled?: boolean;
   readonly StopSignal?: string;
   /** Seconds between the stop signal and KILL. */

@@ -1,19 +1,19 @@
 /** Parts of /proc and /sys that tell or change what is the host's (source: moby's default spec). */
 
-/** Hidden from a container. */
+/** Hidden from a container; in docker's order, since they are shown. */
 export const defaultMaskedPaths: readonly string[] = [
-  '/proc/acpi',
   '/proc/asound',
+  '/proc/acpi',
   '/proc/interrupts',
   '/proc/kcore',
   '/proc/keys',
   '/proc/latency_stats',
-  '/proc/sched_debug',
-  '/proc/scsi',
   '/proc/timer_list',
   '/proc/timer_stats',
-  '/sys/devices/virtual/powercap',
+  '/proc/sched_debug',
+  '/proc/scsi',
   '/sys/firmware',
+  '/sys/devices/virtual/powercap',
 ];
 
 /** Hidden too, one for each processor: how often it was slowed down tells what others do. */

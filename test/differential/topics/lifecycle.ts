@@ -76,7 +76,6 @@ export const lifecycle = [
     docker('run --rm --ulimit nofile=20:10 box true'),
     docker('run --rm --sysctl nosuch.thing=1 box true'),
     docker('run --rm --device /dev/nosuch box true'),
-    docker('run --rm --log-driver nosuch box true'),
     docker('run --rm --log-opt nosuch=1 box true'),
     docker('run --rm --runtime nosuch box true'),
     docker('run --rm --gpus all box true'),

@@ -29,6 +29,7 @@ export function presentConfig(spec: ContainerSpec): ContainerInspect['Config'] {
     WorkingDir: process.workingDir === '/' ? '' : process.workingDir,
     Entrypoint: process.entrypoint.length > 0 ? process.entrypoint : null,
     Labels: spec.labels,
+    OnBuild: null,
     ...(spec.healthcheck === null ? {} : { Healthcheck: presentHealthcheck(spec.healthcheck) }),
     ...(spec.shell === null ? {} : { Shell: spec.shell }),
     ...(spec.stopSignal === null ? {} : { StopSignal: spec.stopSignal }),

@@ -66,6 +66,12 @@ export function presentHostConfig(spec: ContainerSpec): HostConfig {
     MaskedPaths: spec.maskedPaths ?? (spec.isPrivileged ? null : defaultMaskedPaths),
     ReadonlyPaths: spec.readonlyPaths ?? (spec.isPrivileged ? null : defaultReadonlyPaths),
     ContainerIDFile: '',
+    Cgroup: '',
+    // Of Windows: clients of docker find them zero on Linux.
+    CpuCount: 0,
+    CpuPercent: 0,
+    IOMaximumIOps: 0,
+    IOMaximumBandwidth: 0,
     PidsLimit: resources.pidsLimit,
     ShmSize: spec.shmSizeBytes,
     ConsoleSize: [process.consoleSize?.rows ?? 0, process.consoleSize?.columns ?? 0],

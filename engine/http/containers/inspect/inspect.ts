@@ -53,7 +53,13 @@ export function inspectContainer(
     HostConfig: { ...presentHostConfig(spec), Links: links.length === 0 ? null : links },
     GraphDriver: {
       Name: 'overlay2',
-      Data: { LowerDir: root.lowers.join(':'), MergedDir: root.merged, UpperDir: root.upper, WorkDir: root.work },
+      Data: {
+        ID: id,
+        LowerDir: root.lowers.join(':'),
+        MergedDir: root.merged,
+        UpperDir: root.upper,
+        WorkDir: root.work,
+      },
     },
     Mounts: presentMounts(spec, folders),
     Config: presentConfig(spec),
