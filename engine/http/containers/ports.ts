@@ -8,7 +8,7 @@ export function exposedPort(text: string): readonly PortSpec[] {
   const [range = '', protocol = 'tcp'] = text.split('/');
   if (protocol !== 'tcp' && protocol !== 'udp' && protocol !== 'sctp')
     throw invalid(`invalid proto: ${protocol} (port ${text})`);
-  const { first, last } = portRange(range, text);
+  const { first, last } = portRange(range, range);
   return Array.from({ length: last - first + 1 }, (_, index) => ({ port: first + index, protocol }));
 }
 
