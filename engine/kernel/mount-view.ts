@@ -1,7 +1,7 @@
 /**
  * A mount namespace for one piece of work: what is mounted in it nobody else sees, and it is gone with the work, also when
  * the process is killed in the middle. Only for a process whose file calls are made on its main thread (a worker): the
- * other threads of the process stay where they were.
+ * other threads of the process stay where they were, and must all have been started before.
  */
 import { closeSync, openSync } from 'node:fs';
 import { systemCall } from './libc.ts';

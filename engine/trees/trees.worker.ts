@@ -4,6 +4,7 @@
  * as an entry of its own.
  */
 import { closeSync, constants, openSync } from 'node:fs';
+import { stat } from 'node:fs/promises';
 import net from 'node:net';
 import { openInRoot } from '../kernel/files.ts';
 import { mountDevice } from '../kernel/mount.ts';
@@ -34,7 +35,9 @@ const pipe = new net.Socket({ fd: 4, readable: true, writable: true });
 // The engine has gone: there is nobody to tell.
 pipe.on('error', () => process.exit(0));
 const incoming = new FrameReader(pipe);
-process.on('message', (message) => void run(message as TreeJob)); // from our own parent, of the same build
+// Node starts its threads at their first work. Threads that begin inside a view would be of it, and the way back be barred.
+const threads = stat('/');
+process.on('message', (message) => void threads.then(() => run(message as TreeJob))); // from our own parent, of the same build
 
 async function run(job: TreeJob): Promise<void> {
   try {
