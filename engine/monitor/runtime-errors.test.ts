@@ -22,6 +22,13 @@ it.each([
   ],
   ['open executable: Permission denied', '/x', 126, 'exec: "/x": permission denied'],
   ['open executable: Operation not permitted', '/etc', 126, 'is a directory'],
+  ['the path `/etc` is not a regular file: Operation not permitted', '/etc', 126, 'is a directory'],
+  [
+    'the path `/x` exists but it is not executable: Operation not permitted',
+    '/x',
+    126,
+    'exec: "/x": permission denied',
+  ],
   ['open executable: Not a directory', '/x/y', 127, 'executable file not found'],
   ['mount `proc` to `proc`: Operation not permitted', 'x', 128, 'mount `proc` to `proc`: Operation not permitted'],
   ['', 'x', 128, 'the runtime gave no reason'],

@@ -16,8 +16,10 @@ export function startErrorFrom(output: string, program: string, verb: 'run' | 'e
   }
   // crun opens the program: these are the answers of open(2), and EPERM is its own for what is no regular file.
   if (/open executable: Permission denied/.test(said)) return fail(126, exec('permission denied'));
-  if (/open executable: Operation not permitted/.test(said))
+  if (/open executable: Operation not permitted|the path `.*` is not a regular file/.test(said))
     return fail(126, exec('is a directory: permission denied'));
+  // Since 1.9 it looks first.
+  if (/the path `.*` exists but it is not executable/.test(said)) return fail(126, exec('permission denied'));
   if (/open executable: Not a directory/.test(said)) return fail(127, exec(`${notFound}: not a directory`));
   if (/open executable: No such file/.test(said)) return fail(127, exec(notFound));
   if (/exec container process.*No such file or directory/.test(said))

@@ -50,7 +50,9 @@ function sharedMemoryMount(from: ContainerSettings['sharedMemory'], sizeBytes: n
   if (from === 'none') return [];
   const destination = '/dev/shm';
   const safe = ['nosuid', 'noexec', 'nodev'];
-  if (from !== null) return [{ destination, type: 'bind', source: from.folder, options: ['rbind', 'rprivate'] }];
+  // Newer versions of crun take away from a bind what is not said.
+  if (from !== null)
+    return [{ destination, type: 'bind', source: from.folder, options: ['rbind', 'rprivate', ...safe] }];
   return [{ destination, type: 'tmpfs', source: 'shm', options: [...safe, 'mode=1777', `size=${sizeBytes}`] }];
 }
 
