@@ -20,7 +20,11 @@ export function startErrorFrom(output: string, program: string, verb: 'run' | 'e
     return fail(126, exec('is a directory: permission denied'));
   // Since 1.9 it looks first.
   if (/the path `.*` exists but it is not executable/.test(said)) return fail(126, exec('permission denied'));
-  if (/open executable: Not a directory/.test(said)) return fail(127, exec(`${notFound}: not a directory`));
+  if (/cannot find `.*` in \$PATH/.test(said)) return fail(127, exec(notFound));
+  if (/cannot open `.*`: Too many levels/.test(said))
+    return fail(128, exec(`stat ${program}: too many levels of symbolic links`));
+  if (/(open executable|cannot open `.*`): Not a directory/.test(said))
+    return fail(127, exec(`${notFound}: not a directory`));
   if (/open executable: No such file/.test(said)) return fail(127, exec(notFound));
   if (/exec container process.*No such file or directory/.test(said))
     return fail(127, exec('no such file or directory'));
