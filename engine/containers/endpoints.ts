@@ -21,7 +21,7 @@ export function planRequest(
 ): PlanRequest {
   const { id, spec } = container;
   const { mode, isDisabled, shownMode } = spec.network;
-  const bare = { containerId: id, endpoints: [], ports: [] };
+  const bare = { containerId: id, containerName: container.name, endpoints: [], ports: [] };
   if (typeof mode === 'object') return { ...bare, mode: { container: joinedContainer(directory, mode.container) } };
   if (isDisabled || mode === 'none') return { ...bare, mode: 'none' };
   if (mode === 'host') return { ...bare, mode };
@@ -30,7 +30,18 @@ export function planRequest(
   const endpoints = wanted.map((endpoint) =>
     endpointRequest(container, { network: findNetwork(networks, endpoint), endpoint }),
   );
-  return { containerId: id, mode, endpoints, ports };
+  return { ...bare, mode, endpoints, ports };
+}
+
+/** Plans the network of a container that is to start; or makes it real. What goes wrong is said as docker says it. */
+export async function settingUpNetwork<T>(work: () => T | Promise<T>): Promise<T> {
+  try {
+    return await work();
+  } catch (error) {
+    if (!(error instanceof Error)) throw error;
+    const kind = error instanceof EngineError ? error.kind : 'internal';
+    throw new EngineError(kind, `failed to set up container networking: ${error.message}`, { cause: error });
+  }
 }
 
 /** An endpoint of which nothing is asked for but its network. */

@@ -16,7 +16,7 @@ import { resolveUser } from '../runtime/user.ts';
 import { cgroupOf } from './cgroup-of.ts';
 import type { Container } from './container.ts';
 import { publishContainerEvent, publishNetworkEvent } from './container-events.ts';
-import { planRequest, withNetworkIds } from './endpoints.ts';
+import { planRequest, settingUpNetwork, withNetworkIds } from './endpoints.ts';
 import { firstStatus } from './health/health.ts';
 import { type History, startedByHand } from './history.ts';
 import { linkVariables } from './linked-containers.ts';
@@ -83,7 +83,8 @@ async function start(parts: Parts, container: Container, before: History): Promi
   const history: History = { ...before, health: firstStatus(container.spec) };
   const { networks, rows } = parts;
   const { id, spec } = container;
-  const plan = await networks.plan(planRequest(parts, container, wantedPorts(container)));
+  const request = planRequest(parts, container, wantedPorts(container));
+  const plan = await settingUpNetwork(() => networks.plan(request));
   const planned = withSharedHostname(parts.directory, withNetworkIds(spec, plan));
   if (planned !== spec) {
     rows.changeSpec(id, planned);
@@ -91,7 +92,7 @@ async function start(parts: Parts, container: Container, before: History): Promi
   }
   rows.begin(id, { verb: 'start', endpoint: plan });
   try {
-    networks.realise(plan);
+    await settingUpNetwork(() => networks.realise(plan));
     const started = await launch(parts, container, plan);
     const state: RunningState = {
       status: 'running',
@@ -119,7 +120,7 @@ async function launch(parts: Parts, container: Container, plan: EndpointPlan): R
   assertDevicesThere(spec);
   const root = roots.mount(id);
   const joined = joinedNamespaces(directory, container, root.folder);
-  const files = await giveNames(parts, container, plan);
+  const { files, named } = giveNames(parts, container, plan);
   const read = (file: string): ReturnType<typeof readInside> => readInside(root.merged, file, { maxBytes: 1 << 20 });
   const user = resolveUser(spec.process.user, read, spec.process.addedGroups);
   const bundle = bundleFolder(parts, container);
@@ -130,6 +131,7 @@ async function launch(parts: Parts, container: Container, plan: EndpointPlan): R
   const settings = ociSettings({ container, mounts, root, plan, files, user, joined, init, cgroup, linked });
   const { spec: ociSpec, saveFilterTo } = filters.apply(buildSpec(settings, host));
   writeFileSync(path.join(bundle, 'config.json'), JSON.stringify(ociSpec));
+  await named;
   return monitor.start({
     id,
     bundle,

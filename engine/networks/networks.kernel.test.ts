@@ -81,7 +81,7 @@ describeWith(['linux', 'root'], 'networks', () => {
     { mode = 'network', on = networks, to }: { mode?: NetworkChoice; on?: Networks; to?: EndpointRequest[] } = {},
   ): Promise<EndpointPlan> => {
     const endpoints = to ?? [endpointIn(on.bridge.networkId)];
-    const plan = await on.plan({ containerId: newContainerId(), mode, endpoints, ports });
+    const plan = await on.plan({ containerId: newContainerId(), containerName: 'box', mode, endpoints, ports });
     on.realise(plan);
     return plan;
   };
@@ -242,6 +242,7 @@ describeWith(['linux', 'root'], 'networks', () => {
     await networks.release(next);
     const planned = await networks.plan({
       containerId: newContainerId(),
+      containerName: 'box',
       mode: 'network',
       endpoints: [endpointIn(networkId)],
       ports: [port(80, 8080)],
@@ -257,6 +258,7 @@ describeWith(['linux', 'root'], 'networks', () => {
     const forgotten = await run([port(80, 9090)]);
     const unborn = await networks.plan({
       containerId: newContainerId(),
+      containerName: 'box',
       mode: 'network',
       endpoints: [endpointIn(networkId)],
       ports: [],

@@ -152,7 +152,7 @@ class KernelNetworks implements Networks {
     // Held before anything is awaited, so that nobody removes the networks meanwhile.
     const draft = this.#hold({ ...bare, mode, endpoints, gateways, wantedPorts: request.ports });
     try {
-      return this.#hold({ ...draft, ports: await this.#ports.reserve(draft) });
+      return this.#hold({ ...draft, ports: await this.#ports.reserve(draft, request.containerName) });
     } catch (error) {
       this.#held.delete(containerId);
       this.#giveAddresses(endpoints);
@@ -181,7 +181,10 @@ class KernelNetworks implements Networks {
     // As at `plan`: no one may remove the network from now on. Nothing of it is in the firewall yet.
     this.#hold(next);
     try {
-      return this.#hold({ ...next, ports: plan.ports.length > 0 ? plan.ports : await this.#ports.reserve(next) });
+      return this.#hold({
+        ...next,
+        ports: plan.ports.length > 0 ? plan.ports : await this.#ports.reserve(next, plan.containerId),
+      });
     } catch (error) {
       this.#hold(plan);
       this.#giveAddresses([endpoint]);

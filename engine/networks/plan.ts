@@ -7,6 +7,8 @@ export type NetworkChoice = 'network' | 'none' | 'host' | { readonly container: 
 
 export interface PlanRequest {
   readonly containerId: ContainerId;
+  /** For errors. */
+  readonly containerName: string;
   readonly mode: NetworkChoice;
   /** In mode `network` only, at least one; in the order in which they become eth0, eth1, … */
   readonly endpoints: readonly EndpointRequest[];

@@ -1,3 +1,4 @@
+import { EngineError } from '../model/errors.ts';
 import type { ContainerId, NetworkId } from '../model/ids.ts';
 import { readBridgeOptions } from './driver-options.ts';
 import { publisherOf } from './gateways.ts';
@@ -15,17 +16,26 @@ export class PublishedPorts implements AsyncDisposable {
     this.#networkOf = networkOf;
   }
 
-  /** Binds what the plan asks for, all or none; nothing where no bridge leads out. Throws docker's errors. */
-  async reserve(plan: EndpointPlan): Promise<readonly PublishedPort[]> {
+  /** Binds what the plan asks for, all or none; nothing where no bridge leads out. Throws docker's errors, which name the container. */
+  async reserve(plan: EndpointPlan, containerName: string): Promise<readonly PublishedPort[]> {
     const publisher = publisherOf(plan);
     if (publisher === null || plan.wantedPorts.length === 0) return [];
     const network = this.#networkOf(publisher.networkId);
     const binding = network === null ? null : readBridgeOptions(network.options).hostBinding;
-    const reserved = await this.#hostPorts.reserveAll(
-      plan.wantedPorts.map((wanted) => ({ ...wanted, hostAddress: wanted.hostAddress ?? binding })),
-    );
-    this.#held.set(plan.containerId, reserved);
-    return reserved.map(({ port }) => port);
+    const wanted = plan.wantedPorts.map((one) => ({ ...one, hostAddress: one.hostAddress ?? binding }));
+    try {
+      const reserved = await this.#hostPorts.reserveAll(wanted);
+      this.#held.set(plan.containerId, reserved);
+      return reserved.map(({ port }) => port);
+    } catch (error) {
+      if (!(error instanceof EngineError)) throw error;
+      const endpoint = `${containerName} (${publisher.id})`;
+      throw new EngineError(
+        error.kind,
+        `driver failed programming external connectivity on endpoint ${endpoint}: ${error.message}`,
+        { cause: error },
+      );
+    }
   }
 
   /** Those that an earlier engine chose. Returns what another process took meanwhile. */

@@ -71,7 +71,13 @@ describeWith(['linux', 'root'], 'networks of clients', () => {
     networks.create(networkNamed(name, change));
   const run = async (to: readonly (Network | EndpointRequest)[], ports: readonly PortRequest[] = []) => {
     const endpoints = to.map((one) => ('networkId' in one ? one : endpointIn(one.id)));
-    const plan = await networks.plan({ containerId: newContainerId(), mode: 'network', endpoints, ports });
+    const plan = await networks.plan({
+      containerId: newContainerId(),
+      containerName: 'box',
+      mode: 'network',
+      endpoints,
+      ports,
+    });
     networks.realise(plan);
     return plan;
   };
@@ -255,6 +261,7 @@ describeWith(['linux', 'root'], 'networks of clients', () => {
     });
     const planned = await networks.plan({
       containerId: newContainerId(),
+      containerName: 'box',
       mode: 'network',
       endpoints: [wrong],
       ports: [],

@@ -165,7 +165,8 @@ describeWith(['linux', 'root', { program: 'crun' }], 'semantics: networks', () =
     expect(await inside('box', 'ip -o link | cut -d: -f2')).toBe('lo');
     expect(await connecting('blue', 'box')).toBe('200');
     expect(await inside('box', 'ip -o link | cut -d: -f2 | cut -d@ -f1')).toBe('lo\n eth0');
-    const seen = await pastEvents(engine.socket, { type: ['network'], container: [id] });
+    const events = await pastEvents(engine.socket, { type: ['network'] });
+    const seen = events.filter(({ Actor }) => Actor.Attributes['container'] === id);
     expect(seen.map(({ Action, Actor }) => `${Action} ${Actor.Attributes['name'] ?? ''}`)).toEqual([
       'connect blue',
       'connect red',
