@@ -10,4 +10,60 @@ export interface KnownDifference {
   readonly reason: string;
 }
 
-export const knownDifferences: readonly KnownDifference[] = [];
+export const knownDifferences: readonly KnownDifference[] = [
+  { where: 'rim: GET /v1.99/', place: 'body.message', reason: 'skiffd speaks newer versions of the API' },
+  {
+    where: 'rim: GET /v1.12/',
+    place: '',
+    reason: 'the oldest version is 1.40, as in dockerd 29; errors are always JSON',
+  },
+  { where: 'rim: docker version', place: 'stdout', reason: 'the oldest version is 1.40, as in dockerd 29' },
+  {
+    where: /broken|"not json"/,
+    place: 'body.message',
+    reason: 'skiffd says where broken JSON is broken, in its own parser’s words',
+  },
+  {
+    where: /limit=x|since=x|resize\?h=x/,
+    place: '',
+    reason:
+      'what is no number is a bad request (400) that names the parameter; dockerd shows its parser’s error, at times as 500',
+  },
+  {
+    where: /exits: docker run --rm box (nosuch|\/etc)/,
+    place: 'stderr',
+    reason: 'the runtime is crun: between the daemon’s and the kernel’s words stand its own, not runc’s',
+  },
+  {
+    where: 'exits: docker run --rm nosuchimage:1 --pull never',
+    place: 'stderr',
+    reason: 'the registry cannot be reached here; dockerd quotes its resolver',
+  },
+  {
+    where: /^(life|exec): events/,
+    place: 'events',
+    reason: 'dockerd tells `stop` before the `die` that it caused, skiffd when the container has ended',
+  },
+  { where: 'cat /etc/resolv.conf', place: 'stdout', reason: 'comments in the file are the engine’s own' },
+  {
+    where: 'inspect --format {{json .NetworkSettings.Networks}}',
+    place: 'stdout.@sub',
+    reason: 'an endpoint without aliases or options shows null; dockerd shows what an empty list of the client became',
+  },
+  {
+    where: 'volume-subpath=nosuch',
+    place: 'stderr',
+    reason: 'dockerd names the system call that failed',
+  },
+  { where: 'cp: GET /containers/@a/archive', place: 'body.message', reason: 'dockerd forgets a space' },
+  {
+    where: 'exec: docker exec @a /etc',
+    place: 'stdout',
+    reason: 'the runtime is crun: it says that it is a directory',
+  },
+  {
+    where: 'attach: docker attach --no-stdin=false',
+    place: '',
+    reason: 'dockerd keeps a client whose input has ended; skiffd closes the container’s input, as for `docker run -i`',
+  },
+];

@@ -26,6 +26,10 @@ export class Names {
         '$1 <while>',
       )
       .replace(/\b(Less than a second|About an? (minute|hour)|\d+ (second|minute|hour|day|week)s?) ago/g, '<while> ago')
+      .replace(/\/tmp\/(skiff-engine|bench-dockerd)-\w+/g, '<root>')
+      .replace(/\b\d+\.\d{3}\b/g, '<number>')
+      .replace(/(eth\d@if)\d+/g, '$1<index>')
+      .replace(/\/[a-z]+_[a-z]+\b/g, '/<made-up>')
       .replace(/ {2,}/g, '  ');
   }
 

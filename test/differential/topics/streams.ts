@@ -76,8 +76,8 @@ export const streams = [
   topic(
     'watch',
     docker('run -d --name @a box sh -c "sleep 600"'),
-    docker('top @a -o pid,args'),
-    docker('top @a'),
+    docker('top @a -o args'),
+    docker('top @a -o user,tty,comm'),
     docker('top @nosuch'),
     docker('stats --no-stream --format "{{.Name}}" @a'),
     docker('port @a'),
