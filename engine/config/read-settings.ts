@@ -5,6 +5,7 @@
 import { readFileSync } from 'node:fs';
 import path from 'node:path';
 import { parseArgs } from 'node:util';
+import { logDrivers } from '../logs/log-plan.ts';
 import { invalid } from '../model/errors.ts';
 import type { Settings } from './settings.ts';
 
@@ -65,8 +66,8 @@ The Skiff container engine: serves the Docker Engine API on unix sockets.
   -b, --bridge NAME        name of the default bridge (default: derived from the data root)
       --bip ADDRESS/BITS   address of the default bridge (default: the first free pool)
   -G, --group GROUP        group that may use the sockets (default: root alone)
-      --log-driver NAME    json-file or none (default json-file)
-      --log-opt KEY=VALUE  options of the log driver: max-size, max-file
+      --log-driver NAME    json-file, local, syslog, journald or none (default json-file)
+      --log-opt KEY=VALUE  options of the log driver: max-size, max-file, …
   -l, --log-level LEVEL    debug, info, warn or error (default info)
       --init               a tiny init is process 1 of containers that do not say otherwise
       --init-path FILE     the program for that (default: docker-init, tini-static or catatonit, where installed)
@@ -171,7 +172,7 @@ function settingsFrom(values: Values): Settings {
     pidFile: absolute('pidfile', text('pidfile', '/run/skiff/skiffd.pid')),
     bridgeName: typeof values['bridge'] === 'string' ? interfaceName(values['bridge']) : null,
     bridgeAddress: typeof values['bip'] === 'string' ? bridgeAddress(values['bip']) : null,
-    logDriver: oneOf('log-driver', text('log-driver', 'json-file'), ['json-file', 'none']),
+    logDriver: oneOf('log-driver', text('log-driver', 'json-file'), logDrivers),
     logOptions: Object.fromEntries(list('log-opt').map((pair) => keyValue('log-opt', pair))),
     initPath: typeof values['init-path'] === 'string' ? absolute('init-path', values['init-path']) : null,
     isInitDefault: values['init'] === true,

@@ -1,3 +1,5 @@
+import type { LogDriver } from '../logs/log-plan.ts';
+
 /** What an engine is told when it starts. Made by `read-settings.ts` from flags and the configuration file; nobody else reads either. */
 export interface Settings {
   /** Unix sockets to listen on, absolute paths. */
@@ -11,7 +13,7 @@ export interface Settings {
   readonly bridgeName: string | null;
   /** Address of the default bridge with its prefix (`172.18.0.1/16`); null takes the first free of the default pools. */
   readonly bridgeAddress: string | null;
-  readonly logDriver: 'json-file' | 'none';
+  readonly logDriver: LogDriver;
   readonly logOptions: Readonly<Record<string, string>>;
   /** The program of `--init`; null looks for one. */
   readonly initPath: string | null;

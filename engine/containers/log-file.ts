@@ -1,15 +1,12 @@
+/** From a container's `--log-driver` and `--log-opt` to where its output goes. */
 import path from 'node:path';
-import type { LogPlan } from '../logs/log-plan.ts';
-import { invalid } from '../model/errors.ts';
+import type { LogFilePlan, LogPlan } from '../logs/log-plan.ts';
+import { readSyslogAddress, syslogFacility, syslogFormat } from '../logs/syslog-options.ts';
 import type { Container } from './container.ts';
-import type { ContainerSpec } from './spec.ts';
+import { attributesOf, tagOf } from './log-attributes.ts';
+import { cacheBounds, fileBounds } from './log-options.ts';
 
-/**
- * Logs are bounded unless the client says otherwise: dockerd's unbounded default fills disks (moby issue 40207). `-1` as
- * `max-size` takes the bound away, as it does there.
- */
-const defaultMaxSizeBytes = 10 * 1024 * 1024;
-const defaultMaxFiles = 3;
+export { assertLogOptions } from './log-options.ts';
 
 /** Below the container's folder, named as shippers of docker's logs expect it. */
 export function logPath(folder: string, container: Container): string {
@@ -18,48 +15,63 @@ export function logPath(folder: string, container: Container): string {
 
 export function logPlan(container: Container, folder: string): LogPlan {
   const { driver, options } = container.spec.log;
-  if (driver === 'none') return { driver };
-  return { driver, path: logPath(folder, container), ...bounds(options) };
-}
-
-/** Throws `invalid` for options that are unknown or make no sense: to be asked at create, when somebody is there to read it. */
-export function assertLogOptions(log: ContainerSpec['log']): void {
-  const known =
-    log.driver === 'none'
-      ? []
-      : [
-          'max-size',
-          'max-file',
-          'compress',
-          'labels',
-          'labels-regex',
-          'env',
-          'env-regex',
-          'tag',
-          'mode',
-          'max-buffer-size',
-        ];
-  for (const name of Object.keys(log.options)) {
-    if (!known.includes(name)) throw invalid(`unknown log opt '${name}' for ${log.driver} log driver`);
+  const tag = options['tag'] ?? '';
+  switch (driver) {
+    case 'none':
+      return { driver };
+    case 'json-file':
+      return {
+        driver,
+        path: logPath(folder, container),
+        ...fileBounds(driver, options),
+        attributes: { ...attributesOf(container), ...(tag === '' ? {} : { tag: tagOf(container, tag) }) },
+      };
+    case 'local':
+      return { driver, path: localPath(folder, container), ...fileBounds(driver, options) };
+    case 'syslog':
+      return {
+        driver,
+        target: readSyslogAddress(options['syslog-address'] ?? ''),
+        format: syslogFormat(options['syslog-format'] ?? ''),
+        facility: syslogFacility(options['syslog-facility'] ?? ''),
+        tag: tagOf(container, tag === '' ? '{{.ID}}' : tag),
+        cache: cachePlan(container, folder),
+      };
+    case 'journald':
+      return { driver, fields: journalFields(container, tag), cache: cachePlan(container, folder) };
   }
-  bounds(log.options);
 }
 
-function bounds(options: Readonly<Record<string, string>>): { maxSizeBytes: number; maxFiles: number } {
-  const size = options['max-size'];
-  const files = options['max-file'];
-  const maxFiles = files === undefined ? (size === undefined ? defaultMaxFiles : 1) : Number(files);
-  if (!Number.isInteger(maxFiles) || maxFiles < 1) throw invalid(`max-file cannot be less than 1: ${files}`);
+function localPath(folder: string, container: Container): string {
+  return path.join(folder, `${container.id}-local.log`);
+}
+
+/** What is sent away is kept here as well, so that `logs` can read it (docker's "dual logging"). */
+function cachePlan(container: Container, folder: string): LogFilePlan | null {
+  const bounds = cacheBounds(container.spec.log.options);
+  if (bounds === null) return null;
+  return { driver: 'local', path: localPath(folder, container), ...bounds, attributes: attributesOf(container) };
+}
+
+/** Source: docker's document of the journald driver. */
+function journalFields(container: Container, tag: string): Readonly<Record<string, string>> {
+  const shown = tagOf(container, tag === '' ? '{{.ID}}' : tag);
+  const more = Object.entries(attributesOf(container)).map(([name, value]) => [journalName(name), value] as const);
   return {
-    maxFiles,
-    maxSizeBytes: size === undefined ? defaultMaxSizeBytes : size === '-1' ? Number.MAX_SAFE_INTEGER : bytesOf(size),
+    ...Object.fromEntries(more.filter(([name]) => name !== '')),
+    CONTAINER_ID: container.id.slice(0, 12),
+    CONTAINER_ID_FULL: container.id,
+    CONTAINER_NAME: container.name,
+    CONTAINER_TAG: shown,
+    IMAGE_NAME: container.spec.imageName,
+    SYSLOG_IDENTIFIER: shown,
   };
 }
 
-function bytesOf(text: string): number {
-  const match = /^(\d+(?:\.\d+)?)\s*([kmgt]?)(?:i?b)?$/i.exec(text);
-  const power = ['', 'k', 'm', 'g', 't'].indexOf((match?.[2] ?? '').toLowerCase());
-  const bytes = Math.floor(Number(match?.[1] ?? 0) * 1024 ** power);
-  if (match === null || bytes < 1) throw invalid(`invalid value "${text}" for max-size: expected a size like 10m`);
-  return bytes;
+/** The journal takes capitals, digits and underscores, and no underscore at the beginning. */
+function journalName(name: string): string {
+  return name
+    .toUpperCase()
+    .replace(/[^A-Z0-9]/g, '_')
+    .replace(/^[_0-9]+/, '');
 }

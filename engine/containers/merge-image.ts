@@ -2,6 +2,7 @@ import path from 'node:path';
 import { invalid } from '../model/errors.ts';
 import type { ContainerId, ImageId } from '../model/ids.ts';
 import type { CreateRequest } from './create-request.ts';
+import { type LogDriver, logDrivers } from '../logs/log-plan.ts';
 import type { ContainerSpec, HealthcheckSpec, PortSpec } from './spec.ts';
 
 /** What an image says about containers made from it. */
@@ -22,7 +23,7 @@ export interface ImageDefaults {
 
 /** What the engine says when neither client nor image does. */
 export interface EngineDefaults {
-  readonly logDriver: 'json-file' | 'none';
+  readonly logDriver: LogDriver;
   readonly logOptions: Readonly<Record<string, string>>;
 }
 
@@ -124,7 +125,8 @@ function union(first: readonly PortSpec[], second: readonly PortSpec[]): readonl
   return [...seen.values()];
 }
 
-function checkedDriver(driver: string): 'json-file' | 'none' {
-  if (driver === 'json-file' || driver === 'none') return driver;
-  throw invalid(`logger: no log driver named '${driver}' is registered: json-file and none are there`);
+function checkedDriver(driver: string): LogDriver {
+  const known = logDrivers.find((name) => name === driver);
+  if (known !== undefined) return known;
+  throw invalid(`logger: no log driver named '${driver}' is registered: there are ${logDrivers.join(', ')}`);
 }

@@ -1,3 +1,4 @@
+import type { LogDriver } from '../logs/log-plan.ts';
 import type { ContainerId, ImageId, NetworkId } from '../model/ids.ts';
 
 /**
@@ -55,8 +56,6 @@ export interface ContainerSpec {
   /** As the client named it (`runc`, `crun`); empty: the engine's. */
   readonly runtime: string;
 }
-
-export type LogDriver = 'json-file' | 'none';
 
 export type RestartPolicySpec =
   | { readonly name: 'no' | 'always' | 'unless-stopped' }

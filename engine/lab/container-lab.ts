@@ -17,7 +17,7 @@ import { join } from 'node:path';
 import type { Duplex } from 'node:stream';
 import { FrameDecoder } from '../../api/framing.ts';
 import { readMounts } from '../kernel/mount-table.ts';
-import type { LogPlan } from '../logs/log-plan.ts';
+import type { LogFilePlan } from '../logs/log-plan.ts';
 import { newContainerId, type ContainerId } from '../model/ids.ts';
 import type { ExitRecord, Monitor, StartRequest, StdioPlan } from '../monitor/monitor.ts';
 import { openMonitor, type OpenMonitorOptions } from '../monitor/open-monitor.ts';
@@ -75,7 +75,7 @@ export class ContainerLab implements AsyncDisposable {
   }
 
   /** Writes a bundle and gives what starts it. */
-  request(args: readonly string[], more: RequestOptions = {}): StartRequest & { readonly log: LogPlan } {
+  request(args: readonly string[], more: RequestOptions = {}): StartRequest & { readonly log: LabLog } {
     const id = more.id ?? newContainerId();
     this.#ids.add(id);
     const bundle = join(this.folder, 'bundles', id);
@@ -123,7 +123,7 @@ export class ContainerLab implements AsyncDisposable {
   }
 
   /** The stored lines of a container, as text. */
-  logOf(request: StartRequest): readonly { readonly log: string; readonly stream: string; readonly time: string }[] {
+  logOf(request: StartRequest & { readonly log: LabLog }): readonly { readonly log: string; readonly stream: string; readonly time: string }[] {
     if (request.log.driver === 'none') return [];
     return readFileSync(request.log.path, 'utf8')
       .split('\n')
@@ -156,12 +156,15 @@ export class ContainerLab implements AsyncDisposable {
   }
 }
 
+/** The logs that tests look at. */
+type LabLog = LogFilePlan | { readonly driver: 'none' };
+
 export interface RequestOptions {
   readonly id?: ContainerId;
   readonly stdio?: StdioPlan;
-  readonly log?: LogPlan;
+  readonly log?: LabLog;
   readonly settings?: Partial<ContainerSettings>;
-  readonly request?: Partial<StartRequest>;
+  readonly request?: Partial<Omit<StartRequest, 'log'>>;
 }
 
 function cgroupsOf(path: string): readonly string[] {

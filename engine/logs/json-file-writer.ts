@@ -2,13 +2,15 @@
  * Writes a container's output as docker's json-file. Lines of more than 16 KiB are kept in parts, of which only the last
  * ends in a newline. Writing is synchronous, into the page cache: when `write` returns, the lines are in the file whatever
  * happens to this process. Files are rotated by renaming; with one file only, it is replaced by a new one, so that a
- * reader that has it open can read it to its end.
+ * reader that has it open can read it to its end. While a rotated file is being compressed the newest may grow beyond its size.
  */
-import { closeSync, fstatSync, ftruncateSync, openSync, renameSync, rmSync, writeSync } from 'node:fs';
+import { closeSync, fstatSync, ftruncateSync, openSync, writeSync } from 'node:fs';
 import type { Instant } from '../model/time.ts';
-import { encodeRecord, recordBytes } from './json-line.ts';
-import type { LogPlan } from './log-plan.ts';
+import { encodeRecord, recordBytes, recordMiddle, type RecordMiddle } from './json-line.ts';
+import type { LogFilePlan } from './log-plan.ts';
+import type { LogWriter } from './log-writer.ts';
 import { RecordClock } from './record-clock.ts';
+import { RotatedFiles } from './rotated-files.ts';
 
 type OutputName = 'stdout' | 'stderr';
 
@@ -25,8 +27,10 @@ interface OpenLine {
   length: number;
 }
 
-export class JsonFileWriter implements Disposable {
-  readonly #plan: Extract<LogPlan, { driver: 'json-file' }>;
+export class JsonFileWriter implements LogWriter {
+  readonly #plan: LogFilePlan;
+  readonly #middle: RecordMiddle;
+  readonly #rotated: RotatedFiles;
   readonly #clock: RecordClock;
   readonly #open: Record<OutputName, OpenLine> = {
     stdout: { bytes: Buffer.alloc(0), length: 0 },
@@ -38,8 +42,10 @@ export class JsonFileWriter implements Disposable {
   #state: 'open' | 'closed' = 'open';
 
   /** Goes on with the file when it is there. */
-  constructor(plan: Extract<LogPlan, { driver: 'json-file' }>, now: () => Instant) {
+  constructor(plan: LogFilePlan, now: () => Instant) {
     this.#plan = plan;
+    this.#middle = recordMiddle(plan.attributes ?? {});
+    this.#rotated = new RotatedFiles(plan);
     this.#clock = new RecordClock(now);
     this.#fd = openSync(plan.path, 'a', 0o640);
     this.#size = fstatSync(this.#fd).size;
@@ -115,7 +121,7 @@ export class JsonFileWriter implements Disposable {
   }
 
   #record(stream: OutputName, source: Buffer, start: number, end: number, kind: 'line' | 'part'): void {
-    if (this.#batched + recordBytes(end - start) > batch.length) this.#writeBatch(this.#batched);
+    if (this.#batched + recordBytes(end - start, this.#middle) > batch.length) this.#writeBatch(this.#batched);
     this.#clock.tick();
     const from = this.#batched;
     this.#batched = encodeRecord(batch, from, {
@@ -124,10 +130,12 @@ export class JsonFileWriter implements Disposable {
       end,
       endsLine: kind === 'line',
       stream,
+      middle: this.#middle,
       time: this.#clock.text,
       timeLength: this.#clock.length,
     });
     if (this.#size + this.#batched <= this.#plan.maxSizeBytes || this.#size + from === 0) return;
+    if (this.#rotated.isCompressing) return;
     const length = this.#batched - from;
     this.#writeBatch(from);
     batch.copyWithin(0, from, from + length);
@@ -148,18 +156,8 @@ export class JsonFileWriter implements Disposable {
   }
 
   #rotate(): void {
-    const { path, maxFiles } = this.#plan;
-    if (maxFiles === 1) rmSync(path, { force: true });
-    for (let index = maxFiles - 1; index >= 1; index -= 1) {
-      const older = index === 1 ? path : `${path}.${index - 1}`;
-      try {
-        renameSync(older, `${path}.${index}`);
-      } catch (error) {
-        // Fewer files than there may be, or someone has cleared them away.
-        if ((error as NodeJS.ErrnoException).code !== 'ENOENT') throw error;
-      }
-    }
-    const fd = openSync(path, 'a', 0o640);
+    this.#rotated.rotate();
+    const fd = openSync(this.#plan.path, 'a', 0o640);
     closeSync(this.#fd);
     this.#fd = fd;
     this.#size = 0;

@@ -6,10 +6,17 @@
 
 const head = Buffer.from('{"log":"');
 const newline = Buffer.from('\\n');
-const beforeTime = {
-  stdout: Buffer.from('","stream":"stdout","time":"'),
-  stderr: Buffer.from('","stream":"stderr","time":"'),
-};
+/** What stands between the text of a record and its time. */
+export type RecordMiddle = Readonly<Record<'stdout' | 'stderr', Buffer>>;
+
+/** `attributes` come in the order of their names, as docker writes them; none at all when it is empty. */
+export function recordMiddle(attributes: Readonly<Record<string, string>>): RecordMiddle {
+  const sorted = Object.entries(attributes).toSorted(([a], [b]) => (a < b ? -1 : 1));
+  const attrs = sorted.length === 0 ? '' : `"attrs":${JSON.stringify(Object.fromEntries(sorted))},`;
+  const of = (stream: string): Buffer => Buffer.from(`","stream":"${stream}",${attrs}"time":"`);
+  return { stdout: of('stdout'), stderr: of('stderr') };
+}
+
 const tail = Buffer.from('"}\n');
 const hex = Buffer.from('0123456789abcdef');
 const replacement = Buffer.from('\\ufffd');
@@ -22,8 +29,8 @@ const plain = Uint8Array.from({ length: 256 }, (_, byte) =>
 );
 
 /** What a record of `length` bytes takes at most. */
-export function recordBytes(length: number): number {
-  return length * 6 + head.length + newline.length + beforeTime.stdout.length + timeBytes + tail.length;
+export function recordBytes(length: number, middle: RecordMiddle): number {
+  return length * 6 + head.length + newline.length + middle.stdout.length + timeBytes + tail.length;
 }
 
 export interface RecordParts {
@@ -32,6 +39,7 @@ export interface RecordParts {
   readonly end: number;
   readonly endsLine: boolean;
   readonly stream: 'stdout' | 'stderr';
+  readonly middle: RecordMiddle;
   /** ASCII text of the time. */
   readonly time: Buffer;
   readonly timeLength: number;
@@ -42,7 +50,7 @@ export function encodeRecord(target: Buffer, at: number, parts: RecordParts): nu
   let to = append(target, at, head, head.length);
   to = escape(target, to, parts);
   if (parts.endsLine) to = append(target, to, newline, newline.length);
-  const middle = beforeTime[parts.stream];
+  const middle = parts.middle[parts.stream];
   to = append(target, to, middle, middle.length);
   to = append(target, to, parts.time, parts.timeLength);
   return append(target, to, tail, tail.length);

@@ -8,6 +8,8 @@ export interface LogRecord {
   readonly payload: Buffer;
   /** False for the later pieces of a line that is too long to be held in one piece (1 MiB). */
   readonly startsLine: boolean;
+  /** Labels, variables and tag that stand in the record; null: none. */
+  readonly attributes: Readonly<Record<string, string>> | null;
 }
 
 const pieceBytes = 1024 * 1024;
@@ -16,6 +18,7 @@ interface OpenLine {
   parts: Buffer[];
   bytes: number;
   time: Instant;
+  attributes: LogRecord['attributes'];
   isContinued: boolean;
 }
 
@@ -27,8 +30,8 @@ export class LineJoiner {
   push(line: Buffer): readonly LogRecord[] {
     const stored = parseStored(line);
     if (stored === null) return [];
-    const { stream, time, payload } = stored;
-    const open = this.#open.get(stream) ?? { parts: [], bytes: 0, time, isContinued: false };
+    const { stream, time, payload, attributes } = stored;
+    const open = this.#open.get(stream) ?? { parts: [], bytes: 0, time, attributes, isContinued: false };
     open.parts.push(payload);
     open.bytes += payload.length;
     const isWhole = payload.at(-1) === 0x0a;
@@ -37,7 +40,7 @@ export class LineJoiner {
       return [];
     }
     if (isWhole) this.#open.delete(stream);
-    else this.#open.set(stream, { parts: [], bytes: 0, time: open.time, isContinued: true });
+    else this.#open.set(stream, { ...open, parts: [], bytes: 0, isContinued: true });
     return [recordOf(stream, open)];
   }
 
@@ -52,10 +55,10 @@ export class LineJoiner {
 function recordOf(stream: LogRecord['stream'], open: OpenLine): LogRecord {
   const [first] = open.parts;
   const payload = open.parts.length === 1 && first !== undefined ? first : Buffer.concat(open.parts);
-  return { stream, time: open.time, payload, startsLine: !open.isContinued };
+  return { stream, time: open.time, payload, startsLine: !open.isContinued, attributes: open.attributes };
 }
 
-function parseStored(line: Buffer): { stream: LogRecord['stream']; time: Instant; payload: Buffer } | null {
+function parseStored(line: Buffer): Pick<LogRecord, 'stream' | 'time' | 'payload' | 'attributes'> | null {
   let stored: unknown;
   try {
     stored = JSON.parse(line.toString());
@@ -63,8 +66,13 @@ function parseStored(line: Buffer): { stream: LogRecord['stream']; time: Instant
     return null;
   }
   if (typeof stored !== 'object' || stored === null) return null;
-  const { log, stream, time } = stored as { log?: unknown; stream?: unknown; time?: unknown };
+  const { log, stream, time, attrs } = stored as Readonly<Record<string, unknown>>;
   if (typeof log !== 'string' || typeof time !== 'string' || (stream !== 'stdout' && stream !== 'stderr')) return null;
   const instant = parseInstant(time);
-  return instant === null ? null : { stream, time: instant, payload: Buffer.from(log) };
+  return instant === null ? null : { stream, time: instant, payload: Buffer.from(log), attributes: textsOf(attrs) };
+}
+
+function textsOf(value: unknown): LogRecord['attributes'] {
+  if (typeof value !== 'object' || value === null) return null;
+  return Object.fromEntries(Object.entries(value).map(([name, text]) => [name, String(text)]));
 }

@@ -1,6 +1,8 @@
 import { closeSync, fstatSync, openSync, readSync, statSync, watch, type FSWatcher } from 'node:fs';
 import { basename, dirname } from 'node:path';
-import type { LogPlan } from './log-plan.ts';
+import { parseInstant, type Instant } from '../model/time.ts';
+import { inflated } from './inflated.ts';
+import type { LogFilePlan } from './log-plan.ts';
 
 const lineFeed = 0x0a;
 const readBytes = 65_536;
@@ -14,24 +16,38 @@ interface OpenFile {
 
 /**
  * The files of one log as one sequence of lines, oldest first. Each file is known by its inode, so that a rotation under way
- * neither repeats nor leaves out a line as long as no file goes that has not been reached.
+ * neither repeats nor leaves out a line as long as no file goes that has not been reached. A file that was compressed
+ * meanwhile has another inode: then it is the time of the last line that tells where to go on, since no two have the same.
  */
 export class LogFiles implements Disposable {
-  readonly #plan: Extract<LogPlan, { driver: 'json-file' }>;
+  readonly #plan: LogFilePlan;
   readonly #watcher: FSWatcher | null;
-  #files: OpenFile[];
+  #files: OpenFile[] = [];
   #position = 0;
   /** Bytes after the last whole line that was given out. */
   #held: Buffer = Buffer.alloc(0);
+  #lastLine: Buffer | null = null;
+  /** Lines of this time and before have been given out. */
+  #skipUntil: Instant | null = null;
   #onChange: () => void = () => undefined;
   #hasChanged = false;
 
-  /** `follow`: also the files that are yet to come. */
-  constructor(plan: Extract<LogPlan, { driver: 'json-file' }>, mode: 'stay' | 'follow') {
+  private constructor(plan: LogFilePlan, mode: 'stay' | 'follow') {
     this.#plan = plan;
     // Before the files are opened: what is written in between must not go unnoticed.
     this.#watcher = mode === 'follow' ? this.#watch() : null;
-    this.#files = this.#openAll();
+  }
+
+  /** `follow`: also the files that are yet to come. */
+  static async open(plan: LogFilePlan, mode: 'stay' | 'follow'): Promise<LogFiles> {
+    const files = new LogFiles(plan, mode);
+    try {
+      files.#files = await files.#openAll();
+      return files;
+    } catch (error) {
+      files[Symbol.dispose]();
+      throw error;
+    }
   }
 
   /** Moves to where the last `count` lines of those streams begin. */
@@ -42,8 +58,8 @@ export class LogFiles implements Disposable {
       const file = this.#files[index];
       if (file === undefined) continue;
       const found = lineStartsFromEnd(file.fd, (line) => {
-        const stream = streams.find((name) => line.includes(`","stream":"${name}"`));
-        if (stream === undefined) return 'go-on';
+        const stream = streamOf(line);
+        if (!streams.includes(stream)) return 'go-on';
         // A part without a newline belongs to the line that follows it; the last one of all is a line without an end.
         if (isLineEnd(line) || unseen.has(stream)) {
           if (left === 0) return 'stop';
@@ -60,19 +76,21 @@ export class LogFiles implements Disposable {
   }
 
   /** The next lines, at most `limit`, without their newlines; none when all that is there has been given. */
-  readLines(limit: number): readonly Buffer[] {
+  async readLines(limit: number): Promise<readonly Buffer[]> {
     const lines: Buffer[] = [];
     for (;;) {
       let start = 0;
       while (lines.length < limit) {
         const end = this.#held.indexOf(lineFeed, start);
         if (end === -1) break;
-        lines.push(this.#held.subarray(start, end));
+        const line = this.#held.subarray(start, end);
+        if (!this.#isSkipped(line)) lines.push(line);
         start = end + 1;
       }
       this.#held = this.#held.subarray(start);
+      this.#lastLine = lines.at(-1) ?? this.#lastLine;
       if (lines.length > 0) return lines;
-      if (!this.#readMore()) return [];
+      if (!(await this.#readMore())) return [];
     }
   }
 
@@ -102,10 +120,10 @@ export class LogFiles implements Disposable {
   }
 
   /** False when there is nothing more, in this file and those after it. */
-  #readMore(): boolean {
+  async #readMore(): Promise<boolean> {
     for (;;) {
       const file = this.#files[0];
-      if (file === undefined) return this.#reopen();
+      if (file === undefined) return await this.#reopen();
       const chunk = Buffer.allocUnsafe(readBytes);
       const length = readSync(file.fd, chunk, 0, readBytes, this.#position);
       if (length > 0) {
@@ -113,7 +131,7 @@ export class LogFiles implements Disposable {
         this.#held = Buffer.concat([this.#held, chunk.subarray(0, length)]);
         return true;
       }
-      if (this.#files.length === 1 && !this.#appendNewer(file)) return false;
+      if (this.#files.length === 1 && !(await this.#appendNewer(file))) return false;
       // A rotated file is not written any more: what we have read of it is all of it.
       const next = this.#files[1];
       if (next === undefined) return false;
@@ -126,28 +144,40 @@ export class LogFiles implements Disposable {
   }
 
   /** Nothing was there at first; perhaps it is now. */
-  #reopen(): boolean {
+  async #reopen(): Promise<boolean> {
     if (this.#watcher === null) return false;
-    this.#files = this.#openAll();
-    return this.#files.length > 0 && this.#readMore();
+    this.#files = await this.#openAll();
+    return this.#files.length > 0 && (await this.#readMore());
   }
 
   /** Rotation: opens the files that have come after `file`. */
-  #appendNewer(file: OpenFile): boolean {
+  async #appendNewer(file: OpenFile): Promise<boolean> {
     if (this.#watcher === null || inodeOf(this.#plan.path) === file.inode) return false;
-    const all = this.#openAll();
+    const all = await this.#openAll();
     const at = all.findIndex(({ inode }) => inode === file.inode);
+    if (at === -1) this.#skipUntil = this.#lastLine === null ? null : timeOf(this.#lastLine);
     for (const { fd } of all.splice(0, at + 1)) closeSync(fd);
     this.#files.push(...all);
     return all.length > 0;
   }
 
+  /** True up to where the last file was given out, when that is to be found by its time. */
+  #isSkipped(line: Buffer): boolean {
+    if (this.#skipUntil === null) return false;
+    const time = timeOf(line);
+    if (time === null || time <= this.#skipUntil) return true;
+    this.#skipUntil = null;
+    return false;
+  }
+
   /** All files of the log, oldest first. */
-  #openAll(): OpenFile[] {
+  async #openAll(): Promise<OpenFile[]> {
     const { path, maxFiles } = this.#plan;
     const files: OpenFile[] = [];
     for (let index = maxFiles - 1; index >= 0; index -= 1) {
-      const fd = openIfThere(index === 0 ? path : `${path}.${index}`);
+      const name = index === 0 ? path : `${path}.${index}`;
+      // The plain one first: it goes last when a file is compressed.
+      const fd = openIfThere(name) ?? (index === 0 ? null : await inflated(`${name}.gz`));
       if (fd === null) continue;
       const inode = fstatSync(fd).ino;
       // Renamed between two opens, it would come twice.
@@ -170,8 +200,23 @@ export class LogFiles implements Disposable {
   }
 }
 
+/** The first of its kind: quotes of the text before it are escaped, those of attributes come after it. */
+const streamMark = '","stream":"';
+
+function streamOf(line: Buffer): string {
+  const start = line.indexOf(streamMark) + streamMark.length;
+  return line.toString('latin1', start, line.indexOf('"', start));
+}
+
+/** The last of its kind: it ends the record. */
+function timeOf(line: Buffer): Instant | null {
+  const mark = '"time":"';
+  const start = line.lastIndexOf(mark) + mark.length;
+  return parseInstant(line.toString('latin1', start, line.indexOf('"', start)));
+}
+
 function isLineEnd(line: Buffer): boolean {
-  const at = line.lastIndexOf('","stream":"');
+  const at = line.indexOf(streamMark);
   return line.subarray(at - 2, at).equals(Buffer.from('\\n'));
 }
 

@@ -1,15 +1,15 @@
-import { appendFileSync, mkdtempSync, rmSync } from 'node:fs';
+import { appendFileSync, existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { parseInstant, type Instant } from '../model/time.ts';
 import { JsonFileWriter } from './json-file-writer.ts';
-import type { LogPlan } from './log-plan.ts';
+import type { LogFilePlan } from './log-plan.ts';
 import { readLogs, type LogRecord, type ReadLogsOptions } from './read-logs.ts';
 
 describe('reading a json-file', () => {
   let folder: string;
-  let plan: Extract<LogPlan, { driver: 'json-file' }>;
+  let plan: LogFilePlan;
   let now: Instant;
   beforeEach(() => {
     folder = mkdtempSync(join(tmpdir(), 'skiff-read-'));
@@ -53,12 +53,14 @@ describe('reading a json-file', () => {
         time: parseInstant('2026-01-01T00:00:01.000000001Z'),
         payload: Buffer.from('one\n'),
         startsLine: true,
+        attributes: null,
       },
       {
         stream: 'stderr',
         time: parseInstant('2026-01-01T00:00:02.000000001Z'),
         payload: Buffer.from('two\n'),
         startsLine: true,
+        attributes: null,
       },
     ]);
     expect(await read({ streams: ['stderr'] })).toEqual(['two\n']);
@@ -128,7 +130,65 @@ describe('reading a json-file', () => {
     });
   });
 
+  const compressed = (index: number): boolean => existsSync(`${plan.path}.${index}.gz`);
+  const untilCompressed = (): Promise<void> => vi.waitFor(() => expect(existsSync(`${plan.path}.1`)).toBe(false));
+
+  it('reads compressed files as if they were not', async () => {
+    plan = { ...plan, maxSizeBytes: 2000, maxFiles: 4, compresses: true };
+    using log = writer();
+    for (const line of lines(0, 80)) {
+      log.write('stdout', Buffer.from(line));
+      await untilCompressed();
+    }
+    expect([1, 2, 3, 4].map(compressed)).toEqual([true, true, true, false]);
+    const all = await read();
+    expect(all).toEqual(lines(80 - all.length, 80));
+    expect(all.length).toBeGreaterThan(70);
+    expect(await read({ tail: 60 })).toEqual(lines(20, 80));
+    expect(await read({ since: parseInstant('2026-01-01T00:00:31Z'), tail: 3 })).toEqual(lines(77, 80));
+  });
+
+  it('goes on with a file that a killed writer was compressing', async () => {
+    plan = { ...plan, maxSizeBytes: 2000, maxFiles: 3, compresses: true };
+    writeLines(50);
+    await untilCompressed();
+    const before = await read();
+    writeFileSync(`${plan.path}.1.gz.new`, 'half');
+    using log = writer();
+    expect(existsSync(`${plan.path}.1.gz.new`)).toBe(false);
+    log.write('stdout', Buffer.from('new\n'));
+    expect(await read()).toEqual([...before, 'new\n']);
+  });
+
+  it('gives the attributes of records, and tells streams apart whatever those are called', async () => {
+    plan = { ...plan, attributes: { tag: 't', stream: 'stderr', b: 'x,"y"' } };
+    using log = writer();
+    log.write('stdout', Buffer.from('one\ntwo\n'));
+    expect(readFileSync(plan.path, 'utf8').split('\n')[0]).toBe(
+      '{"log":"one\\n","stream":"stdout","attrs":{"b":"x,\\"y\\"","stream":"stderr","tag":"t"},"time":"2026-01-01T00:00:01.000000001Z"}',
+    );
+    expect(await read({ tail: 1, streams: ['stdout'] })).toEqual(['two\n']);
+    expect(await read({ tail: 1, streams: ['stderr'] })).toEqual([]);
+    for await (const { attributes } of readLogs(options()))
+      expect(attributes).toEqual({ b: 'x,"y"', stream: 'stderr', tag: 't' });
+  });
+
   describe('following', () => {
+    it('neither repeats nor leaves out a line when the file that it reads is compressed', async () => {
+      plan = { ...plan, maxSizeBytes: 1500, maxFiles: 3, compresses: true };
+      const ended = new AbortController();
+      using log = writer();
+      const seen: string[] = [];
+      log.write('stdout', Buffer.from('line 0\n'));
+      for await (const { payload } of readLogs(options({ follow: { containerEnded: ended.signal } }))) {
+        seen.push(payload.toString());
+        await untilCompressed();
+        if (seen.length === 200) ended.abort();
+        else log.write('stdout', Buffer.from(`line ${seen.length}\n`));
+      }
+      expect(seen).toEqual(lines(0, 200));
+    });
+
     it('gives lines as they come, until the container has ended, and none twice or never across rotations', async () => {
       plan = { ...plan, maxSizeBytes: 3000, maxFiles: 2 };
       const ended = new AbortController();

@@ -3,7 +3,7 @@ import { notImplemented } from '../model/errors.ts';
 import type { Instant } from '../model/time.ts';
 import { LineJoiner, type LogRecord } from './line-joiner.ts';
 import { LogFiles } from './log-files.ts';
-import type { LogPlan } from './log-plan.ts';
+import { readableFiles, type LogPlan } from './log-plan.ts';
 
 export type { LogRecord } from './line-joiner.ts';
 
@@ -22,22 +22,18 @@ export interface ReadLogsOptions {
   readonly signal: AbortSignal;
 }
 
-/** False for logs that are kept nowhere, or where the engine cannot read them. */
-export function isReadable(plan: LogPlan): boolean {
-  return plan.driver !== 'none';
-}
-
 /** A batch of this size is looked at between two looks at what else there is to do. */
 const batchLines = 1000;
 
 /**
- * Records in the order of the log. The driver `none` has nothing to read: `not-implemented`, in docker's words. A log that is
+ * Records in the order of the log. What is kept nowhere (the driver `none`) cannot be read: `not-implemented`, in docker's words. A log that is
  * not there (the container never ran) is empty. Lines that are no records are passed over: a crash may have cut one.
  */
 export async function* readLogs(options: ReadLogsOptions): AsyncGenerator<LogRecord, void, void> {
   const { plan, follow, signal } = options;
-  if (plan.driver === 'none') throw notImplemented('configured logging driver does not support reading');
-  using files = new LogFiles(plan, follow === null ? 'stay' : 'follow');
+  const readable = readableFiles(plan);
+  if (readable === null) throw notImplemented('configured logging driver does not support reading');
+  using files = await LogFiles.open(readable, follow === null ? 'stay' : 'follow');
   const joiner = new LineJoiner();
   const wants = (record: LogRecord): boolean =>
     options.streams.includes(record.stream) && (options.since === null || record.time >= options.since);
@@ -47,7 +43,9 @@ export async function* readLogs(options: ReadLogsOptions): AsyncGenerator<LogRec
   for (;;) {
     // Asked before reading: what was written before the end is read after it.
     const isLastRound = follow === null || follow.containerEnded.aborted;
-    for (let lines = files.readLines(batchLines); lines.length > 0; lines = files.readLines(batchLines)) {
+    for (;;) {
+      const lines = await files.readLines(batchLines);
+      if (lines.length === 0) break;
       for (const line of lines) {
         for (const record of joiner.push(line)) {
           if (signal.aborted || isLate(record)) return;

@@ -2,7 +2,9 @@
 import { copyFileSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
 import type { Children, ExitStatus } from '../kernel/children.ts';
 import { ProcessHandle, processStartTicks } from '../kernel/pidfd.ts';
-import { JsonFileWriter } from '../logs/json-file-writer.ts';
+import type { LogPlan } from '../logs/log-plan.ts';
+import type { LogWriter } from '../logs/log-writer.ts';
+import { openLog } from '../logs/open-log.ts';
 import { conflict } from '../model/errors.ts';
 import type { ContainerId } from '../model/ids.ts';
 import type { Instant } from '../model/time.ts';
@@ -12,6 +14,7 @@ import { awaitTerminal, launch, type Launched } from './launch.ts';
 import { hasMemoryKills } from './memory-kills.ts';
 import type { ExitRecord, StartedContainer, StartRequest, TerminalSize } from './monitor.ts';
 import type { MonitorRecords, ProcessIdentity, RunningRecord } from './records.ts';
+import { StartError } from './start-error.ts';
 import type { ContainerStdio } from './stdio.ts';
 import type { Streams } from './streams.ts';
 import { fromWireStarted, toWireStarted } from './wire.ts';
@@ -34,7 +37,7 @@ export class MonitoredContainer {
   readonly id: ContainerId;
   readonly #parts: ContainerParts;
   readonly #streams: Streams;
-  #log: JsonFileWriter | null = null;
+  #log: LogWriter | null = null;
   #logFailure: string | null = null;
   #process: ProcessHandle | null = null;
   #started: StartedContainer | null = null;
@@ -69,7 +72,7 @@ export class MonitoredContainer {
       const stdio = this.#streams.open(request.stdio, (stream, bytes) =>
         this.#writeLog((log) => log.write(stream, bytes)),
       );
-      if (request.log.driver === 'json-file') this.#log = new JsonFileWriter(request.log, this.#parts.now);
+      this.#log = this.#openLog(request.log);
       const { started, end } = await this.#run(request, stdio);
       this.#started = started;
       this.#state = 'running';
@@ -202,8 +205,20 @@ export class MonitoredContainer {
     return record;
   }
 
+  #openLog(plan: LogPlan): LogWriter | null {
+    const report = (message: string): void => this.#parts.report(`log of container ${this.id}: ${message}`);
+    try {
+      return openLog(plan, { now: this.#parts.now, report });
+    } catch (error) {
+      const reason = error instanceof Error ? error.message : String(error);
+      throw new StartError(128, `failed to create task for container: failed to initialize logging driver: ${reason}`, {
+        cause: error,
+      });
+    }
+  }
+
   /** A full disk must not stop the container. It is reported once for each kind of failure. */
-  #writeLog(write: (log: JsonFileWriter) => void): void {
+  #writeLog(write: (log: LogWriter) => void): void {
     if (this.#log === null) return;
     try {
       write(this.#log);

@@ -5,7 +5,8 @@ import { publishContainerEvent } from '../../containers/container-events.ts';
 import type { Container } from '../../containers/container.ts';
 import { logPlan } from '../../containers/log-file.ts';
 import type { Parts } from '../../containers/parts.ts';
-import { isReadable, readLogs } from '../../logs/read-logs.ts';
+import { readableFiles } from '../../logs/log-plan.ts';
+import { readLogs } from '../../logs/read-logs.ts';
 import { conflict } from '../../model/errors.ts';
 import type { Instant } from '../../model/time.ts';
 import type { Attachment, StreamName } from '../../monitor/monitor.ts';
@@ -104,7 +105,7 @@ async function replay(
   const { container, connection, attachment } = join;
   const plan = logPlan(container, parts.roots.get(container.id).folder);
   const streams = (['stdout', 'stderr'] as const).filter((stream) => join.wants.includes(stream));
-  if (!isReadable(plan) || streams.length === 0) return;
+  if (readableFiles(plan) === null || streams.length === 0) return;
   const until: Instant = attachment?.loggedUntil ?? parts.now();
   const gone = new AbortController();
   connection.once('close', () => gone.abort());

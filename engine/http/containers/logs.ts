@@ -1,14 +1,16 @@
 import { once } from 'node:events';
-import { frameHeader } from '../../../api/framing.ts';
 import type { Container } from '../../containers/container.ts';
 import { logPlan } from '../../containers/log-file.ts';
 import type { Parts } from '../../containers/parts.ts';
+import { countsAsRunning } from '../../containers/state.ts';
+import { readableFiles } from '../../logs/log-plan.ts';
 import { readLogs } from '../../logs/read-logs.ts';
 import { conflict, invalid, notImplemented } from '../../model/errors.ts';
-import { formatInstant, type Instant, parseInstant, parseUnixTime } from '../../model/time.ts';
+import { type Instant, parseInstant, parseUnixTime } from '../../model/time.ts';
 import type { Exchange } from '../exchange.ts';
 import { multiplexedStream, rawStream } from '../hijack.ts';
 import type { Route } from '../router.ts';
+import { logOutput } from './log-output.ts';
 
 export function logsRoute(parts: Parts): Route {
   return {
@@ -25,38 +27,35 @@ async function logs(parts: Parts, exchange: Exchange, container: Container): Pro
   if (state.status === 'removing' || state.status === 'dead')
     throw conflict('can not get logs from container which is dead or marked for removal');
   const plan = logPlan(container, parts.roots.get(id).folder);
-  if (plan.driver === 'none') throw notImplemented('configured logging driver does not support reading');
-  const isFollowing = exchange.flag('follow') && state.status === 'running';
-  const withTime = exchange.flag('timestamps');
-  const ended = new AbortController();
-  if (isFollowing) {
-    void container.wait('not-running', exchange.signal).then(
-      () => ended.abort(),
-      () => ended.abort(),
-    );
-  }
+  if (readableFiles(plan) === null) throw notImplemented('configured logging driver does not support reading');
+  const isFollowing = exchange.flag('follow') && countsAsRunning(state);
   const records = readLogs({
     plan,
     streams,
     tail: tailOf(exchange.query.get('tail')),
     since: timeOf(exchange, 'since'),
     until: timeOf(exchange, 'until'),
-    follow: isFollowing ? { containerEnded: ended.signal } : null,
+    follow: isFollowing ? { containerEnded: endOf(container, exchange.signal) } : null,
     signal: exchange.signal,
   });
   const isFramed = !spec.process.hasTerminal;
+  const output = { isFramed, withTime: exchange.flag('timestamps'), withDetails: exchange.flag('details') };
   const response = exchange.startStream(isFramed && exchange.isSince('1.42') ? multiplexedStream : rawStream);
-  for await (const { stream, time, payload, startsLine } of records) {
-    const line = withTime && startsLine ? Buffer.concat([Buffer.from(`${formatInstant(time)} `), payload]) : payload;
-    if (isFramed) {
-      response.cork();
-      response.write(frameHeader(stream, line.length));
-      const hasRoom = response.write(line);
-      response.uncork();
-      if (!hasRoom) await once(response, 'drain', { signal: exchange.signal });
-    } else if (!response.write(line)) await once(response, 'drain', { signal: exchange.signal });
+  for await (const record of records) {
+    if (response.write(logOutput(record, output))) continue;
+    await once(response, 'drain', { signal: exchange.signal });
   }
   response.end();
+}
+
+/** Aborted when it has ended for good: a container that its policy starts again goes on writing. */
+function endOf(container: Container, signal: AbortSignal): AbortSignal {
+  const ended = new AbortController();
+  void container.wait('at-rest', signal).then(
+    () => ended.abort(),
+    () => ended.abort(),
+  );
+  return ended.signal;
 }
 
 /** Anything that is no number means all, as for docker. */
