@@ -20,24 +20,26 @@ type NamingParts = Pick<Parts, 'names' | 'roots'>;
 
 /**
  * The files of /etc that say who is who, and the container's place with the name server: once its network is real, and before its
- * program runs. A container that shares another's network shares its files. Throws `conflict` when a link leads to one that does not run.
+ * program runs, which waits for `named`. A container that shares another's network shares its files. Throws `conflict` when a link leads to one that does not run.
  */
-export async function giveNames(
+export function giveNames(
   parts: NamingParts & Pick<Parts, 'directory' | 'networks'>,
   container: Container,
   plan: EndpointPlan,
-): Promise<NetworkFiles> {
+): { readonly files: NetworkFiles; readonly named: Promise<void> } {
   const { directory, networks, roots } = parts;
   const owner = networkOwner(directory, container);
   const { folder } = roots.get(owner.id);
-  if (owner !== container) return networkFilePaths(folder);
+  if (owner !== container) return { files: networkFilePaths(folder), named: Promise.resolve() };
   const linked = linkedHosts(directory, container);
   const hostGateway = networks.bridge.gateway;
   const files = writeNetworkFiles(folder, { spec: container.spec, plan, hostGateway, linked });
   for (const { parent, host } of hostsThatName(directory, container, plan))
     changeLinkedHost(roots.get(parent.id).folder, host);
-  await publishNames(parts, container, plan);
-  return files;
+  const named = publishNames(parts, container, plan);
+  // Whoever awaits it hears of a failure; a start that fails before that has one of its own.
+  named.catch(() => undefined);
+  return { files, named };
 }
 
 /** The name of a host goes with its network: a container has that of the one whose network it shares. */

@@ -53,14 +53,19 @@ class ProcessNameServer implements NameServer {
 
   async put(container: NamedContainer): Promise<void> {
     this.#containers.set(container.containerId, container);
-    const failed = await this.#tell((connection) => connection.call({ op: 'put', container }));
+    const failed = await this.#tell(async (connection) => {
+      const isStillWanted = this.#containers.get(container.containerId) === container;
+      return isStillWanted ? await connection.call({ op: 'put', container }) : [];
+    });
     if (failed.length > 0) throw internal(failed.join('; '));
   }
 
-  async drop(id: ContainerId): Promise<void> {
+  drop(id: ContainerId): void {
     if (!this.#containers.delete(id) || this.#connection === null) return;
     this.#letGoLater();
-    await this.#tell((connection) => connection.call({ op: 'drop', id }));
+    this.#tell((connection) => connection.call({ op: 'drop', id })).catch((error: unknown) => {
+      if (this.#state === 'open') this.#options.report(`the name server still has container ${id}: ${String(error)}`);
+    });
   }
 
   prepare(): void {

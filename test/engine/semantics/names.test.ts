@@ -121,7 +121,7 @@ describeWith(['linux', 'root', { program: 'crun' }], 'semantics: names', () => {
       await keep('short', 'front');
       expect((await ask(client, 'short')).code).toBe('NOERROR');
       await boxes.stop('short');
-      expect(await ask(client, 'short')).toEqual(unknown);
+      await expect.poll(() => ask(client, 'short')).toEqual(unknown);
       await boxes.start('short');
       expect(await ask(client, 'short')).toEqual(found(await addressOf('short', 'front')));
     });
