@@ -232,6 +232,11 @@ export interface ContainerSummary {
   readonly State: ContainerStatus;
   /** For people: `Up 3 minutes`, `Exited (0) 2 hours ago`. */
   readonly Status: string;
+  /** Since 1.52. */
+  readonly Health?: {
+    readonly Status: 'none' | 'starting' | 'healthy' | 'unhealthy';
+    readonly FailingStreak: number;
+  };
   readonly HostConfig: { readonly NetworkMode: string };
   readonly NetworkSettings: { readonly Networks: Readonly<Record<string, EndpointSettings>> };
   readonly Mounts: readonly MountPoint[];

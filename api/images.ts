@@ -8,6 +8,8 @@ export interface ImageSummary {
   /** Unix seconds. */
   readonly Created: number;
   readonly Size: number;
+  /** As `Size`, before 1.44. */
+  readonly VirtualSize?: number;
   /** -1: not counted. */
   readonly SharedSize: number;
   readonly Labels: Readonly<Record<string, string>> | null;
@@ -39,6 +41,8 @@ export interface ImageInspect {
   readonly Variant?: string;
   readonly Os: string;
   readonly Size: number;
+  /** As `Size`, before 1.44. */
+  readonly VirtualSize?: number;
   readonly GraphDriver: { readonly Name: string; readonly Data: Readonly<Record<string, string>> };
   readonly RootFS: { readonly Type: 'layers'; readonly Layers: readonly string[] };
   readonly Metadata: { readonly LastTagTime: string };

@@ -2,6 +2,7 @@ import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { Duplex } from 'node:stream';
 import { compareApiVersions } from '../../api/version.ts';
 import { invalid } from '../model/errors.ts';
+import { gated, type Shape } from './version-gates.ts';
 import { readUpgradeBody } from './upgrade-body.ts';
 import { parseJsonBody } from './json-body.ts';
 
@@ -85,6 +86,11 @@ export class Exchange {
       chunks.push(chunk);
     }
     return Buffer.concat(chunks);
+  }
+
+  /** 200 with what a client of this version knows of it. */
+  answer(shape: Shape, value: unknown): void {
+    this.json(200, gated(shape, this.version, value));
   }
 
   json(status: number, value: unknown): void {

@@ -12,6 +12,7 @@ import type { Exchange } from '../exchange.ts';
 import type { Route } from '../router.ts';
 import { attachRoutes } from './attach.ts';
 import { readCreateBody } from './create/body.ts';
+import { presentHealthSummary } from './inspect/healthcheck.ts';
 import { inspectContainer } from './inspect/inspect.ts';
 import { mountFoldersOf } from './inspect/mounts.ts';
 import { lifeRoutes } from './life.ts';
@@ -48,11 +49,12 @@ async function list(parts: Parts, exchange: Exchange): Promise<void> {
   const summaries = found.map((container) => ({
     ...containerSummary(container, now, mountFoldersOf(parts, container)),
     Names: [`/${container.name}`, ...(linked.get(container.id) ?? [])].sort(),
+    Health: presentHealthSummary(parts.health.healthOf(container)),
   }));
-  if (!exchange.flag('size')) return exchange.json(200, summaries);
+  if (!exchange.flag('size')) return exchange.answer('container-list', summaries);
   const sizes = await parts.roots.sizes(found.map(({ id }) => id));
   const withSizes = summaries.map((summary, index) => ({ ...summary, ...presentSizes(sizes[index]) }));
-  exchange.json(200, withSizes);
+  exchange.answer('container-list', withSizes);
 }
 
 async function create(parts: Parts, exchange: Exchange): Promise<void> {
@@ -90,9 +92,9 @@ async function inspect(parts: Parts, exchange: Exchange, container: Container): 
     links: shownLinks(parts.directory, container),
     health: parts.health.healthOf(container),
   });
-  if (!exchange.flag('size')) return exchange.json(200, shown);
+  if (!exchange.flag('size')) return exchange.answer('container', shown);
   const [sizes] = await parts.roots.sizes([container.id]);
-  exchange.json(200, { ...shown, ...presentSizes(sizes) });
+  exchange.answer('container', { ...shown, ...presentSizes(sizes) });
 }
 
 async function resize(parts: Parts, exchange: Exchange, container: Container): Promise<void> {

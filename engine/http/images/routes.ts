@@ -19,7 +19,7 @@ export function imageRoutes(parts: Parts): readonly Route[] {
     {
       method: 'GET',
       path: '/images/*name/json',
-      handle: (exchange) => exchange.json(200, inspect(parts.images.resolve(exchange.param('name')))),
+      handle: (exchange) => exchange.answer('image', inspect(parts.images.resolve(exchange.param('name')))),
     },
     { method: 'POST', path: '/images/*name/tag', handle: (exchange) => tag(parts, exchange) },
     { method: 'DELETE', path: '/images/*name', handle: (exchange) => remove(parts, exchange) },
@@ -28,10 +28,8 @@ export function imageRoutes(parts: Parts): readonly Route[] {
 
 function list(parts: Parts, exchange: Exchange): void {
   const filters = parseFilters(exchange.query.get('filters'), imageListFilterKeys);
-  exchange.json(
-    200,
-    parts.images.list(filters).map((listed) => imageSummary(parts, listed)),
-  );
+  const shown = parts.images.list(filters).map((listed) => imageSummary(parts, listed));
+  exchange.answer('image-list', shown);
 }
 
 export function imageSummary(parts: Parts, { image, names }: ListedImage): ImageSummary {
@@ -43,6 +41,7 @@ export function imageSummary(parts: Parts, { image, names }: ListedImage): Image
     RepoDigests: [],
     Created: Number((image.config.createdAt ?? 0n) / 1_000_000_000n),
     Size: image.sizeBytes,
+    VirtualSize: image.sizeBytes,
     SharedSize: -1,
     Labels: image.config.run.labels,
     Containers: users.length,
@@ -80,6 +79,7 @@ function inspect(image: Image): ImageInspect {
     ...(config.variant === '' ? {} : { Variant: config.variant }),
     Os: config.os,
     Size: image.sizeBytes,
+    VirtualSize: image.sizeBytes,
     GraphDriver: { Name: 'overlay2', Data: {} },
     RootFS: { Type: 'layers', Layers: config.diffIds },
     Metadata: { LastTagTime: image.lastTaggedAt === null ? never : formatInstant(image.lastTaggedAt) },

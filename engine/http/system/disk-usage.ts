@@ -23,7 +23,7 @@ export function diskUsageRoute(parts: Parts): Route {
     async handle(exchange) {
       const wanted = wantedKinds(exchange);
       if (exchange.isSince('1.52')) exchange.json(200, await totals(parts, wanted, exchange.flag('verbose')));
-      else exchange.json(200, await lists(parts, wanted));
+      else exchange.answer('disk-usage', await lists(parts, wanted));
     },
   };
 }

@@ -5,6 +5,7 @@ import { parseFilters } from '../../model/filters.ts';
 import { type Instant, parseInstant, parseUnixTime } from '../../model/time.ts';
 import type { Exchange } from '../exchange.ts';
 import type { Route } from '../router.ts';
+import { gated } from '../version-gates.ts';
 import { eventStreamType, jsonSequence, recordSeparator } from './event-stream-type.ts';
 
 /** More than this unsent means that the client has stopped reading: it is cut off, and can ask again with `since`. */
@@ -52,19 +53,16 @@ function untilEnd(signal: AbortSignal, remainingMs: number | null): Promise<void
 /** `timeNano` has more digits than a double holds, so it is put into the text as it is. Older clients get the old names too. */
 function eventText(event: PublishedEvent, exchange: Exchange): string {
   const { type, action, actorId, attributes, at } = event;
-  const legacy =
-    type === 'container'
-      ? { status: action, id: actorId, from: attributes['image'] ?? '' }
-      : { status: action, id: actorId };
-  const hasLegacy = (type === 'container' || type === 'image') && !exchange.isSince('1.52');
-  const text = JSON.stringify({
-    ...(hasLegacy ? legacy : {}),
+  const shown = {
+    ...(type === 'container' || type === 'image' ? { status: action, id: actorId } : {}),
+    ...(type === 'container' ? { from: attributes['image'] ?? '' } : {}),
     Type: type,
     Action: action,
     Actor: { ID: actorId, Attributes: attributes },
     scope: 'local',
     time: Number(at / 1_000_000_000n),
-  });
+  };
+  const text = JSON.stringify(gated('event', exchange.version, shown));
   return `${text.slice(0, -1)},"timeNano":${at}}\n`;
 }
 

@@ -6,6 +6,7 @@ import { engineVersion } from '../../version.ts';
 
 /** `GET /info` (source: Engine API, SystemInfo). What this engine does not have is said to be absent, not left out. */
 export function infoAnswer(parts: Parts, facts: EngineFacts): object {
+  const { controls } = parts.host;
   const containers = parts.directory.all();
   const running = containers.filter(({ state }) => state.status === 'running' || state.status === 'restarting').length;
   const paused = containers.filter(({ state }) => state.status === 'paused').length;
@@ -19,17 +20,21 @@ export function infoAnswer(parts: Parts, facts: EngineFacts): object {
     Driver: 'overlay2',
     DriverStatus: [['Backing Filesystem', 'overlayfs']],
     Plugins: { Volume: [], Network: ['bridge', 'host', 'null'], Authorization: null, Log: ['json-file', 'none'] },
-    MemoryLimit: true,
-    SwapLimit: true,
-    CpuCfsPeriod: true,
-    CpuCfsQuota: true,
-    CPUShares: true,
-    CPUSet: true,
-    PidsLimit: true,
+    MemoryLimit: controls.hasMemory,
+    SwapLimit: controls.hasSwap,
+    KernelMemory: false,
+    KernelMemoryTCP: false,
+    CpuCfsPeriod: controls.hasCpuQuota,
+    CpuCfsQuota: controls.hasCpuQuota,
+    CPUShares: controls.hasCpuShares,
+    CPUSet: controls.sets !== null,
+    PidsLimit: controls.hasPids,
+    BridgeNfIptables: true,
+    BridgeNfIp6tables: true,
     IPv4Forwarding: true,
     Debug: facts.isDebugging,
     NFd: 0,
-    OomKillDisable: false,
+    OomKillDisable: controls.hasOomKillSwitch,
     NGoroutines: 0,
     SystemTime: formatInstant(parts.now()),
     LoggingDriver: parts.defaults.logDriver,
@@ -71,6 +76,8 @@ export function infoAnswer(parts: Parts, facts: EngineFacts): object {
     RuncCommit: { ID: '' },
     InitCommit: { ID: '' },
     SecurityOptions: facts.hasSeccomp ? ['name=seccomp,profile=builtin'] : [],
+    FirewallBackend: { Driver: 'nftables' },
+    DiscoveredDevices: [],
     CDISpecDirs: [],
     Warnings: null,
   };

@@ -14,7 +14,7 @@ export function systemRoutes(parts: Parts, facts: EngineFacts): readonly Route[]
     { method: 'GET', path: '/_ping', handle: ping },
     { method: 'HEAD', path: '/_ping', handle: ping },
     { method: 'GET', path: '/version', handle: (exchange) => exchange.json(200, versionAnswer(facts)) },
-    { method: 'GET', path: '/info', handle: (exchange) => exchange.json(200, infoAnswer(parts, facts)) },
+    { method: 'GET', path: '/info', handle: (exchange) => exchange.answer('info', infoAnswer(parts, facts)) },
     eventsRoute(parts),
     diskUsageRoute(parts),
   ];

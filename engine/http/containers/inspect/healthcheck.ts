@@ -1,4 +1,4 @@
-import type { ContainerState, HealthConfig } from '../../../../api/containers.ts';
+import type { ContainerState, ContainerSummary, HealthConfig } from '../../../../api/containers.ts';
 import type { Health } from '../../../containers/health/health.ts';
 import type { HealthcheckSpec } from '../../../containers/spec.ts';
 
@@ -12,6 +12,11 @@ export function presentHealthcheck(spec: HealthcheckSpec): HealthConfig {
     ...(spec.startIntervalNs === 0 ? {} : { StartInterval: spec.startIntervalNs }),
     ...(spec.retries === 0 ? {} : { Retries: spec.retries }),
   };
+}
+
+/** `Health` of a list: also of containers without a check. */
+export function presentHealthSummary(health: Health | null): NonNullable<ContainerSummary['Health']> {
+  return { Status: health?.status ?? 'none', FailingStreak: health?.failingStreak ?? 0 };
 }
 
 /** `State.Health`. */
