@@ -12,6 +12,8 @@ import { EngineClient } from '../../client/engine-client.ts';
 import { unixSocketDialer } from '../../client/dial.ts';
 import { buildEngineRelease, openMachines } from '../../provisioners/index.ts';
 import type { EngineSource, Machines, Operation, StepReport } from '../../provisioners/index.ts';
+import { call } from '../engine/api.ts';
+import { Boxes, type BoxRequest } from '../engine/box.ts';
 import { describeWith } from '../skip.ts';
 
 /**
@@ -129,6 +131,93 @@ describeWith([{ program: 'qemu-system-x86_64' }, { program: 'mmdebstrap' }], 'a 
     const machine = await machines.ensureRunning(request, { report: (report) => reports.push(report), signal });
     expect([machine.state, reports]).toEqual(['running', []]);
   });
+
+  it(
+    'holds containers to what is asked of them, with cgroups v2 and the machine’s own crun',
+    { timeout: 180_000 },
+    async () => {
+      const boxes = new Boxes((await machines.inspect(name)).dockerSocket);
+      const linesOf = async (script: string, box: BoxRequest): Promise<readonly string[]> =>
+        (await boxes.run(script, box)).output.trimEnd().split('\n');
+      const files = ['memory.max', 'memory.swap.max', 'memory.low', 'cpu.max', 'cpuset.cpus', 'pids.max', 'io.max'];
+      const limits = {
+        Memory: 64 * 2 ** 20,
+        MemoryReservation: 32 * 2 ** 20,
+        NanoCpus: 5e8,
+        CpusetCpus: '0',
+        PidsLimit: 20,
+        BlkioDeviceReadBps: [{ Path: '/dev/vda', Rate: 2 ** 20 }],
+        Ulimits: [{ Name: 'nofile', Soft: 100, Hard: 200 }],
+        OomScoreAdj: 300,
+      };
+      const script = `cd /sys/fs/cgroup; cat ${files.join(' ')}; ulimit -Sn; cat /proc/self/oom_score_adj; cat /proc/self/cgroup`;
+      expect(await linesOf(script, { host: limits })).toEqual([
+        '67108864',
+        '67108864',
+        '33554432',
+        '50000 100000',
+        '0',
+        '20',
+        expect.stringMatching(/^\d+:\d+ rbps=1048576 /),
+        '100',
+        '300',
+        '0::/',
+      ]);
+
+      const user = { CapAdd: ['NET_ADMIN'], CapDrop: ['ALL'], GroupAdd: ['44'], SecurityOpt: ['no-new-privileges'] };
+      expect(
+        await linesOf('id -u; id -G; grep -E "^(CapBnd|CapEff|NoNewPrivs|Seccomp):" /proc/self/status', {
+          host: user,
+          config: { User: '1000:50' },
+        }),
+      ).toEqual([
+        '1000',
+        '50 44',
+        'CapEff:\t0000000000000000',
+        'CapBnd:\t0000000000001000',
+        'NoNewPrivs:\t1',
+        'Seccomp:\t2',
+      ]);
+
+      const root = {
+        ReadonlyRootfs: true,
+        Tmpfs: { '/data': '' },
+        Sysctls: { 'net.core.somaxconn': '77' },
+        ShmSize: 2 ** 20,
+      };
+      const look = `touch /x 2>/dev/null || echo kept; touch /data/y && cat /proc/sys/net/core/somaxconn; df -k /dev/shm | tail -1 | awk '{print $2}'; ls /proc/1/fd; true`;
+      expect(await linesOf(look, { host: root })).toEqual(['kept', '77', '1024', '0', '1', '2']);
+
+      const devices = { Devices: [{ PathOnHost: '/dev/vda', PathInContainer: '/dev/own', CgroupPermissions: 'r' }] };
+      const probe =
+        'head -c1 /dev/own | wc -c; (: > /dev/own) 2>/dev/null || echo refused; mknod /o b 254 1; head -c1 /o 2>/dev/null || echo hidden';
+      expect(await linesOf(probe, { host: devices })).toEqual(['1', 'refused', 'hidden']);
+
+      // What v2 has no word for is discarded with docker's warning, and how a program cannot be run is told as everywhere.
+      const { warnings } = await boxes.run('true', { host: { MemorySwappiness: 5, OomKillDisable: true } });
+      expect(warnings).toHaveLength(2);
+      await expect(boxes.run(['/etc'])).rejects.toThrow('is a directory: permission denied');
+      await expect(boxes.run(['/etc/passwd'])).rejects.toThrow('exec: \\"/etc/passwd\\": permission denied');
+      await expect(boxes.run(['nosuch'])).rejects.toThrow('executable file not found in $PATH');
+
+      const kept = await boxes.keep({ host: { Memory: 64 * 2 ** 20, IpcMode: 'shareable' } });
+      const socket = (await machines.inspect(name)).dockerSocket;
+      const updated = await call(socket, 'POST', `/containers/${kept}/update`, {
+        Memory: 2 ** 27,
+        MemorySwap: 2 ** 28,
+        PidsLimit: 9,
+      });
+      expect(updated.status, updated.text).toBe(200);
+      const joined = { IpcMode: `container:${kept}`, PidMode: `container:${kept}` };
+      expect(
+        await linesOf(
+          'cat /proc/1/root/sys/fs/cgroup/memory.max /proc/1/root/sys/fs/cgroup/pids.max; grep -c " /dev/shm .*nosuid,nodev,noexec" /proc/mounts',
+          { host: joined },
+        ),
+      ).toEqual(['134217728', '9', '1']);
+      await boxes.remove(kept);
+    },
+  );
 
   it('runs commands in the machine, streams and exit code kept apart', async () => {
     const [stdout, stderr] = [new PassThrough(), new PassThrough()];
