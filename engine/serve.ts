@@ -85,8 +85,9 @@ export async function startEngine(settings: Settings, log: Log): Promise<AsyncDi
   opening.use(writePidFile(settings.pidFile));
   laps.mark('served');
   log.info('the engine is ready', { sockets: settings.sockets, dataRoot: settings.dataRoot, laps: String(laps) });
-  // Only now: a process more at once would make those wait who ask whether the engine is there.
-  parts.monitor.prepare();
+  // Not at once: a process more would make those wait who ask whether the engine is there. Who needs it earlier starts it.
+  const preparing = setTimeout(() => parts.monitor.prepare(), 500);
+  opening.defer(() => clearTimeout(preparing));
   void startAtBoot(parts, toStart);
   return opening.move();
 }
@@ -225,7 +226,10 @@ async function openBridge(parts: {
     bridgeAddress,
     engineId,
     networkId,
-    rows: new StoredNetworks(database),
+    rows: new StoredNetworks(
+      database,
+      faultPoints(process.env, () => process.kill(process.pid, 'SIGKILL')),
+    ),
     now: () => formatInstant(clock()),
     builtInSince: keptSetting(database, 'networks-since', () => formatInstant(clock())),
   });

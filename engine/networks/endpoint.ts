@@ -104,8 +104,14 @@ function isBridgedTrafficFiltered(): boolean {
 /** Default routes as the plan has them, in place of those that are there. `before`: of the plan that was realised until now. */
 export function routeEndpoints(
   netlink: Netlink,
-  { plan, before }: { readonly plan: EndpointPlan; readonly before: EndpointPlan | null },
+  change: {
+    readonly plan: EndpointPlan;
+    readonly before: EndpointPlan | null;
+    /** Of interfaces by their names, where they are known; others are looked up. */
+    readonly indexes?: ReadonlyMap<string, number>;
+  },
 ): void {
+  const { plan, before, indexes } = change;
   for (const family of [4, 6] as const) {
     const name = family === 4 ? 'ipv4' : 'ipv6';
     const endpoint = plan.endpoints.find(({ id }) => id === plan.gateways[name]);
@@ -115,10 +121,11 @@ export function routeEndpoints(
         ignoring('ESRCH', () => netlink.change([deleteDefaultRoute({ family })]));
       continue;
     }
-    const [link] = netlink.read(getLink(endpoint.interfaceName)).map(parseLink);
-    if (link === undefined) throw internal(`the interface ${endpoint.interfaceName} is gone`);
+    const { interfaceName } = endpoint;
+    const index = indexes?.get(interfaceName) ?? netlink.read(getLink(interfaceName)).map(parseLink)[0]?.index;
+    if (index === undefined) throw internal(`the interface ${interfaceName} is gone`);
     const isOnLink = gateway === '0.0.0.0' || gateway === '::';
-    netlink.change([setDefaultRoute({ family, gateway: isOnLink ? null : gateway, index: link.index })]);
+    netlink.change([setDefaultRoute({ family, gateway: isOnLink ? null : gateway, index })]);
   }
 }
 

@@ -165,9 +165,13 @@ class KernelNetworks implements Networks {
       throw internal(`the network of container ${plan.containerId} was not planned`);
     if (plan.netnsPath === null || plan.mode === 'container') return;
     using inside = this.#namespaces.take();
-    for (const endpoint of plan.endpoints)
-      attachEndpoint({ host: this.#netlink, inside, live: this.#live(endpoint.networkId), endpoint });
-    routeEndpoints(inside.netlink, { plan, before: null });
+    const indexes = new Map(
+      plan.endpoints.map((endpoint) => [
+        endpoint.interfaceName,
+        attachEndpoint({ host: this.#netlink, inside, live: this.#live(endpoint.networkId), endpoint }),
+      ]),
+    );
+    routeEndpoints(inside.netlink, { plan, before: null, indexes });
     pinNamespace(inside.namespace, plan.netnsPath);
     this.#firewall.publish(plan.containerId, plan);
     this.#ports.serve(plan);

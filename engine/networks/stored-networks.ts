@@ -3,12 +3,17 @@ import type { NetworkId } from '../model/ids.ts';
 import type { Database } from '../store/database.ts';
 import type { Network, NetworkRowState, NetworkRows } from './networks.ts';
 
-/** Networks as rows, in the order in which they were made. Each method is one transaction. */
+/**
+ * Networks as rows, in the order in which they were made. Each method is one transaction. `reach` is told each point between
+ * a row and what follows from it, `network-create:begun` and so on, where a test may end the engine.
+ */
 export class StoredNetworks implements NetworkRows {
   readonly #database: Database;
+  readonly #reach: (point: string) => void;
 
-  constructor(database: Database) {
+  constructor(database: Database, reach: (point: string) => void = () => undefined) {
     this.#database = database;
+    this.#reach = reach;
   }
 
   all(): ReturnType<NetworkRows['all']> {
@@ -29,13 +34,17 @@ export class StoredNetworks implements NetworkRows {
       JSON.stringify(network),
       'making',
     );
+    this.#reach('network-create:begun');
   }
 
   settle(network: Network, state: NetworkRowState): void {
+    if (state === 'ready') this.#reach('network-create:done');
     this.#run('UPDATE networks SET spec = ?, state = ? WHERE id = ?', JSON.stringify(network), state, network.id);
+    if (state === 'removing') this.#reach('network-remove:begun');
   }
 
   delete(id: NetworkId): void {
+    this.#reach('network-remove:done');
     this.#run('DELETE FROM networks WHERE id = ?', id);
   }
 
