@@ -2,38 +2,48 @@
 import { pipeline, Readable, type Transform } from 'node:stream';
 import { createGunzip, createZstdDecompress } from 'node:zlib';
 import { TarError } from '../../api/tar/entry.ts';
+import { inflatedBzip2 } from './inflate/bzip2.ts';
+import { inflatedXz, xzMagic } from './inflate/xz.ts';
 import { zstdFrames } from './zstd-frames.ts';
 
 const chunkSize = 256 * 1024;
 
 const known: readonly {
+  readonly name: string;
   readonly magic: Buffer;
+  /** Inflated on the thread that asks: `all` alone takes it, in a process that may be busy with it. */
+  readonly isSlow?: true;
   readonly inflate: (source: AsyncIterable<Buffer>) => AsyncIterable<Buffer>;
 }[] = [
-  { magic: Buffer.from([0x1f, 0x8b]), inflate: (source) => inflated(source, createGunzip({ chunkSize })) },
-  { magic: Buffer.from([0x28, 0xb5, 0x2f, 0xfd]), inflate: inflatedFrames },
+  {
+    name: 'gzip',
+    magic: Buffer.from([0x1f, 0x8b]),
+    inflate: (source) => inflated(source, createGunzip({ chunkSize })),
+  },
+  { name: 'zstd', magic: Buffer.from([0x28, 0xb5, 0x2f, 0xfd]), inflate: inflatedFrames },
   // A frame to be skipped, which pzstd writes first.
-  { magic: Buffer.from([0x50, 0x2a, 0x4d, 0x18]), inflate: inflatedFrames },
-];
-
-const refused: readonly { readonly magic: Buffer; readonly name: string }[] = [
-  { magic: Buffer.from('BZh'), name: 'bzip2' },
-  { magic: Buffer.from([0xfd, 0x37, 0x7a, 0x58, 0x5a, 0x00]), name: 'xz' },
+  { name: 'zstd', magic: Buffer.from([0x50, 0x2a, 0x4d, 0x18]), inflate: inflatedFrames },
+  { name: 'bzip2', isSlow: true, magic: Buffer.from('BZh'), inflate: inflatedBzip2 },
+  { name: 'xz', isSlow: true, magic: xzMagic, inflate: inflatedXz },
 ];
 
 const longestMagic = 6;
 
 /**
- * The bytes themselves, whether they come plain, as gzip (several members too) or as zstd. Inflating happens in Node's
- * thread pool, beside whatever the reader does with the last chunk. Throws TarError for compressed data that is broken.
+ * The bytes themselves, whether they come plain, as gzip (several members too) or zstd, which Node's thread pool inflates
+ * beside whatever the reader does with the last chunk; with `all` also as xz or bzip2. Throws TarError for compressed data
+ * that is broken, and for a format that is not read here.
  */
-export async function* decompressed(source: AsyncIterable<Uint8Array>): AsyncGenerator<Buffer, void, void> {
+export async function* decompressed(
+  source: AsyncIterable<Uint8Array>,
+  formats: 'fast' | 'all' = 'fast',
+): AsyncGenerator<Buffer, void, void> {
   const chunks = source[Symbol.asyncIterator]();
   try {
     const { head, isEnd } = await firstBytes(chunks);
-    const other = refused.find(({ magic }) => startsWith(head, magic));
-    if (other !== undefined) throw new TarError(`compressed with ${other.name}: plain, gzip and zstd can be read`);
     const format = known.find(({ magic }) => startsWith(head, magic));
+    if (format?.isSlow === true && formats === 'fast')
+      throw new TarError(`compressed with ${format.name}: plain, gzip and zstd can be read`);
     const rest = isEnd ? only(head) : headAnd(head, chunks);
     if (format === undefined) yield* rest;
     else yield* format.inflate(rest);

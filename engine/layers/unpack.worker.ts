@@ -67,7 +67,10 @@ async function write(job: UnpackJob, writer: LayerWriter): Promise<void> {
   const reader = new TarReader();
   const blobHash = createHash('sha256');
   const contentHash = createHash('sha256');
-  for await (const chunk of decompressed(chunksOf(job.source, (bytes) => void blobHash.update(bytes)))) {
+  for await (const chunk of decompressed(
+    chunksOf(job.source, (bytes) => void blobHash.update(bytes)),
+    'all',
+  )) {
     contentHash.update(chunk);
     for (const event of reader.push(chunk)) writer.take(event);
   }

@@ -4,6 +4,7 @@
  * without a word, so the frames are cut apart here: their structure tells where they end (source: RFC 8878, 3.1).
  */
 import { TarError } from '../../api/tar/entry.ts';
+import { ByteInput } from './inflate/byte-input.ts';
 
 const frameMagic = 0xfd2fb528;
 const firstSkippable = 0x184d2a50;
@@ -11,7 +12,10 @@ const lastSkippable = 0x184d2a5f;
 
 /** The bytes of each data frame; one must be read to its end before the next. Throws TarError for what is no frame. */
 export async function* zstdFrames(source: AsyncIterable<Buffer>): AsyncGenerator<AsyncIterable<Buffer>, void, void> {
-  await using input = new Input(source);
+  await using input = new ByteInput(
+    source,
+    () => new TarError('compressed data is broken: it ends inside a zstd frame'),
+  );
   for (let magic = await input.peek(4); magic.length > 0; magic = await input.peek(4)) {
     const number = magic.length === 4 ? magic.readUInt32LE() : 0;
     if (number >= firstSkippable && number <= lastSkippable) {
@@ -23,7 +27,7 @@ export async function* zstdFrames(source: AsyncIterable<Buffer>): AsyncGenerator
   }
 }
 
-async function* frame(input: Input): AsyncGenerator<Buffer, void, void> {
+async function* frame(input: ByteInput): AsyncGenerator<Buffer, void, void> {
   const start = await input.peek(5);
   const descriptor = start[4] ?? 0;
   const isSingleSegment = (descriptor & 0x20) !== 0;
@@ -39,43 +43,4 @@ async function* frame(input: Input): AsyncGenerator<Buffer, void, void> {
     yield* input.pieces(((bits >> 1) & 3) === 1 ? 1 : bits >> 3);
   }
   if ((descriptor & 4) !== 0) yield await input.exactly(4);
-}
-
-/** What has come of the source and is not used up. */
-class Input implements AsyncDisposable {
-  readonly #chunks: AsyncIterator<Buffer>;
-  #rest: Buffer = Buffer.alloc(0);
-
-  constructor(source: AsyncIterable<Buffer>) {
-    this.#chunks = source[Symbol.asyncIterator]();
-  }
-
-  /** Fewer bytes only at the end of the source. */
-  async peek(count: number): Promise<Buffer> {
-    while (this.#rest.length < count) {
-      const next = await this.#chunks.next();
-      if (next.done === true) break;
-      this.#rest = Buffer.concat([this.#rest, next.value]);
-    }
-    return this.#rest.subarray(0, count);
-  }
-
-  async exactly(count: number): Promise<Buffer> {
-    const bytes = await this.peek(count);
-    if (bytes.length < count) throw new TarError('compressed data is broken: it ends inside a zstd frame');
-    this.#rest = this.#rest.subarray(count);
-    return bytes;
-  }
-
-  async *pieces(count: number): AsyncGenerator<Buffer, void, void> {
-    for (let left = count; left > 0;) {
-      const some = await this.exactly(Math.min(left, Math.max(1, this.#rest.length)));
-      left -= some.length;
-      yield some;
-    }
-  }
-
-  async [Symbol.asyncDispose](): Promise<void> {
-    await this.#chunks.return?.(undefined);
-  }
 }

@@ -133,7 +133,7 @@ async function unpack(given: View, into: UnpackInto): Promise<void> {
     using writer = new TreeWriter(directory, into);
     const reader = new TarReader();
     const { bytes, rest } = receive();
-    for await (const chunk of decompressed(bytes)) for (const event of reader.push(chunk)) writer.take(event);
+    for await (const chunk of decompressed(bytes, 'all')) for (const event of reader.push(chunk)) writer.take(event);
     for (const event of reader.end()) writer.take(event);
     await rest();
     writer.finish();
