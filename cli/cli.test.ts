@@ -36,9 +36,10 @@ describe('which engine is meant', { timeout: 30_000 }, () => {
       ['-H', 'unix:///nowhere/s', 'ps'],
       /^cannot connect to the engine at unix:\/\/\/nowhere\/s: .*ENOENT.* Is it running\?\n$/,
     ],
-    [['-H', 'tcp://1.2.3.4:2375', 'ps'], '--host tcp://1.2.3.4:2375: only unix:// and npipe:// are supported yet\n'],
-    [['-H', 'nonsense', 'ps'], 'invalid host "nonsense": use unix:///path/to/socket\n'],
+    [['-H', 'ssh://1.2.3.4', 'ps'], '--host ssh://1.2.3.4: only unix://, npipe:// and tcp:// are supported\n'],
+    [['-H', 'nonsense', 'ps'], 'invalid host "nonsense": use unix:///path/to/socket or tcp://host:port\n'],
     [['-H', 'unix:///x', '-m', 'y', 'ps'], 'conflicting options: cannot specify both --host and --machine\n'],
+    [['-H', 'unix:///x', '-c', 'y', 'ps'], 'conflicting options: cannot specify both --host and --context\n'],
   ])('says what to do: %j', async (args, says) => {
     const { exitCode, stderr } = await skiff({}, ...args);
     expect(exitCode).toBe(1);

@@ -1,6 +1,6 @@
 /** The process of `skiff`: its arguments, signals, streams and exit code. What it does is in verbs/. */
 import { EngineClient } from '../client/engine-client.ts';
-import { chooseEngine, engineDialer } from './engine-door.ts';
+import { chooseEngine, engineDialer, hostOf } from './engine-door.ts';
 import { parseCommandLine, runWords, showRootHelp } from './program.ts';
 import { describeError } from './report.ts';
 import { CommandError, UsageError } from './usage-error.ts';
@@ -15,7 +15,7 @@ async function main(words: readonly string[]): Promise<number> {
     const { globals, words: rest, wantsHelp } = parseCommandLine(words);
     isDebug = globals.debug;
     const choice = chooseEngine(globals, process.env);
-    using engine = new EngineClient(engineDialer(choice, process.env));
+    using engine = new EngineClient(engineDialer(choice, globals, process.env));
     const context: Context = {
       stdin: process.stdin,
       stdout: process.stdout,
@@ -25,7 +25,8 @@ async function main(words: readonly string[]): Promise<number> {
       workingDir: process.cwd(),
       nowMs: Date.now,
       machineName: choice.kind === 'machine' ? choice.name : '',
-      contextName: 'default',
+      contextName: choice.context ?? 'default',
+      engineHost: hostOf(choice, process.env),
       isHostGiven: choice.kind === 'host',
       engine,
       machines: async () => (await import('../provisioners/index.ts')).openMachines({ environment: process.env }),

@@ -11,13 +11,18 @@ import type { VerbGroup, VerbTable } from './verbs.ts';
 export const globalFlags = {
   context: flag.text({ short: 'c', help: 'Name of the context to use (env SKIFF_CONTEXT)', offers: 'context' }),
   debug: flag.switch({ short: 'D', help: 'Show the whole story of an error' }),
-  host: flag.text({ short: 'H', help: 'Socket of the engine: unix:///path (env SKIFF_HOST)' }),
+  host: flag.text({ short: 'H', help: 'Where the engine listens: unix:///path, tcp://host:port (env SKIFF_HOST)' }),
   machine: flag.text({
     short: 'm',
     help: 'Machine whose engine is meant (env SKIFF_MACHINE, default "default")',
     placeholder: 'name',
     offers: 'machine',
   }),
+  tls: flag.switch({ help: 'Use TLS for tcp:// hosts; implied by --tlsverify' }),
+  tlscacert: flag.text({ help: 'Trust certs signed only by this CA', offers: 'file' }),
+  tlscert: flag.text({ help: 'Path to TLS certificate file', offers: 'file' }),
+  tlskey: flag.text({ help: 'Path to TLS key file', offers: 'file' }),
+  tlsverify: flag.switch({ help: 'Use TLS and verify the remote' }),
   version: flag.switch({ short: 'v', help: 'Print version information and quit' }),
 };
 
@@ -45,6 +50,7 @@ export async function runWords(words: readonly string[], context: Context): Prom
   const [first, ...rest] = words;
   // `skiff help run` is `skiff run --help`.
   if (first === 'help') return rest.length === 0 ? showRootHelp(context) : runWords([...rest, '--help'], context);
+  if (first === '__complete') return (await import('./completion/complete.ts')).complete(rest, context);
   const group = groupNamed(first);
   return group ? runVerb(group, rest, context) : runVerb(rootGroup, words, context);
 }

@@ -18,6 +18,8 @@ export interface Context {
   readonly machineName: string;
   /** The context that is meant: `default` for the machine of that name. */
   readonly contextName: string;
+  /** Where the engine listens: `unix:///path`, `tcp://host:port`. */
+  readonly engineHost: string;
   /** True when the engine was named by `--host` or `SKIFF_HOST` and no machine stands behind it. */
   readonly isHostGiven: boolean;
   /** The engine that is meant; connects with the first call. Owned by who runs the verb. */

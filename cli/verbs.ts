@@ -81,6 +81,18 @@ const systemVerbs: VerbTable = {
   prune: { summary: 'Remove unused data', load: async () => (await import('./verbs/prune.ts')).pruneSystem },
 }; // prettier-ignore
 
+const contextVerbs: VerbTable = {
+  create: { summary: 'Create a context', load: async () => (await import('./verbs/context/change.ts')).create },
+  export: { summary: 'Export a context to a tar archive FILE or a tar stream on STDOUT.', load: async () => (await import('./verbs/context/export.ts')).exportContext },
+  import: { summary: 'Import a context from a tar or zip file', load: async () => (await import('./verbs/context/export.ts')).importContext },
+  inspect: { summary: 'Display detailed information on one or more contexts', load: async () => (await import('./verbs/context/inspect.ts')).inspect },
+  ls: { summary: 'List contexts', aliases: ['list'], load: async () => (await import('./verbs/context/ls.ts')).ls },
+  rm: { summary: 'Remove one or more contexts', aliases: ['remove'], load: async () => (await import('./verbs/context/change.ts')).rm },
+  show: { summary: 'Print the name of the current context', load: async () => (await import('./verbs/context/use.ts')).show },
+  update: { summary: 'Update a context', load: async () => (await import('./verbs/context/change.ts')).update },
+  use: { summary: 'Set the current context', load: async () => (await import('./verbs/context/use.ts')).use },
+}; // prettier-ignore
+
 const machineVerbs: VerbTable = {
   create: { summary: 'Create a machine', load: async () => (await import('./verbs/machine/create.ts')).create },
   ls: { summary: 'List machines', load: async () => (await import('./verbs/machine/ls.ts')).ls },
@@ -110,6 +122,7 @@ export const commonVerbs: VerbTable = {
 export const otherVerbs: VerbTable = {
   attach: { summary: 'Attach local standard input, output, and error streams to a running container', load: async () => (await import('./verbs/container/attach.ts')).attach },
   commit: { summary: "Create a new image from a container's changes", load: async () => (await import('./verbs/container/commit.ts')).commit },
+  completion: { summary: 'Generate the autocompletion script for the specified shell', load: async () => (await import('./verbs/completion.ts')).completion },
   cp: { summary: 'Copy files/folders between a container and the local filesystem', load: async () => (await import('./verbs/container/cp.ts')).cp },
   create: { summary: 'Create a new container', load: async () => (await import('./verbs/container/run.ts')).create },
   diff: { summary: "Inspect changes to files or directories on a container's filesystem", load: async () => (await import('./verbs/container/files.ts')).diff },
@@ -137,6 +150,7 @@ export const otherVerbs: VerbTable = {
 
 export const groups: Readonly<Record<string, VerbGroup>> = {
   container: { name: 'skiff container', title: 'Manage containers', table: containerVerbs, missing: [] },
+  context: { name: 'skiff context', title: 'Manage contexts', table: contextVerbs, missing: [] },
   image: { name: 'skiff image', title: 'Manage images', table: imageVerbs, missing: ['build', 'history', 'import', 'pull', 'push', 'save'] },
   machine: {
     name: 'skiff machine',

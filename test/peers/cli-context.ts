@@ -29,6 +29,7 @@ export function memoryContext(options: {
     workingDir: '/home/me',
     nowMs: () => 1_700_000_000_000,
     contextName: 'default',
+    engineHost: '',
     machineName: 'default',
     isHostGiven: false,
     engine,
