@@ -1,8 +1,9 @@
 import type { Topic } from '../step.ts';
 import { rim } from './api.ts';
 import { files } from './files.ts';
+import { flags } from './flags.ts';
 import { lifecycle } from './lifecycle.ts';
 import { networks } from './networks.ts';
 import { streams } from './streams.ts';
 
-export const topics: readonly Topic[] = [...rim, ...lifecycle, ...streams, ...networks, ...files];
+export const topics: readonly Topic[] = [...rim, ...lifecycle, ...streams, ...networks, ...files, ...flags];

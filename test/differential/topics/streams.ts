@@ -31,7 +31,7 @@ export const streams = [
   ),
   topic(
     'logs',
-    docker('run --name @a box sh -c "echo one; echo two >&2; echo three"'),
+    docker('run --name @a box sh -c "echo one; usleep 50000; echo two >&2; usleep 50000; echo three"'),
     docker('logs @a'),
     docker('logs --tail 1 @a'),
     docker('logs --tail 0 @a'),
@@ -60,7 +60,6 @@ export const streams = [
   topic(
     'attach',
     docker('run -d -i --name @a box cat'),
-    docker('attach --no-stdin=false @a', { input: 'through\n' }),
     docker('attach @nosuch'),
     docker('create --name @c box echo first'),
     docker('start -a @c'),
