@@ -1,3 +1,4 @@
+import { invalid } from '../model/errors.ts';
 import type { ContainerMount, ContainerSettings, HostFacts } from './container-settings.ts';
 import type { SpecMount } from './oci.ts';
 
@@ -58,6 +59,7 @@ function sharedMemoryMount(from: ContainerSettings['sharedMemory'], sizeBytes: n
 
 function specMount(mount: ContainerMount, host: HostFacts): SpecMount {
   if (mount.kind === 'tmpfs') {
+    for (const option of mount.options) assertTmpfsOption(option);
     // The opposite of a default takes it away: the runtime would keep both.
     const defaults = ['noexec', 'nosuid', 'nodev'].filter((word) => !mount.options.includes(word.slice(2)));
     const options = [...defaults, ...mount.options];
@@ -69,6 +71,20 @@ function specMount(mount: ContainerMount, host: HostFacts): SpecMount {
   // Nothing is below it; and crun takes any word that says "recursive" for the bind's too.
   const options = ['bind', access === 'rro' ? 'ro' : access, mount.propagation.replace(/^r/, '')];
   return { destination, type: 'bind', source, options };
+}
+
+/** What docker lets through to the kernel. */
+const tmpfsFlags = new Set(
+  `ro rw exec noexec suid nosuid dev nodev sync async atime noatime diratime nodiratime relatime norelatime strictatime
+   nostrictatime mand nomand dirsync bind rbind unbindable runbindable private rprivate shared rshared slave rslave
+   defaults remount`.split(/\s+/),
+);
+const tmpfsKeys = new Set(['size', 'mode', 'uid', 'gid', 'nr_inodes', 'nr_blocks', 'mpol']);
+
+function assertTmpfsOption(option: string): void {
+  const at = option.indexOf('=');
+  const isKnown = at === -1 ? tmpfsFlags.has(option) : tmpfsKeys.has(option.slice(0, at));
+  if (!isKnown) throw invalid(`invalid tmpfs option ${JSON.stringify(at === -1 ? option : option.slice(0, at))}`);
 }
 
 function accessOption(access: Extract<ContainerMount, { kind: 'bind' }>['access'], { kernel }: HostFacts): string {

@@ -1,6 +1,7 @@
 /** From Docker's create body to our own request: the one place where those words are translated on their way in. */
 import type { CreateRequest } from '../../../containers/create-request.ts';
 import { invalid } from '../../../model/errors.ts';
+import { signalNumber } from '../../../containers/signals.ts';
 import { Fields } from '../../fields.ts';
 import { readMounts, readVolumesFrom } from './mounts.ts';
 import { readNetwork } from './network.ts';
@@ -30,7 +31,7 @@ export function readCreateBody(body: Record<string, unknown>, name: string | nul
     domainname: config.text('Domainname'),
     labels: config.textMap('Labels'),
     annotations: host.textMap('Annotations'),
-    stopSignal: config.text('StopSignal') || null,
+    stopSignal: stopSignal(config.text('StopSignal')),
     stopTimeoutSeconds: config.raw('StopTimeout') === 0 ? 0 : config.integer('StopTimeout'),
     restartPolicy: readRestartPolicy(host),
     healthcheck: readHealthcheck(config),
@@ -47,6 +48,12 @@ export function readCreateBody(body: Record<string, unknown>, name: string | nul
     storageOptions: host.textMap('StorageOpt'),
     runtime: host.text('Runtime'),
   };
+}
+
+/** A number is taken as it is: what it stands for is the kernel's to know. */
+function stopSignal(text: string): string | null {
+  if (text !== '' && !/^\d+$/.test(text)) signalNumber(text);
+  return text || null;
 }
 
 function shmSize(host: Fields): number | null {
