@@ -86,6 +86,7 @@ export class Container {
     assertMove(before.status, state.status);
     this.#state = state;
     if (state.status === 'exited' || state.status === 'restarting') this.#lastExitCode = state.exitCode;
+    if (state.status === 'created' && state.lastError !== null) this.#lastExitCode = state.lastError.exitCode;
     for (const watcher of this.#watchers) watcher(state, before);
   }
 
