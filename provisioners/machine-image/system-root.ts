@@ -137,7 +137,7 @@ async function writeModules({ recipe, modules, root, kernelRelease }: SystemRoot
   // busybox's modprobe looks for it and warns without.
   await writeFile(join(folder, 'modules.symbols'), '');
   await mkdir(join(root, 'usr/lib/skiff'), { recursive: true });
-  await writeFile(join(root, 'usr/lib/skiff/modules.engine'), `${recipe.data.modules.engine.join('\n')}\n`);
+  await writeFile(join(root, 'usr/lib/skiff/modules.engine'), `${recipe.data.modules.engine.join(' ')}\n`);
 }
 
 function wantedModules({ list, modules }: { list: RecipeData['modules']; modules: ModuleTree }): readonly string[] {

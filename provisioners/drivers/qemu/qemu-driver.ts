@@ -35,7 +35,7 @@ import { guestNetwork, qemuArguments } from './qemu-arguments.ts';
 import { endQemu, findQemuProcess, forgetQemu } from './qemu-process.ts';
 import type { Computer, QemuProgram } from './qemu-program.ts';
 import { findQemu, qemuMissing } from './qemu-program.ts';
-import { SerialReader } from './serial.ts';
+import { awaitStage, SerialReader } from './serial.ts';
 import { QmpConnection } from './qmp.ts';
 
 const MiB = 1024 ** 2;
@@ -180,6 +180,8 @@ export class QemuDriver implements Driver {
     const deadline = performance.now() + run.graceMs;
     const { signal } = run;
     run.tell({ detail: 'asking the machine to power off' });
+    // A guest hears its button only when it is all up, which is a moment after its engine answers.
+    await awaitStage(machine.paths.serialLog, { stage: 'ready', timeoutMs: Math.min(run.graceMs, 3_000), signal });
     const pressed = await pressPowerButton(machine.paths.qmpSocket);
     // A guest whose button handler is dead or not up yet does not hear it; then it is told over SSH.
     if (!pressed || !(await waitForEnd(identity, { timeoutMs: Math.min(run.graceMs, 10_000), signal }))) {

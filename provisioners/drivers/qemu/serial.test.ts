@@ -2,7 +2,7 @@ import { appendFile, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { SerialReader, parseSerialLine } from './serial.ts';
+import { awaitStage, SerialReader, parseSerialLine } from './serial.ts';
 
 describe('a line of the console', () => {
   it.each([
@@ -66,5 +66,21 @@ describe('reading a console as it grows', () => {
   it('is not troubled by bytes that are no text', async () => {
     await writeFile(path, Buffer.concat([Buffer.from([0xff, 0xfe, 0x00, 0x0a]), Buffer.from('skiff-boot: sshd 1\n')]));
     expect(await new SerialReader(path).read()).toEqual([{ kind: 'stage', stage: 'sshd', guestSeconds: 1 }]);
+  });
+
+  it('tells when a stage is reached, also one that was long ago', async () => {
+    const signal = AbortSignal.timeout(10_000);
+    await writeFile(path, 'skiff-boot: sshd 1\n');
+    const ready = awaitStage(path, { stage: 'ready', timeoutMs: 10_000, signal });
+    await appendFile(path, 'skiff-boot: ready 2\n');
+    expect(await ready).toBe(true);
+    expect(await awaitStage(path, { stage: 'sshd', timeoutMs: 0, signal })).toBe(true);
+  });
+
+  it('does not wait for ever for a stage, nor for a log', async () => {
+    const wanted = { stage: 'ready', timeoutMs: 30, signal: AbortSignal.timeout(10_000) };
+    expect(await awaitStage(path, wanted)).toBe(false);
+    await writeFile(path, 'skiff-boot: sshd 1\n');
+    expect(await awaitStage(path, wanted)).toBe(false);
   });
 });

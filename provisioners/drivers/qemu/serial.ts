@@ -1,4 +1,5 @@
 import { open } from 'node:fs/promises';
+import { setTimeout as delay } from 'node:timers/promises';
 import { isErrno } from '../../store/atomic-file.ts';
 
 /**
@@ -72,5 +73,20 @@ export class SerialReader {
       }
       this.#tail = [...this.#tail, ...lines.filter((line) => line.trim() !== '')].slice(-20);
     }
+  }
+}
+
+/** Waits until the guest has told of a stage; false when it has not within the time. */
+export async function awaitStage(
+  serialLog: string,
+  wanted: { readonly stage: string; readonly timeoutMs: number; readonly signal: AbortSignal },
+): Promise<boolean> {
+  const serial = new SerialReader(serialLog);
+  const deadline = performance.now() + wanted.timeoutMs;
+  for (;;) {
+    const events = await serial.read();
+    if (events.some((event) => event.kind === 'stage' && event.stage === wanted.stage)) return true;
+    if (performance.now() >= deadline) return false;
+    await delay(25, undefined, { signal: wanted.signal });
   }
 }

@@ -18,12 +18,23 @@ fail() {
   exit 1
 }
 
-# Waits until a file is there, a minute at most.
+# A FIFO into which nobody writes: the shell waits by reading from it, where `usleep` would be a process of 10 ms each time.
+pause_fifo=/run/skiff/pause
+
+# Waits until a file is there, for so many seconds at most (a minute if not told).
 await_file() {
-  tries=0
+  read -r up _ </proc/uptime
+  deadline=$((${up%.*} + ${2:-60}))
   until [ -e "$1" ]; do
-    tries=$((tries + 1))
-    [ "$tries" -gt 3000 ] && return 1
-    usleep 20000
+    read -r up _ </proc/uptime
+    [ "${up%.*}" -lt "$deadline" ] || return 1
+    read -t 0.03 -r _ <>"$pause_fifo"
   done
+  return 0
+}
+
+# Waits until the engine answers, so that what nobody is waiting for leaves the processor to it. A machine without an engine,
+# or whose engine does not come up, goes on all the same.
+await_engine() {
+  [ -x /var/lib/skiff/deploy/current/run ] && await_file /run/skiff/skiffd.pid 10
 }
