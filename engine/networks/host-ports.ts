@@ -23,11 +23,14 @@ export class HostPorts implements AsyncDisposable {
   readonly #reserved = new Set<ReservedPort>();
   #netfilter: Netlink | null = null;
 
-  /** All ports of a container or none. */
-  async reserveAll(requests: readonly PortRequest[]): Promise<readonly ReservedPort[]> {
+  /** All ports of a container or none. `addressFor`: of the container, to which a port of that address of the host is to lead. */
+  async reserveAll(
+    requests: readonly PortRequest[],
+    addressFor: (hostAddress: string) => string,
+  ): Promise<readonly ReservedPort[]> {
     const reserved: ReservedPort[] = [];
     try {
-      for (const request of requests) reserved.push(...(await this.#reserveRequest(request)));
+      for (const request of requests) reserved.push(...(await this.#reserveRequest(request, addressFor)));
     } catch (error) {
       await disposeAll(reserved);
       throw error;
@@ -36,11 +39,11 @@ export class HostPorts implements AsyncDisposable {
   }
 
   /** One that was chosen earlier. Throws as `reserveAll`. */
-  async reserve(port: PublishedPort): Promise<ReservedPort> {
+  async reserve(port: PublishedPort, addressFor: (hostAddress: string) => string): Promise<ReservedPort> {
     try {
       return await this.#bind(port);
     } catch (error) {
-      throw this.#explained(error, port);
+      throw this.#explained(error, port, addressFor(port.hostAddress));
     }
   }
 
@@ -50,7 +53,10 @@ export class HostPorts implements AsyncDisposable {
     this.#netfilter = null;
   }
 
-  async #reserveRequest(request: PortRequest): Promise<readonly ReservedPort[]> {
+  async #reserveRequest(
+    request: PortRequest,
+    addressFor: (hostAddress: string) => string,
+  ): Promise<readonly ReservedPort[]> {
     const { protocol, port, hostAddress, hostPorts } = request;
     if (hostAddress !== null && isIP(hostAddress) === 0)
       throw invalid(`invalid host address ${hostAddress} for port ${port}/${protocol}`);
@@ -61,7 +67,7 @@ export class HostPorts implements AsyncDisposable {
     let failure: unknown = internal(`no host port to choose from for ${port}/${protocol}: ${first}-${last}`);
     for (const hostPort of candidates) {
       try {
-        return await this.#reserveFamilies({ port, protocol, hostPort, hostAddress });
+        return await this.#reserveFamilies({ port, protocol, hostPort, hostAddress }, addressFor);
       } catch (error) {
         failure = error;
         if (!isTaken(error)) break;
@@ -73,12 +79,13 @@ export class HostPorts implements AsyncDisposable {
   /** With no address given, IPv4 and IPv6 get the same port or none. */
   async #reserveFamilies(
     wanted: Omit<PublishedPort, 'hostAddress'> & { hostAddress: string | null },
+    addressFor: (hostAddress: string) => string,
   ): Promise<readonly ReservedPort[]> {
     const { hostAddress, ...rest } = wanted;
-    const first = await this.reserve({ ...rest, hostAddress: hostAddress ?? '0.0.0.0' });
+    const first = await this.reserve({ ...rest, hostAddress: hostAddress ?? '0.0.0.0' }, addressFor);
     if (hostAddress !== null) return [first];
     try {
-      return [first, await this.reserve({ ...rest, hostAddress: '::', hostPort: first.port.hostPort })];
+      return [first, await this.reserve({ ...rest, hostAddress: '::', hostPort: first.port.hostPort }, addressFor)];
     } catch (error) {
       if (error instanceof Error && codeOf(error.cause) === 'EAFNOSUPPORT') return [first];
       await first[Symbol.asyncDispose]();
@@ -115,14 +122,14 @@ export class HostPorts implements AsyncDisposable {
       forgetFlows(this.#netfilter, { protocol, to: { address, port: hostPort }, answeredBy });
   }
 
-  #explained(error: unknown, port: PublishedPort): Error {
+  #explained(error: unknown, port: PublishedPort, containerAddress: string): Error {
     const holder =
       codeOf(error) === 'EADDRINUSE' ? [...this.#reserved].find((other) => collides(other.port, port)) : undefined;
     if (holder !== undefined) {
       const address = isWildcard(holder.port.hostAddress) ? holder.port.hostAddress : port.hostAddress;
       return internal(`Bind for ${address}:${port.hostPort} failed: port is already allocated`, { cause: error });
     }
-    const at = `${isIPv6(port.hostAddress) ? `[${port.hostAddress}]` : port.hostAddress}:${port.hostPort}`;
+    const way = `${bracketed(port.hostAddress)}:${port.hostPort}:${bracketed(containerAddress)}:${port.port}`;
     const reasons: Readonly<Record<string, string>> = {
       EADDRINUSE: 'address already in use',
       EADDRNOTAVAIL: 'cannot assign requested address',
@@ -131,7 +138,7 @@ export class HostPorts implements AsyncDisposable {
       ESOCKTNOSUPPORT: 'protocol not supported: the kernel of this machine has no SCTP',
     };
     const reason = reasons[codeOf(error)] ?? (error instanceof Error ? error.message : String(error));
-    return internal(`failed to bind host port ${at}/${port.protocol}: ${reason}`, { cause: error });
+    return internal(`failed to bind host port for ${way}/${port.protocol}: ${reason}`, { cause: error });
   }
 }
 
@@ -196,6 +203,10 @@ function collides(one: PublishedPort, other: PublishedPort): boolean {
   if (one.protocol !== other.protocol || one.hostPort !== other.hostPort) return false;
   if (isIPv6(one.hostAddress) !== isIPv6(other.hostAddress)) return false;
   return one.hostAddress === other.hostAddress || isWildcard(one.hostAddress) || isWildcard(other.hostAddress);
+}
+
+function bracketed(address: string): string {
+  return isIPv6(address) ? `[${address}]` : address;
 }
 
 function isWildcard(address: string): boolean {

@@ -194,12 +194,10 @@ describeWith(['linux', 'root'], 'networks', () => {
     const stranger = createServer().listen(7070, '::');
     await once(stranger, 'listening');
     await expect(run([port(80, 7070)])).rejects.toThrow(
-      'failed to bind host port 0.0.0.0:7070/tcp: address already in use',
+      'failed to bind host port for 0.0.0.0:7070:172.17.0.3:80/tcp: address already in use',
     );
     await closed(stranger);
-    await expect(run([port(80, 7070, '203.0.113.9')])).rejects.toThrow(
-      'failed to bind host port 203.0.113.9:7070/tcp: cannot assign requested address',
-    );
+    await expect(run([port(80, 7070, '203.0.113.9')])).rejects.toThrow('cannot assign requested address');
     await expect(run([{ ...port(80, 7070), protocol: 'sctp' }])).rejects.toThrow('sctp');
     expect((await run([port(80, 9090), port(80, 7070)])).ports.map((one) => one.hostPort)).toEqual([
       9090, 9090, 7070, 7070,

@@ -78,7 +78,7 @@ export interface Networks extends AsyncDisposable {
   /**
    * Chooses addresses and host ports and binds the ports. Touches nothing else, and nothing stays when it throws:
    * `internal` with docker's words for a port that is taken ("Bind for 0.0.0.0:80 failed: port is already allocated",
-   * "failed to bind host port 0.0.0.0:80/tcp: address already in use"), `invalid` for an address that no pool of the network
+   * "failed to bind host port for 0.0.0.0:80:172.17.0.2:80/tcp: address already in use"), `invalid` for an address that no pool of the network
    * has, `forbidden` for one that is taken, `conflict` when the container to join does not run.
    */
   plan(request: PlanRequest): Promise<EndpointPlan>;

@@ -24,7 +24,10 @@ export class PublishedPorts implements AsyncDisposable {
     const binding = network === null ? null : readBridgeOptions(network.options).hostBinding;
     const wanted = plan.wantedPorts.map((one) => ({ ...one, hostAddress: one.hostAddress ?? binding }));
     try {
-      const reserved = await this.#hostPorts.reserveAll(wanted);
+      const reserved = await this.#hostPorts.reserveAll(
+        wanted,
+        (hostAddress) => containerAddress(plan, hostAddress) ?? '',
+      );
       this.#held.set(plan.containerId, reserved);
       return reserved.map(({ port }) => port);
     } catch (error) {
@@ -44,7 +47,7 @@ export class PublishedPorts implements AsyncDisposable {
     const unbound: RestoreReport['unboundPorts'][number][] = [];
     for (const port of plan.ports) {
       try {
-        reserved.push(await this.#hostPorts.reserve(port));
+        reserved.push(await this.#hostPorts.reserve(port, (hostAddress) => containerAddress(plan, hostAddress) ?? ''));
       } catch (error) {
         const reason = error instanceof Error ? error.message : String(error);
         unbound.push({ containerId: plan.containerId, port, reason });
@@ -57,10 +60,8 @@ export class PublishedPorts implements AsyncDisposable {
 
   /** Connections that reach the sockets themselves go to the container from now on. */
   serve(plan: EndpointPlan): void {
-    const ipv4 = gatewayEndpoint(plan, 4)?.ipv4?.address;
-    const ipv6 = gatewayEndpoint(plan, 6)?.ipv6?.address;
     for (const reserved of this.#held.get(plan.containerId) ?? []) {
-      const address = (reserved.port.hostAddress.includes(':') ? ipv6 : ipv4) ?? ipv4 ?? ipv6;
+      const address = containerAddress(plan, reserved.port.hostAddress);
       if (address !== undefined) reserved.serve({ address, port: reserved.port.port });
     }
   }
@@ -81,4 +82,11 @@ export class PublishedPorts implements AsyncDisposable {
     this.#held.clear();
     await this.#hostPorts[Symbol.asyncDispose]();
   }
+}
+
+/** Of its own family where the container has one: IPv6 that leads to IPv4 is carried by hand. */
+function containerAddress(plan: EndpointPlan, hostAddress: string): string | undefined {
+  const ipv4 = gatewayEndpoint(plan, 4)?.ipv4?.address;
+  const ipv6 = gatewayEndpoint(plan, 6)?.ipv6?.address;
+  return (hostAddress.includes(':') ? ipv6 : ipv4) ?? ipv4 ?? ipv6;
 }
