@@ -53,11 +53,11 @@ describe.each(programs)('what %s %s has compressed', (program, ...args) => {
   const why = reason === null ? '' : ` (${reason})`;
 
   test(`comes back byte for byte${why}`, { timeout: 30_000 }, async () => {
-    for (const bytes of [1, 5, 300, 1_000_000, 3_000_001]) {
+    for (const bytes of [1, 5, 300, 1_200_001]) {
       const plain = sample(bytes);
       expect((await inflate(pack(plain))).equals(plain), `${bytes} bytes`).toBe(true);
     }
-    for (const plain of [Buffer.alloc(0), Buffer.alloc(2_000_000), Buffer.alloc(1000, 'ab')])
+    for (const plain of [Buffer.alloc(0), Buffer.alloc(1_000_000), Buffer.alloc(1000, 'ab')])
       expect((await inflate(pack(plain), 13)).equals(plain)).toBe(true);
   });
 
