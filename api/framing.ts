@@ -25,6 +25,16 @@ export function frameHeader(stream: FrameStream, payloadBytes: number): Buffer {
   return header;
 }
 
+/** Writes a header at `at`; returns where the payload begins. */
+export function writeFrameHeader(
+  target: Buffer,
+  at: number,
+  frame: { readonly stream: FrameStream; readonly payloadBytes: number },
+): number {
+  target.writeUInt32BE(streams.indexOf(frame.stream) << 24, at);
+  return target.writeUInt32BE(frame.payloadBytes, at + 4);
+}
+
 export class FramingError extends Error {
   override readonly name = 'FramingError';
 }

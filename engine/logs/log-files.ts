@@ -1,8 +1,9 @@
 import { closeSync, fstatSync, openSync, readSync, statSync, watch, type FSWatcher } from 'node:fs';
 import { basename, dirname } from 'node:path';
-import { parseInstant, type Instant } from '../model/time.ts';
+import type { Instant } from '../model/time.ts';
 import { inflated } from './inflated.ts';
 import type { LogFilePlan } from './log-plan.ts';
+import { storedTime } from './stored-record.ts';
 
 const lineFeed = 0x0a;
 const readBytes = 65_536;
@@ -155,7 +156,7 @@ export class LogFiles implements Disposable {
     if (this.#watcher === null || inodeOf(this.#plan.path) === file.inode) return false;
     const all = await this.#openAll();
     const at = all.findIndex(({ inode }) => inode === file.inode);
-    if (at === -1) this.#skipUntil = this.#lastLine === null ? null : timeOf(this.#lastLine);
+    if (at === -1) this.#skipUntil = this.#lastLine === null ? null : storedTime(this.#lastLine);
     for (const { fd } of all.splice(0, at + 1)) closeSync(fd);
     this.#files.push(...all);
     return all.length > 0;
@@ -164,7 +165,7 @@ export class LogFiles implements Disposable {
   /** True up to where the last file was given out, when that is to be found by its time. */
   #isSkipped(line: Buffer): boolean {
     if (this.#skipUntil === null) return false;
-    const time = timeOf(line);
+    const time = storedTime(line);
     if (time === null || time <= this.#skipUntil) return true;
     this.#skipUntil = null;
     return false;
@@ -206,13 +207,6 @@ const streamMark = '","stream":"';
 function streamOf(line: Buffer): string {
   const start = line.indexOf(streamMark) + streamMark.length;
   return line.toString('latin1', start, line.indexOf('"', start));
-}
-
-/** The last of its kind: it ends the record. */
-function timeOf(line: Buffer): Instant | null {
-  const mark = '"time":"';
-  const start = line.lastIndexOf(mark) + mark.length;
-  return parseInstant(line.toString('latin1', start, line.indexOf('"', start)));
 }
 
 function isLineEnd(line: Buffer): boolean {

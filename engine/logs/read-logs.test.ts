@@ -31,8 +31,11 @@ describe('reading a json-file', () => {
   });
   async function read(more: Partial<ReadLogsOptions> = {}): Promise<readonly string[]> {
     const records: LogRecord[] = [];
-    for await (const record of readLogs(options(more))) records.push(record);
+    for await (const batch of readLogs(options(more))) records.push(...batch);
     return records.map(({ payload }) => payload.toString());
+  }
+  async function* singly(given: ReadLogsOptions): AsyncGenerator<LogRecord, void, void> {
+    for await (const batch of readLogs(given)) yield* batch;
   }
   const lines = (from: number, to: number): string[] =>
     Array.from({ length: to - from }, (_, at) => `line ${from + at}\n`);
@@ -46,10 +49,11 @@ describe('reading a json-file', () => {
     log.write('stdout', Buffer.from('one\n'));
     log.write('stderr', Buffer.from('two\n'));
     const records: LogRecord[] = [];
-    for await (const record of readLogs(options())) records.push(record);
-    expect(records).toEqual([
+    for await (const batch of readLogs(options())) records.push(...batch);
+    expect(records.map((record) => ({ ...record, time: record.time }))).toEqual([
       {
         stream: 'stdout',
+        timeText: '2026-01-01T00:00:01.000000001Z',
         time: parseInstant('2026-01-01T00:00:01.000000001Z'),
         payload: Buffer.from('one\n'),
         startsLine: true,
@@ -57,6 +61,7 @@ describe('reading a json-file', () => {
       },
       {
         stream: 'stderr',
+        timeText: '2026-01-01T00:00:02.000000001Z',
         time: parseInstant('2026-01-01T00:00:02.000000001Z'),
         payload: Buffer.from('two\n'),
         startsLine: true,
@@ -84,7 +89,7 @@ describe('reading a json-file', () => {
     using roomy = writer();
     roomy.write('stdout', Buffer.from(`${'y'.repeat(2_500_000)}\n`));
     const pieces: [number, boolean][] = [];
-    for await (const { payload, startsLine } of readLogs(options())) {
+    for await (const { payload, startsLine } of singly(options())) {
       if (payload[0] === 0x79) pieces.push([payload.length, startsLine]);
     }
     expect(pieces.map(([, startsLine]) => startsLine)).toEqual([true, false, false]);
@@ -169,7 +174,7 @@ describe('reading a json-file', () => {
     );
     expect(await read({ tail: 1, streams: ['stdout'] })).toEqual(['two\n']);
     expect(await read({ tail: 1, streams: ['stderr'] })).toEqual([]);
-    for await (const { attributes } of readLogs(options()))
+    for await (const { attributes } of singly(options()))
       expect(attributes).toEqual({ b: 'x,"y"', stream: 'stderr', tag: 't' });
   });
 
@@ -180,7 +185,7 @@ describe('reading a json-file', () => {
       using log = writer();
       const seen: string[] = [];
       log.write('stdout', Buffer.from('line 0\n'));
-      for await (const { payload } of readLogs(options({ follow: { containerEnded: ended.signal } }))) {
+      for await (const { payload } of singly(options({ follow: { containerEnded: ended.signal } }))) {
         seen.push(payload.toString());
         await untilCompressed();
         if (seen.length === 200) ended.abort();
@@ -200,7 +205,7 @@ describe('reading a json-file', () => {
         next += 10;
       };
       more();
-      for await (const { payload } of readLogs(options({ follow: { containerEnded: ended.signal } }))) {
+      for await (const { payload } of singly(options({ follow: { containerEnded: ended.signal } }))) {
         seen.push(payload.toString());
         if (seen.length === 300) {
           log.write('stdout', Buffer.from('the last'));
@@ -217,7 +222,7 @@ describe('reading a json-file', () => {
       using log = writer();
       const seen: string[] = [];
       for (const line of lines(0, 5)) log.write('stdout', Buffer.from(line));
-      for await (const { payload } of readLogs(options({ follow: { containerEnded: ended.signal } }))) {
+      for await (const { payload } of singly(options({ follow: { containerEnded: ended.signal } }))) {
         seen.push(payload.toString());
         if (seen.length === 200) ended.abort();
         else if (seen.length % 5 === 0)
@@ -239,7 +244,7 @@ describe('reading a json-file', () => {
 
     it('waits for a log that is not there yet', async () => {
       const ended = new AbortController();
-      const iterator = readLogs(options({ follow: { containerEnded: ended.signal } }));
+      const iterator = singly(options({ follow: { containerEnded: ended.signal } }));
       const first = iterator.next();
       using log = writer();
       log.write('stdout', Buffer.from('first\n'));
@@ -251,7 +256,7 @@ describe('reading a json-file', () => {
     it('ends at once when the reader goes', async () => {
       writeLines(1);
       const reader = new AbortController();
-      const iterator = readLogs(
+      const iterator = singly(
         options({ follow: { containerEnded: new AbortController().signal }, signal: reader.signal }),
       );
       await iterator.next();

@@ -26,19 +26,16 @@ export interface ReadLogsOptions {
 const batchLines = 1000;
 
 /**
- * Records in the order of the log. What is kept nowhere (the driver `none`) cannot be read: `not-implemented`, in docker's words. A log that is
- * not there (the container never ran) is empty. Lines that are no records are passed over: a crash may have cut one.
+ * Records in the order of the log, in batches as they are found. What is kept nowhere (the driver `none`) cannot be read:
+ * `not-implemented`, in docker's words. A log that is not there (the container never ran) is empty. Lines that are no records
+ * are passed over: a crash may have cut one.
  */
-export async function* readLogs(options: ReadLogsOptions): AsyncGenerator<LogRecord, void, void> {
+export async function* readLogs(options: ReadLogsOptions): AsyncGenerator<readonly LogRecord[], void, void> {
   const { plan, follow, signal } = options;
   const readable = readableFiles(plan);
   if (readable === null) throw notImplemented('configured logging driver does not support reading');
   using files = await LogFiles.open(readable, follow === null ? 'stay' : 'follow');
   const joiner = new LineJoiner();
-  const wants = (record: LogRecord): boolean =>
-    options.streams.includes(record.stream) && (options.since === null || record.time >= options.since);
-  const isLate = (record: LogRecord): boolean => options.until !== null && record.time > options.until;
-
   if (options.tail !== null) files.seekBeforeLines(options.tail, options.streams);
   for (;;) {
     // Asked before reading: what was written before the end is read after it.
@@ -46,12 +43,12 @@ export async function* readLogs(options: ReadLogsOptions): AsyncGenerator<LogRec
     for (;;) {
       const lines = await files.readLines(batchLines);
       if (lines.length === 0) break;
-      for (const line of lines) {
-        for (const record of joiner.push(line)) {
-          if (signal.aborted || isLate(record)) return;
-          if (wants(record)) yield record;
-        }
-      }
+      const batch = within(
+        lines.flatMap((line) => joiner.push(line) ?? []),
+        options,
+      );
+      if (batch.records.length > 0) yield batch.records;
+      if (batch.isOver) return;
       await new Promise((resolve) => setImmediate(resolve));
       if (signal.aborted) return;
     }
@@ -59,5 +56,19 @@ export async function* readLogs(options: ReadLogsOptions): AsyncGenerator<LogRec
     await files.changed(AbortSignal.any([signal, follow.containerEnded]));
     if (signal.aborted) return;
   }
-  for (const record of joiner.flush()) if (!isLate(record) && wants(record)) yield record;
+  const last = within(joiner.flush(), options).records;
+  if (last.length > 0) yield last;
+}
+
+/** Those that are wanted; `isOver`: the rest of the log comes after `until`. */
+function within(
+  records: readonly LogRecord[],
+  { streams, since, until }: ReadLogsOptions,
+): { readonly records: readonly LogRecord[]; readonly isOver: boolean } {
+  const end = until === null ? -1 : records.findIndex(({ time }) => time > until);
+  const early = end === -1 ? records : records.slice(0, end);
+  const isWanted = ({ stream, time }: LogRecord): boolean =>
+    streams.includes(stream) && (since === null || time >= since);
+  const isAll = since === null && streams.length === 2;
+  return { records: isAll ? early : early.filter(isWanted), isOver: end !== -1 };
 }

@@ -7,8 +7,9 @@ import type { AttachRequest, StreamName } from './monitor.ts';
 
 /** Beyond this a client that the container waits for makes it wait (Docker's own figure, a million bytes, is alike). */
 const waitBytes = 1024 * 1024;
-/** Beyond this a client that may not slow the container down is cut off. */
-const dropBytes = 8 * 1024 * 1024;
+/** Beyond this a client that only looks on has so much time to take all of it; the container waits so long, and no longer. */
+const behindBytes = 8 * 1024 * 1024;
+const behindTimeoutMs = 2000;
 /** How much input is taken from a client before the container takes it. */
 const inputBytes = 256 * 1024;
 
@@ -94,16 +95,21 @@ class Client {
   #earlyBytes = 0;
   readonly #decoder = new InputDecoder();
   #input: 'early' | 'early-ended' | 'connected' | 'ended' = 'early';
+  #behind: NodeJS.Timeout | null = null;
 
   constructor(socket: Socket, request: AttachRequest, events: ClientEvents) {
     this.#socket = socket;
     this.#request = request;
     socket.on('data', (bytes) => this.receive(bytes));
-    socket.on('drain', events.room);
+    socket.on('drain', () => {
+      this.#caughtUp();
+      events.room();
+    });
     // The close event follows and does all there is to do: a client that ends or breaks off has detached.
     socket.on('error', () => socket.destroy());
     socket.on('end', () => socket.destroy());
     socket.on('close', () => {
+      this.#caughtUp();
       this.#inputEnded();
       events.left();
     });
@@ -111,7 +117,7 @@ class Client {
   }
 
   get isWaitedFor(): boolean {
-    return this.#request.whenSlow === 'wait' && this.#socket.writableLength > waitBytes;
+    return this.#behind !== null || (this.#request.whenSlow === 'wait' && this.#socket.writableLength > waitBytes);
   }
 
   wants(stream: StreamName): boolean {
@@ -154,7 +160,8 @@ class Client {
   send(packet: Buffer): void {
     if (this.#socket.destroyed) return;
     this.#socket.write(packet);
-    if (this.#request.whenSlow === 'drop' && this.#socket.writableLength > dropBytes) this.#socket.destroy();
+    if (this.#request.whenSlow === 'wait' || this.#socket.writableLength <= behindBytes) return;
+    this.#behind ??= setTimeout(() => this.#socket.destroy(), behindTimeoutMs);
   }
 
   end(): void {
@@ -163,6 +170,11 @@ class Client {
 
   destroy(): void {
     this.#socket.destroy();
+  }
+
+  #caughtUp(): void {
+    if (this.#behind !== null) clearTimeout(this.#behind);
+    this.#behind = null;
   }
 
   #inputEnded(): void {

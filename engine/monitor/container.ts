@@ -1,5 +1,6 @@
 /** One container as its monitor holds it: started, running, ended. */
 import { copyFileSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
+import { setTimeout as delay } from 'node:timers/promises';
 import type { Children, ExitStatus } from '../kernel/children.ts';
 import { ProcessHandle, processStartTicks } from '../kernel/pidfd.ts';
 import type { LogPlan } from '../logs/log-plan.ts';
@@ -30,6 +31,7 @@ export interface ContainerParts {
 
 const defaultDrainTimeoutMs = 1000;
 const defaultStartTimeoutMs = 60_000;
+const exitRetryMs = 500;
 /** Docker's code for an end that nobody saw. */
 const unknownExitCode = 255;
 
@@ -198,11 +200,23 @@ export class MonitoredContainer {
   /** Nobody hears of the end before it is on disk. */
   async #conclude(record: ExitRecord): Promise<ExitRecord> {
     this.#process?.[Symbol.dispose]();
-    await this.#parts.records.writeExit(record);
+    await this.#writeExit(record);
     this.#parts.records.removeRunning(this.id);
     this.#state = 'ended';
     this.#streams.end();
     return record;
+  }
+
+  /** A full disk must not lose an exit code: it is kept here until there is room, and the container counts as running so long. */
+  async #writeExit(record: ExitRecord): Promise<void> {
+    for (let isReported = false; ; isReported = true) {
+      try {
+        return await this.#parts.records.writeExit(record);
+      } catch (error) {
+        if (!isReported) this.#parts.report(`the exit of container ${this.id} waits for room: ${String(error)}`);
+        await delay(exitRetryMs);
+      }
+    }
   }
 
   #openLog(plan: LogPlan): LogWriter | null {

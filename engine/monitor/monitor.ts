@@ -201,8 +201,8 @@ export interface AttachRequest {
   readonly id: ProcessId;
   readonly wants: readonly StreamName[];
   /**
-   * What happens when the client does not read as fast as the container writes and its buffer is full. `drop`: it is
-   * cut off; log and container go on as if it was not there. `wait`: the container waits for it as it would for a pipe
+   * What happens when the client does not read as fast as the container writes and its buffer is full. `drop`: it
+   * has two seconds to catch up and is cut off then; log and container go on as if it was not there. `wait`: the container waits for it as it would for a pipe
    * (what `docker run … | slow` needs in order to lose nothing).
    */
   readonly whenSlow: 'drop' | 'wait';

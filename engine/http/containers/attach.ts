@@ -111,8 +111,8 @@ async function replay(
   connection.once('close', () => gone.abort());
   const records = readLogs({ plan, streams, tail: null, since: null, until, follow: null, signal: gone.signal });
   const output = { isFramed: !container.spec.process.hasTerminal, withTime: false, withDetails: false };
-  for await (const record of records) {
-    if (connection.write(logOutput(record, output))) continue;
+  for await (const batch of records) {
+    if (connection.write(logOutput(batch, output))) continue;
     await once(connection, 'drain', { signal: gone.signal }).catch(() => undefined);
   }
 }

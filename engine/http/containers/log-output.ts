@@ -1,7 +1,6 @@
 /** Log records as docker's clients read them. */
-import { frameHeader } from '../../../api/framing.ts';
+import { frameHeaderBytes, writeFrameHeader } from '../../../api/framing.ts';
 import type { LogRecord } from '../../logs/read-logs.ts';
-import { formatInstant } from '../../model/time.ts';
 
 export interface LogOutput {
   readonly isFramed: boolean;
@@ -9,17 +8,33 @@ export interface LogOutput {
   readonly withDetails: boolean;
 }
 
-/** The bytes of one record. A line in several pieces has time and details before its first one only. */
-export function logOutput(record: LogRecord, output: LogOutput): Buffer {
-  const { stream, payload } = record;
-  const head = record.startsLine ? headOf(record, output) : '';
-  if (!output.isFramed) return head === '' ? payload : Buffer.concat([Buffer.from(head), payload]);
-  const text = Buffer.from(head);
-  return Buffer.concat([frameHeader(stream, text.length + payload.length), text, payload]);
+/**
+ * The bytes of some records, in one piece: a write for each line costs more than all the rest of a fast log. A line in several
+ * pieces has time and details before its first one only.
+ */
+export function logOutput(records: readonly LogRecord[], output: LogOutput): Buffer {
+  const hasHeads = output.withTime || output.withDetails;
+  const heads = records.map((record) => (hasHeads && record.startsLine ? Buffer.from(headOf(record, output)) : none));
+  const perRecord = output.isFramed ? frameHeaderBytes : 0;
+  const size = records.reduce(
+    (sum, { payload }, index) => sum + perRecord + (heads[index]?.length ?? 0) + payload.length,
+    0,
+  );
+  const bytes = Buffer.allocUnsafe(size);
+  let at = 0;
+  records.forEach(({ stream, payload }, index) => {
+    const head = heads[index] ?? none;
+    if (output.isFramed) at = writeFrameHeader(bytes, at, { stream, payloadBytes: head.length + payload.length });
+    if (head.length > 0) at += head.copy(bytes, at);
+    at += payload.copy(bytes, at);
+  });
+  return bytes;
 }
 
-function headOf({ time, attributes }: LogRecord, { withTime, withDetails }: LogOutput): string {
-  return `${withTime ? `${formatInstant(time)} ` : ''}${withDetails ? `${detailsOf(attributes ?? {})} ` : ''}`;
+const none = Buffer.alloc(0);
+
+function headOf({ timeText, attributes }: LogRecord, { withTime, withDetails }: LogOutput): string {
+  return `${withTime ? `${timeText} ` : ''}${withDetails ? `${detailsOf(attributes ?? {})} ` : ''}`;
 }
 
 /** `name=value,name=value`, by name. */

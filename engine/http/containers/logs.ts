@@ -41,8 +41,8 @@ async function logs(parts: Parts, exchange: Exchange, container: Container): Pro
   const isFramed = !spec.process.hasTerminal;
   const output = { isFramed, withTime: exchange.flag('timestamps'), withDetails: exchange.flag('details') };
   const response = exchange.startStream(isFramed && exchange.isSince('1.42') ? multiplexedStream : rawStream);
-  for await (const record of records) {
-    if (response.write(logOutput(record, output))) continue;
+  for await (const batch of records) {
+    if (response.write(logOutput(batch, output))) continue;
     await once(response, 'drain', { signal: exchange.signal });
   }
   response.end();
