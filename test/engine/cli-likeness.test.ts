@@ -21,7 +21,7 @@ describeWith(
       if (given === undefined) {
         const engine = await startEngine();
         host = `unix://${engine.socket}`;
-        end = () => engine[Symbol.asyncDispose]();
+        end = async () => engine[Symbol.asyncDispose]();
       } else host = given;
       for (const side of ['d', 's'] as const) for (const step of preparations) await run('docker', side, step);
     });
@@ -43,7 +43,10 @@ describeWith(
       '$title',
       async ({ steps }) => {
         for (const step of steps) {
-          const [docker, skiff] = await Promise.all([run('docker', 'd', step), run('skiff', 's', step)]);
+          const asked = run('docker', 'd', step);
+          // An engine prunes for one at a time, and says so to the other.
+          if (step.includes('prune')) await asked;
+          const [docker, skiff] = await Promise.all([asked, run('skiff', 's', step)]);
           expect(skiff).toEqual(docker);
         }
       },

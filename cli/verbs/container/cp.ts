@@ -108,6 +108,7 @@ function checkFolderOf(target: string): void {
 
 async function copyTo(context: Context, { container, source, target }: Ends, options: CopyOptions): Promise<void> {
   const { files } = context.engine;
+  if (target === '') throw new CommandError('no such directory');
   const there = await placeThere(context, container, target);
   const copyUidGid = options.archive;
   if (source === '-') {
