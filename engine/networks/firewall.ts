@@ -34,9 +34,10 @@ export class Firewall implements Disposable {
     this.#facts = { engineId, closedLinks: { ipv4: [], ipv6: [] } };
   }
 
-  /** Takes effect with the next `rewrite`. */
+  /** Between these interfaces nothing new is forwarded. */
   closeLinks(change: Partial<RulesetFacts['closedLinks']>): void {
     this.#facts = { ...this.#facts, closedLinks: { ...this.#facts.closedLinks, ...change } };
+    if (this.#isWritten) this.rewrite();
   }
 
   addNetwork(network: Network): void {

@@ -1,4 +1,4 @@
-import { existsSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { type Server, type Socket, createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -156,6 +156,17 @@ describeWith(['linux', 'root'], 'networks of clients', () => {
     expect(inside(one).enter(() => defaultRoutes())).toEqual(['172.18.0.1', 'fd00:9::1']);
     await networks.release(one);
     expect((await run([dual])).endpoints[0]?.ipv6?.address).toBe('fd00:9::2');
+  });
+
+  it('keeps the host listening to its own routers while it forwards IPv6, and closed links closed', async () => {
+    const file = '/proc/sys/net/ipv6/conf/wire0/accept_ra';
+    expect(readFileSync(file, 'utf8')).toBe('1\n');
+    await make('six', { hasIpv6: true });
+    expect(readFileSync(file, 'utf8')).toBe('2\n');
+    expect(rules()).toMatch(/set closed-links-6 \{\s+type ifname\s+elements = \{ [^}]*"wire0"/);
+    await networks.removeAll();
+    expect(readFileSync(file, 'utf8')).toBe('1\n');
+    expect(readFileSync('/proc/sys/net/ipv6/conf/all/forwarding', 'utf8')).toBe('0\n');
   });
 
   it('has networks of IPv6 alone', async () => {
