@@ -2,7 +2,7 @@
  * Whose processes, queues and shared memory a container sees: its own, the host's, or those of another container. What is
  * shared lives as long as anybody uses it; only a start needs the other container to run.
  */
-import { mkdirSync } from 'node:fs';
+import { mkdirSync, readFileSync } from 'node:fs';
 import path from 'node:path';
 import { mountFileSystem } from '../kernel/cgroup-mount.ts';
 import { unmount } from '../kernel/mount.ts';
@@ -56,8 +56,22 @@ function pidOf(directory: Directory, id: ContainerId, what: 'PID' | 'IPC'): numb
   if (other.state.status === 'restarting')
     throw fail(`container ${id} is restarting, wait until the container is running`);
   const live = liveState(other.state);
-  if (live === null) throw fail(`container ${id} is not running`);
+  // Its end may not be known here yet, and its number already be another's.
+  if (live === null || !isProcessOf(live.pid, id)) throw fail(`container ${id} is not running`);
   return live.pid;
+}
+
+/** Its cgroup ends in the container's id, wherever it lies. */
+function isProcessOf(pid: number, id: ContainerId): boolean {
+  try {
+    return readFileSync(`/proc/${pid}/cgroup`, 'latin1')
+      .split('\n')
+      .some((line) => line.endsWith(`/${id}`));
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'ENOENT' || (error as NodeJS.ErrnoException).code === 'ESRCH')
+      return false;
+    throw error;
+  }
 }
 
 /** What the other one shares may itself be another's. */

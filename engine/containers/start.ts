@@ -9,7 +9,7 @@ import { formatInstant } from '../model/time.ts';
 import type { StdioPlan } from '../monitor/monitor.ts';
 import { StartError } from '../monitor/start-error.ts';
 import type { EndpointPlan } from '../networks/networks.ts';
-import { readInside } from '../rootfs/rootfs.ts';
+import { assertMountPoints, readInside } from '../rootfs/rootfs.ts';
 import { howToGetInit } from '../runtime/init-program.ts';
 import { buildSpec } from '../runtime/spec.ts';
 import { resolveUser } from '../runtime/user.ts';
@@ -119,6 +119,7 @@ async function launch(parts: Parts, container: Container, plan: EndpointPlan): R
   const init = initOf(parts, spec);
   assertDevicesThere(spec);
   const root = roots.mount(id);
+  assertMountPoints(root.merged);
   const joined = joinedNamespaces(directory, container, root.folder);
   const { files, named } = giveNames(parts, container, plan);
   const read = (file: string): ReturnType<typeof readInside> => readInside(root.merged, file, { maxBytes: 1 << 20 });

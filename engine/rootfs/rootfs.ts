@@ -60,3 +60,4 @@ export interface Root {
 }
 
 export { isInside, makeDirectoryInside, makeFileInside, readInside } from './inside.ts';
+export { assertMountPoints } from './mount-points.ts';

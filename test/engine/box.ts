@@ -62,6 +62,28 @@ export class Boxes {
     if (status !== 204) throw new Error(`start: ${status} ${text}`);
   }
 
+  /** PUT of an archive, as `docker cp` does it; the status of the answer. */
+  copyIn(id: string, folder: string, archive: Buffer): Promise<number> {
+    return new Promise((resolve, reject) => {
+      const sent = http.request(
+        {
+          socketPath: this.#socket,
+          method: 'PUT',
+          path: `/containers/${id}/archive?path=${encodeURIComponent(folder)}`,
+          headers: { 'Content-Type': 'application/x-tar', 'Content-Length': archive.length },
+          timeout: 20_000,
+        },
+        (response) => {
+          response.resume();
+          response.once('end', () => resolve(response.statusCode ?? 0));
+        },
+      );
+      sent.once('timeout', () => sent.destroy(new Error('no answer to the copy')));
+      sent.once('error', reject);
+      sent.end(archive);
+    });
+  }
+
   async stop(id: string): Promise<void> {
     await call(this.#socket, 'POST', `/containers/${id}/stop?t=0`);
   }

@@ -2,9 +2,10 @@ import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'n
 import os from 'node:os';
 import path from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { encodeEntry, endOfArchive } from '../../../api/tar/writer.ts';
 import { describeWith } from '../../skip.ts';
 import { Boxes } from '../box.ts';
-import { loadMadeImage, type MadeEntry } from '../made-image.ts';
+import { directory, file, link, loadImage } from '../made-image.ts';
 import { type RunningEngine, startEngine } from '../start-engine.ts';
 
 describeWith(['linux', 'root', { program: 'crun' }], 'security: images that mean harm', () => {
@@ -23,14 +24,12 @@ describeWith(['linux', 'root', { program: 'crun' }], 'security: images that mean
     rmSync(host, { recursive: true });
   });
 
-  const link = (name: string, linkTo: string): MadeEntry => ({ kind: 'symlink', name, linkTo });
-  const folder = (name: string): MadeEntry => ({ kind: 'directory', name: `${name}/` });
   let images = 0;
-  const make = async (entries: readonly MadeEntry[], config: object = {}): Promise<string> => {
+  const make = async (layer: readonly Buffer[]): Promise<string> => {
     images += 1;
-    const tag = `hostile:${images}`;
-    await loadMadeImage(engine.socket, { tag, entries, config });
-    return tag;
+    const name = `hostile:${images}`;
+    await loadImage(engine.socket, name, { layer });
+    return name;
   };
   /** What a start of it prints, or why it is refused. */
   const outcome = async (image: string, script: string, config: object = {}, more: object = {}): Promise<string> => {
@@ -59,11 +58,11 @@ describeWith(['linux', 'root', { program: 'crun' }], 'security: images that mean
       const before = Object.fromEntries(readdirSync(host).map((name) => [name, readFileSync(path.join(host, name))]));
       const outside = `../../../../../../..${host}`;
       const image = await make([
-        folder('dev'),
+        directory('dev/'),
         ...['console', 'null', 'zero', 'ptmx', 'pts', 'shm', 'mqueue'].map((name) =>
           link(`dev/${name}`, `${outside}/${name}`),
         ),
-        folder('etc'),
+        directory('etc/'),
         ...['hosts', 'hostname', 'resolv.conf', 'mtab'].map((name) => link(`etc/${name}`, `${outside}/${name}`)),
         link('.dockerenv', `${outside}/dockerenv`),
       ]);
@@ -73,6 +72,24 @@ describeWith(['linux', 'root', { program: 'crun' }], 'security: images that mean
       expect(Object.fromEntries(readdirSync(host).map((name) => [name, readFileSync(path.join(host, name))]))).toEqual(
         before,
       );
+    });
+
+    it.each(['dev', 'proc', 'sys'])('a link that is copied into the place of /%s is not followed', async (name) => {
+      const before = readdirSync(host);
+      const { id } = await boxes.create('ls');
+      const archive = Buffer.concat([
+        encodeEntry({ kind: 'symlink', name: Buffer.from(name), linkName: Buffer.from(`../../../../../..${host}`) }),
+        endOfArchive,
+      ]);
+      const copied = await boxes.copyIn(id, '/', archive);
+      expect([200, 400], copied).toContain(copied);
+      const outcome = await boxes.start(id).then(
+        () => 'started',
+        (error: unknown) => String(error),
+      );
+      if (copied === 200) expect(outcome).toContain('must be mounted on ordinary directory');
+      expect(readdirSync(host)).toEqual(before);
+      await boxes.remove(id);
     });
 
     it('the working directory and mount points lead nowhere outside', async () => {
@@ -88,7 +105,7 @@ describeWith(['linux', 'root', { program: 'crun' }], 'security: images that mean
 
     it('a passwd or group that is a link to the host is not the host’s', async () => {
       const image = await make([
-        folder('etc'),
+        directory('etc/'),
         link('etc/passwd', `${outside()}/passwd`),
         link('etc/group', `${outside()}/group`),
       ]);
@@ -97,10 +114,7 @@ describeWith(['linux', 'root', { program: 'crun' }], 'security: images that mean
     });
 
     it('a passwd without end is refused at once', async () => {
-      const image = await make([
-        folder('etc'),
-        { kind: 'file', name: 'etc/passwd', content: 'root:x:0:0::/:/bin/sh\n' },
-      ]);
+      const image = await make([directory('etc/'), file('etc/passwd', 'root:x:0:0::/:/bin/sh\n')]);
       const id = await boxes.keep({ config: { Image: image } }, [
         'sh',
         '-c',
@@ -129,15 +143,10 @@ describeWith(['linux', 'root', { program: 'crun' }], 'security: images that mean
   });
 
   it('with programs that look like the host’s: none of them is run outside (CVE-2019-14271, CVE-2026-41567)', async () => {
-    const trap = (name: string): MadeEntry => ({
-      kind: 'file',
-      name,
-      mode: 0o755,
-      content: `#!/bin/sh\necho ran > ${host}/ran\n`,
-    });
+    const trap = (name: string): Buffer => file(name, `#!/bin/sh\necho ran > ${host}/ran\n`, { mode: 0o755 });
     const image = await make([
       ...['xz', 'unpigz', 'tar', 'gzip', 'crun', 'nft', 'ip', 'modprobe'].map((name) => trap(`bin/${name}`)),
-      folder('lib'),
+      directory('lib/'),
       ...['libnss_files.so.2', 'libc.so.6', 'libseccomp.so.2'].map((name) => trap(`lib/${name}`)),
     ]);
     expect(await outcome(image, 'echo alive', {}, { NetworkMode: 'bridge' })).toBe('alive\n');
