@@ -34,7 +34,7 @@ describeWith(['linux', 'root', { program: 'crun' }], 'semantics: what lies below
     rmSync(folder, { recursive: true });
   });
 
-  const bind = (options: object = {}): object => ({
+  const bind = (options: object = {}): Readonly<Record<string, unknown>> => ({
     Mounts: [{ Type: 'bind', Source: folder, Target: '/data', ReadOnly: true, BindOptions: options }],
   });
   const look = 'cat /data/below/file; touch /data/x /data/below/y 2>&1';
