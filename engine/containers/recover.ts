@@ -4,6 +4,7 @@
  */
 import { readdirSync, rmSync } from 'node:fs';
 import path from 'node:path';
+import { setTimeout as delay } from 'node:timers/promises';
 import { formatInstant, parseInstant } from '../model/time.ts';
 import type { ExitRecord, StartedContainer } from '../monitor/monitor.ts';
 import type { EndpointPlan } from '../networks/networks.ts';
@@ -80,13 +81,36 @@ export async function recoverContainers(parts: Parts): Promise<Recovery> {
     return interrupted.has(container) || startsAtBoot(spec.restartPolicy, history, state.exitCode);
   });
   for (const container of directory.all()) parts.health.follow(parts, container);
-  // Told again are all that nobody has acknowledged, also those of the time since.
-  const subscription = monitor.onExit((record) => {
-    handleExit(parts, record).catch((error: unknown) =>
-      log.error('an exit could not be recorded', { container: record.id, error }),
-    );
-  });
-  return { toStart, [Symbol.dispose]: () => subscription[Symbol.dispose]() };
+  const following = followExits(parts);
+  return { toStart, [Symbol.dispose]: () => following[Symbol.dispose]() };
+}
+
+const exitRetryMs = 500;
+
+/**
+ * Told again are all that nobody has acknowledged, also those of the time since. One that cannot be written (a full disk) is
+ * tried again: nobody else will tell it.
+ */
+function followExits(parts: Parts): Disposable {
+  const { monitor, log } = parts;
+  const closing = new AbortController();
+  const follow = async (record: ExitRecord): Promise<void> => {
+    for (let isReported = false; !closing.signal.aborted; isReported = true) {
+      try {
+        return await handleExit(parts, record);
+      } catch (error) {
+        if (!isReported) log.error('an exit could not be recorded yet', { container: record.id, error });
+        await delay(exitRetryMs, undefined, { ref: false });
+      }
+    }
+  };
+  const subscription = monitor.onExit((record) => void follow(record));
+  return {
+    [Symbol.dispose]() {
+      closing.abort();
+      subscription[Symbol.dispose]();
+    },
+  };
 }
 
 /** Without names containers still run, and another start tries again: no reason not to serve. */

@@ -5,6 +5,7 @@
 import { mkdirSync, rmSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { conflict, EngineError, invalid, notModified } from '../model/errors.ts';
+import type { ContainerId } from '../model/ids.ts';
 import { formatInstant } from '../model/time.ts';
 import type { StdioPlan } from '../monitor/monitor.ts';
 import { StartError } from '../monitor/start-error.ts';
@@ -29,6 +30,9 @@ import { removeQuietly } from './remove.ts';
 import { prepareMounts, releaseMounts } from './start-mounts.ts';
 import { publishVolumesMounted } from './volume-events.ts';
 import { type ContainerState, lastExit, type RunningState, type StartFailure } from './state.ts';
+
+/** The exit of what was just started is told when its record is on the disk, which may be full. */
+const unwrittenEndTimeoutMs = 5_000;
 
 /**
  * Throws `not-modified` when it runs already, `StartError` when the program cannot be run, and whatever a step throws. What
@@ -86,14 +90,15 @@ async function start(parts: Parts, container: Container, before: History): Promi
   const request = planRequest(parts, container, wantedPorts(container));
   const plan = await settingUpNetwork(() => networks.plan(request));
   const planned = withSharedHostname(parts.directory, withNetworkIds(spec, plan));
-  if (planned !== spec) {
-    rows.changeSpec(id, planned);
-    container.changeSpec(planned);
-  }
-  rows.begin(id, { verb: 'start', endpoint: plan });
+  let isRunning = false;
   try {
+    const intent = { verb: 'start', endpoint: plan } as const;
+    if (planned === spec) rows.begin(id, intent);
+    else rows.changeSpecInto(id, planned, intent);
+    container.changeSpec(planned);
     await settingUpNetwork(() => networks.realise(plan));
     const started = await launch(parts, container, plan);
+    isRunning = true;
     const state: RunningState = {
       status: 'running',
       pid: started.pid,
@@ -104,12 +109,30 @@ async function start(parts: Parts, container: Container, before: History): Promi
     container.changeHistory(history);
     container.moveTo(state);
   } catch (error) {
+    if (isRunning) await endUnwritten(parts, id);
     await undoStart(parts, container, plan);
     throw error;
   }
   publishVolumesMounted(parts, container);
   publishNetworkEvent(parts, container, 'connect', plan);
   publishContainerEvent(parts, container, 'start');
+}
+
+/** It runs, and the database could not take that (a full disk): nobody would know of it, so it must not run. */
+async function endUnwritten({ monitor, log }: Parts, id: ContainerId): Promise<void> {
+  const ended = Promise.withResolvers<void>();
+  using _subscription = monitor.onExit((record) => {
+    if (record.id === id) ended.resolve();
+  });
+  const timer = setTimeout(() => ended.reject(new Error('it did not end in time')), unwrittenEndTimeoutMs);
+  try {
+    await monitor.signal(id, 9);
+    await ended.promise;
+  } catch (error) {
+    log.error('a container that could not be written runs on', { container: id, error });
+  } finally {
+    clearTimeout(timer);
+  }
 }
 
 async function launch(parts: Parts, container: Container, plan: EndpointPlan): ReturnType<Parts['monitor']['start']> {

@@ -95,7 +95,12 @@ async function markStopped(parts: Parts, container: Container, mark: 'ends' | 'g
       container.moveTo(exited);
       container.wakeExited(exited.exitCode);
     } else if (!history.isManuallyStopped || history.isRestartCancelled !== isRestartCancelled) {
-      parts.rows.changeHistory(id, marked);
+      try {
+        parts.rows.changeHistory(id, marked);
+      } catch (error) {
+        // A full disk: to stop what fills it must still be possible.
+        parts.log.warn('that somebody stopped it could not be written', { container: id, error });
+      }
       container.changeHistory(marked);
     }
     await Promise.resolve();

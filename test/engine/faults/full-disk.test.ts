@@ -1,0 +1,93 @@
+import { execFileSync } from 'node:child_process';
+import { appendFileSync, mkdtempSync, rmSync } from 'node:fs';
+import os from 'node:os';
+import path from 'node:path';
+import { afterAll, beforeAll, expect, it } from 'vitest';
+import { describeWith } from '../../skip.ts';
+import { type Answer, call } from '../api.ts';
+import { Boxes } from '../box.ts';
+import { eventually } from '../docker.ts';
+import { type RunningEngine, startEngine } from '../start-engine.ts';
+
+describeWith(['linux', 'root', { program: 'crun' }, { program: 'mount' }], 'skiffd on a full disk', () => {
+  const disk = mkdtempSync(path.join(os.tmpdir(), 'skiff-disk-'));
+  const ballast = path.join(disk, 'ballast');
+  const opened = new AsyncDisposableStack();
+  let engine: RunningEngine;
+  let boxes: Boxes;
+  beforeAll(async () => {
+    opened.defer(() => rmSync(disk, { recursive: true }));
+    execFileSync('mount', ['-t', 'tmpfs', '-o', 'size=24m', 'skiff-disk', disk]);
+    opened.defer(() => void execFileSync('umount', [disk]));
+    engine = opened.use(await startEngine({ flags: ['--data-root', path.join(disk, 'data')] }));
+    opened.defer(() => rmSync(ballast, { force: true }));
+    boxes = new Boxes(engine.socket);
+  });
+  afterAll(() => opened.disposeAsync());
+
+  const api = (method: string, at: string, body?: unknown): Promise<Answer> => call(engine.socket, method, at, body);
+  const status = async (id: string): Promise<{ Status: string; ExitCode: number; Pid: number }> =>
+    (await boxes.inspect<{ State: { Status: string; ExitCode: number; Pid: number } }>(id)).State;
+
+  it('says so, goes on serving, and forgets no state and no exit code', async () => {
+    const running = await boxes.keep({ name: 'running' });
+    const created = (await boxes.create('true', { name: 'created' })).id;
+    const { Pid } = await status(running);
+    fill(ballast);
+    for (const refused of [
+      await api('POST', '/containers/create?name=new', { Image: 'hello', Cmd: ['true'] }),
+      await api('POST', `/containers/${created}/start`),
+      await api('POST', `/containers/${created}/rename?name=other`),
+    ]) {
+      expect(refused.status).toBe(500);
+      expect((refused.json() as { message: string }).message).toMatch(/no space left on device/i);
+    }
+    expect((await api('GET', '/containers/new/json')).status).toBe(404);
+    expect((await status(created)).Status).toBe('created');
+    const stopping = api('POST', `/containers/${running}/kill`);
+    await eventually('the end of the process', () => (isAlive(Pid) ? null : true));
+    expect((await api('GET', '/_ping')).text).toBe('OK');
+    rmSync(ballast);
+    await eventually('the exit code', async () => ((await status(running)).ExitCode === 137 ? true : null));
+    expect((await stopping).status).toBe(204);
+    await boxes.start(created);
+    await eventually('its end', async () => ((await status(created)).Status === 'exited' ? true : null));
+    await boxes.remove(running);
+    await boxes.remove(created);
+  });
+
+  it('comes back after a crash with a full disk', async () => {
+    const running = await boxes.keep({ name: 'running' });
+    fill(ballast);
+    await engine.crash();
+    const started = engine.start().then(
+      () => 'started',
+      () => 'refused',
+    );
+    expect(['started', 'refused']).toContain(await started);
+    rmSync(ballast);
+    if ((await started) === 'refused') await engine.start();
+    expect((await status(running)).Status).toBe('running');
+    await boxes.remove(running);
+  });
+});
+
+/** Until not a byte more has room. */
+function fill(file: string): void {
+  for (let size = 1 << 20; size >= 1; size = Math.floor(size / 4)) {
+    try {
+      for (;;) appendFileSync(file, Buffer.alloc(size, 1));
+    } catch (error) {
+      if ((error as NodeJS.ErrnoException).code !== 'ENOSPC') throw error;
+    }
+  }
+}
+
+function isAlive(pid: number): boolean {
+  try {
+    process.kill(pid, 0);
+    return true;
+  } catch {
+    return false;
+  }
+}
