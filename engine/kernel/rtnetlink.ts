@@ -89,7 +89,10 @@ const macvlanModes = { private: 1, vepa: 2, bridge: 4, passthru: 8 } as const;
 const ipvlanModes = { l2: 0, l3: 1, l3s: 2 } as const;
 const ipvlanFlags = { bridge: 0, private: 1, vepa: 2 } as const;
 
-/** An interface on top of another one (source: linux/if_link.h): down, in the namespace of the descriptor if one is given. */
+/**
+ * An interface on top of another one (source: linux/if_link.h): down, in the namespace of the descriptor if one is given. Its
+ * name must be free here too: the kernel looks for it where it is asked.
+ */
 export function createChild(
   child: ChildKind & {
     readonly name: string;
@@ -175,6 +178,16 @@ export function setLinkUp(target: { readonly index: number }): NetlinkRequest {
     type: types.newLink,
     flags: 0,
     body: linkHeader({ index: target.index, isUp: true }),
+  };
+}
+
+/** It must be down. */
+export function renameLink(change: { readonly index: number; readonly name: string }): NetlinkRequest {
+  return {
+    what: `rename interface ${change.index} to ${change.name}`,
+    type: types.newLink,
+    flags: 0,
+    body: Buffer.concat([linkHeader({ index: change.index }), attribute(link.name, text(change.name))]),
   };
 }
 

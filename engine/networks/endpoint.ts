@@ -10,6 +10,7 @@ import {
   deleteLink,
   getLink,
   parseLink,
+  renameLink,
   setLinkUp,
   setPortOptions,
 } from '../kernel/rtnetlink.ts';
@@ -82,12 +83,15 @@ function makeInterface(parts: Parameters<typeof attachEndpoint>[0]): void {
     return;
   }
   const { mtu, macvlanMode, ipvlanMode, ipvlanFlag } = readParentOptions(network.options);
-  const child = { name: interfaceName, parentIndex: linkIndex, mtu, netnsFd };
+  const firstName = `mv${endpoint.id.slice(0, 11)}`;
+  const child = { name: firstName, parentIndex: linkIndex, mtu, netnsFd };
   const request =
     network.driver === 'macvlan'
       ? createChild({ ...child, kind: 'macvlan', mode: macvlanMode, macAddress })
       : createChild({ ...child, kind: 'ipvlan', mode: ipvlanMode, flag: ipvlanFlag, macAddress: null });
   sayWhatIsMissing(network.driver, () => host.change([request]));
+  const [made] = inside.netlink.read(getLink(firstName)).map(parseLink);
+  if (made !== undefined) inside.netlink.change([renameLink({ index: made.index, name: interfaceName })]);
 }
 
 /**
