@@ -17,6 +17,9 @@ import type { BuildCachePruned, DiskUsage, InfoAnswer, VersionAnswer } from '../
 import { answerOf, shapeOf } from './answers.ts';
 import { ContainersClient } from './containers.ts';
 import type { Dial } from './dial.ts';
+import type { Datagram } from '../api/datagrams.ts';
+import { datagramSession } from './datagrams.ts';
+import type { DatagramSession } from './datagrams.ts';
 import { ExecClient } from './exec.ts';
 import { FilesClient } from './files.ts';
 import { filtersOf } from './filters.ts';
@@ -126,6 +129,16 @@ export class EngineClient implements Disposable {
   ): Promise<JsonStream<{ readonly event: EngineEvent; readonly text: string }>> {
     const answer = await this.#eventStream(options, call);
     return jsonStream(answer, (value, text) => ({ event: eventOf(value), text }));
+  }
+
+  /** Of Skiff's engine alone: datagrams to a UDP port that a container publishes, by an address of the machine. Throws EngineError 404 when none does. */
+  async datagrams(
+    target: { readonly address: string; readonly port: number },
+    onDatagram: (datagram: Datagram) => void,
+    call: CallOptions = {},
+  ): Promise<DatagramSession> {
+    const hijacked = await this.#session.hijack({ method: 'POST', path: '/skiff/udp', query: target, ...call });
+    return datagramSession(hijacked, onDatagram);
   }
 
   async #eventStream(options: EventsOptions, call: CallOptions): Promise<AnswerStream> {

@@ -23,6 +23,7 @@ import type { EngineFacts } from './facts.ts';
 import { fileRoutes } from './http/containers/files.ts';
 import { containerRoutes } from './http/containers/routes.ts';
 import { execRoutes } from './http/exec/routes.ts';
+import { udpRoute } from './http/forward/udp.ts';
 import { imageRoutes } from './http/images/routes.ts';
 import { networkRoutes } from './http/networks/routes.ts';
 import { notThereYetRoutes } from './http/not-there-yet.ts';
@@ -78,6 +79,7 @@ export async function startEngine(settings: Settings, log: Log): Promise<AsyncDi
     ...imageRoutes(parts),
     ...networkRoutes(parts),
     ...volumeRoutes(parts),
+    udpRoute(parts),
     ...swarmRoutes,
     ...notThereYetRoutes,
   ];

@@ -132,7 +132,7 @@ export interface PortForward {
   readonly hostIp: string;
   readonly hostPort: number;
   readonly state: 'open' | 'failed';
-  /** Why it is not open and what to do about it: the port is in use, UDP is not forwarded. */
+  /** Why it is not open and what to do about it: the port is in use, SCTP is not forwarded. */
   readonly error: string | null;
 }
 

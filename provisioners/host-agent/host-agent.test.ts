@@ -209,11 +209,11 @@ describeWith(['linux', { program: sshdProgram }], 'a host agent', () => {
     await until('the port is open', (now) => now?.forwards[0]?.state === 'open');
   });
 
-  it('says of UDP that it is not forwarded', async () => {
-    engine.start(container('dns', [{ IP: '0.0.0.0', PrivatePort: 53, PublicPort: 5353, Type: 'udp' }]));
+  it('says of SCTP that it is not forwarded', async () => {
+    engine.start(container('dns', [{ IP: '0.0.0.0', PrivatePort: 53, PublicPort: 5353, Type: 'sctp' }]));
     const state = await until('the port is told', (now) => now?.forwards.length === 1);
     expect(state?.forwards[0]).toMatchObject({
-      protocol: 'udp',
+      protocol: 'sctp',
       state: 'failed',
       error: expect.stringContaining('not forwarded'),
     });

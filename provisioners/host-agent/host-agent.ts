@@ -62,6 +62,7 @@ export async function runHostAgent(options: HostAgentOptions): Promise<void> {
     if (!isPipe) await chmod(paths.dockerSocket, 0o600);
     await using forwarder = new PortForwarder({
       dial: (address) => link.dialTcp(address, { waitMs: waitForLinkMs }),
+      dialEngine,
       onChange: (forwards: readonly PortForward[]) => publish({ forwards }),
       onFailure,
     });

@@ -1,18 +1,21 @@
 import type { Duplex } from 'node:stream';
+import type { Dial } from '../../client/dial.ts';
 import type { PortForward } from '../machines.ts';
 import { isErrno } from '../store/atomic-file.ts';
 import type { PublishedPort } from './published-ports.ts';
-import type { StreamServer } from './stream-server.ts';
 import { serveStreams } from './stream-server.ts';
+import { UdpServer } from './udp-server.ts';
 
 /**
  * Brings published ports to this computer: one listener a port, at 127.0.0.1 whatever address the container was published
  * at, because that address is one of the machine and because nothing that runs in a container should be open to the
  * user's network unless the user says so here. A port that this computer has given to somebody else is told as failed and tried
- * again at every change. UDP and SCTP do not fit into an SSH channel; they are told as not forwarded.
+ * again at every change. SCTP does not fit into an SSH channel and is told as not forwarded; UDP goes through the engine.
  */
 export interface PortForwarderOptions {
   readonly dial: (address: { readonly host: string; readonly port: number }) => Promise<Duplex>;
+  /** To the engine's socket, for UDP. */
+  readonly dialEngine: Dial;
   readonly onChange: (forwards: readonly PortForward[]) => void;
   readonly onFailure: (error: Error) => void;
 }
@@ -21,7 +24,7 @@ const hostIp = '127.0.0.1';
 
 interface Entry {
   readonly wanted: PublishedPort;
-  server: StreamServer | null;
+  server: AsyncDisposable | null;
   error: string | null;
 }
 
@@ -68,20 +71,32 @@ export class PortForwarder implements AsyncDisposable {
 
   async #open(entry: Entry): Promise<void> {
     const { protocol, machineIp, port } = entry.wanted;
-    if (protocol !== 'tcp') {
-      entry.error = `${protocol.toUpperCase()} ports are not forwarded to this computer yet; only TCP is`;
+    if (protocol === 'sctp') {
+      entry.error = 'SCTP ports are not forwarded to this computer; TCP and UDP are';
       return;
     }
     try {
-      entry.server = await serveStreams({
-        listen: { host: hostIp, port, exclusive: true },
-        dial: () => this.#options.dial({ host: machineIp, port }),
-        onFailure: this.#options.onFailure,
-      });
+      entry.server = await this.#serve(protocol, { machineIp, port });
       entry.error = null;
     } catch (error) {
       entry.error = explain(error, port);
     }
+  }
+
+  #serve(
+    protocol: 'tcp' | 'udp',
+    { machineIp, port }: Pick<PublishedPort, 'machineIp' | 'port'>,
+  ): Promise<AsyncDisposable> {
+    const { dial, dialEngine, onFailure } = this.#options;
+    if (protocol === 'udp') {
+      const listen = { address: hostIp, port };
+      return UdpServer.listen({ listen, dial: dialEngine, target: { address: machineIp, port }, onFailure });
+    }
+    return serveStreams({
+      listen: { host: hostIp, port, exclusive: true },
+      dial: () => dial({ host: machineIp, port }),
+      onFailure,
+    });
   }
 }
 
