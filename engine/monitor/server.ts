@@ -32,6 +32,9 @@ export interface MonitorServerOptions {
   readonly idleMs: number;
 }
 
+/** Shorter than those who ask wait for their answer. */
+const startsTimeoutMs = 8_000;
+
 export class MonitorServer implements AsyncDisposable {
   readonly #options: MonitorServerOptions;
   readonly #server: Server;
@@ -45,6 +48,7 @@ export class MonitorServer implements AsyncDisposable {
   readonly #execs = new Map<ExecId, MonitoredExec>();
   /** `crun delete` of ended containers, under way: off the path of their exit, but before their next start. */
   readonly #deletions = new Map<ContainerId, Promise<void>>();
+  readonly #starting = new Set<Promise<unknown>>();
   #idleTimer: NodeJS.Timeout | null = null;
 
   constructor(options: MonitorServerOptions) {
@@ -158,6 +162,7 @@ export class MonitorServer implements AsyncDisposable {
         }
         return null;
       case 'containers':
+        await this.#startsSettled();
         return [...this.#containers.values()].flatMap(({ started }) =>
           started === null ? [] : [toWireStarted(started)],
         );
@@ -180,14 +185,28 @@ export class MonitorServer implements AsyncDisposable {
     if (this.#options.parts.records.readExit(id) !== null)
       throw conflict(`the last exit of container ${id} has not been acknowledged`);
     const container = this.#make(id);
+    const starting = container.start(request);
+    this.#starting.add(starting);
     try {
-      const { started, ended } = await container.start(request);
+      const { started, ended } = await starting;
       void this.#awaitEnd(container, request.runtime, ended);
       return toWireStarted(started);
     } catch (error) {
       this.#forget(id);
       throw error;
+    } finally {
+      this.#starting.delete(starting);
     }
+  }
+
+  /** Who asks what runs may be a skiffd that died in the middle of a start: what is still being started belongs in the answer. */
+  async #startsSettled(): Promise<void> {
+    let timer: NodeJS.Timeout | undefined;
+    const late = new Promise<void>((resolve) => {
+      timer = setTimeout(resolve, startsTimeoutMs);
+    });
+    await Promise.race([Promise.allSettled(this.#starting), late]);
+    clearTimeout(timer);
   }
 
   async #exec(request: ExecRequest): Promise<unknown> {
