@@ -72,6 +72,11 @@ export class Exchange {
     return parseJsonBody(text);
   }
 
+  /** For requests that have none by rights: dockerode announces one with an attach, and it must not become the container's input. */
+  async dropBody(): Promise<void> {
+    if (this.request.headers['content-length'] !== undefined) await this.#bodyBytes();
+  }
+
   async #bodyBytes(): Promise<Buffer> {
     if (this.#upgrade !== null) {
       const { bytes, rest } = await readUpgradeBody(this.request, this.#upgrade, maxBodyBytes);

@@ -46,6 +46,7 @@ async function attach(
   const { hasTerminal, isStdinOpen } = spec.process;
   const detachKeys = detachKeysOf(exchange.query.get('detachKeys') ?? '');
   const wants = wantedStreams(exchange, door);
+  await exchange.dropBody();
   // Before the status line: a client that sees it may start the container at once, and must not lose the first byte.
   // `docker run image | slow` attaches before the start: it is the container's pipe, and loses nothing. Who attaches to a
   // running container only looks on, and must not hold it up.
