@@ -11,6 +11,7 @@ import {
   readLinkAt,
   symlinkAt,
 } from '../kernel/files.ts';
+import { removeTreeSync } from '../kernel/remove-tree.ts';
 import { deviceOf } from '../layers/apply/lower-layers.ts';
 import { metadataOf, setMetadata } from '../layers/apply/metadata.ts';
 import { type Held, holdAt, kindOf, reopen, setMetadataOf } from './open-file.ts';
@@ -23,10 +24,20 @@ export function copyUp(from: { readonly root: number; readonly path: string }, f
   const source = openSource(from);
   if (source === null) return;
   try {
-    copyInside(source, folder, new Map());
+    copyWhole(source, folder);
     setMetadataOf(folder, metadataOf(source, '.', fstatSync(source, { bigint: true })));
   } finally {
     closeSync(source);
+  }
+}
+
+/** All of it or nothing: a volume that holds a half would never be filled again. */
+function copyWhole(source: number, folder: number): void {
+  try {
+    copyInside(source, folder, new Map());
+  } catch (error) {
+    for (const name of namesIn(folder)) if (name !== 'lost+found') removeTreeSync(folder, name);
+    throw error;
   }
 }
 

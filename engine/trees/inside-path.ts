@@ -79,6 +79,15 @@ function linkAt(root: number, directory: readonly string[], name: string): strin
  * link to what is not there is followed too: what it names is made. Throws ENOTDIR where something else is in the way.
  */
 export function openOrMakeDirectory(root: number, parts: readonly string[]): number {
+  try {
+    return openInRoot(root, parts.join('/') || '.', constants.O_DIRECTORY);
+  } catch (error) {
+    if (!isCode(error, 'ENOENT')) throw error;
+  }
+  return makeMissing(root, parts);
+}
+
+function makeMissing(root: number, parts: readonly string[]): number {
   const left = [...parts];
   const done: string[] = [];
   let at = openAt(root, '.', constants.O_DIRECTORY);

@@ -136,8 +136,14 @@ export class TreeWriter implements Disposable {
   #write(bytes: Buffer, atByte: number): void {
     const file = this.#file;
     if (file === null) return;
-    for (let done = 0; done < bytes.length;) {
-      done += writeSync(file.fd, bytes, done, bytes.length - done, atByte + done);
+    try {
+      for (let done = 0; done < bytes.length;) {
+        done += writeSync(file.fd, bytes, done, bytes.length - done, atByte + done);
+      }
+    } catch (error) {
+      // On a full disk half a file is of no use, and the engine needs a little room to go on.
+      ftruncateSync(file.fd, 0);
+      throw error;
     }
     file.writtenTo = atByte + bytes.length;
   }
