@@ -163,7 +163,7 @@ describeWith(['linux', 'root', { program: 'crun' }, { program: 'docker' }], 'eve
   });
 
   describe('is seen inside', () => {
-    it.each(seenInside)('%j', async (flags, script, output) => {
+    it.concurrent.each(seenInside)('%j', async (flags, script, output) => {
       const command = flags[0] === '--entrypoint' ? ['-c', 'true'] : ['sh', '-c', script];
       const network = flags.some((flag) => /^--(network|add-host|dns|domainname)/.test(flag))
         ? []
@@ -173,7 +173,7 @@ describeWith(['linux', 'root', { program: 'crun' }, { program: 'docker' }], 'eve
     });
   });
 
-  it.each(shown)('%j is shown by inspect', async (flags, template, value) => {
+  it.concurrent.each(shown)('%j is shown by inspect', async (flags, template, value) => {
     const created = await run(['create', ...flags, 'hello', 'true']);
     expect(created, created.stderr).toMatchObject({ exitCode: 0 });
     const id = created.stdout.trim();
