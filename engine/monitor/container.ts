@@ -1,7 +1,7 @@
 /** One container as its monitor holds it: started, running, ended. */
 import { copyFileSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
 import { setTimeout as delay } from 'node:timers/promises';
-import type { Children, ExitStatus } from '../kernel/children.ts';
+import type { ExitStatus } from '../kernel/children.ts';
 import { ProcessHandle, processStartTicks } from '../kernel/pidfd.ts';
 import type { LogPlan } from '../logs/log-plan.ts';
 import type { LogWriter } from '../logs/log-writer.ts';
@@ -10,7 +10,7 @@ import { conflict } from '../model/errors.ts';
 import type { ContainerId } from '../model/ids.ts';
 import type { Instant } from '../model/time.ts';
 import type { RuntimeSpec } from '../runtime/oci.ts';
-import { deleteContainer, runContainer } from './crun-calls.ts';
+import { type Crun, deleteContainer, runContainer } from './crun-calls.ts';
 import { awaitTerminal, launch, type Launched } from './launch.ts';
 import { hasMemoryKills } from './memory-kills.ts';
 import type { ExitRecord, StartedContainer, StartRequest, TerminalSize } from './monitor.ts';
@@ -21,7 +21,7 @@ import type { Streams } from './streams.ts';
 import { fromWireStarted, toWireStarted } from './wire.ts';
 
 export interface ContainerParts {
-  readonly children: Children;
+  readonly crun: Crun;
   readonly records: MonitorRecords;
   readonly self: ProcessIdentity;
   readonly now: () => Instant;
@@ -129,7 +129,7 @@ export class MonitoredContainer {
   }
 
   async #launch(request: StartRequest, stdio: ContainerStdio): Promise<Launched> {
-    const { children, records } = this.#parts;
+    const { crun, records } = this.#parts;
     if (request.stdio.kind === 'terminal' && this.#streams.size !== null)
       setConsoleSize(request.bundle, this.#streams.size);
     const { runtime, bundle, startTimeoutMs: timeoutMs = defaultStartTimeoutMs } = request;
@@ -138,17 +138,17 @@ export class MonitoredContainer {
     const call = { runtime, id: this.id, bundle, pidPath, consolePath, timeoutMs };
     try {
       return await launch({
-        children,
+        children: crun.children,
         stdio,
         pidPath,
         timeoutMs,
         verb: 'run',
         program: () => programOf(bundle),
-        run: (fds) => runContainer(children, { ...call, stdio: fds }),
+        run: (fds) => runContainer(crun, { ...call, stdio: fds }),
       });
     } catch (error) {
       records.removeRunning(this.id);
-      await deleteContainer(children, runtime, this.id);
+      await deleteContainer(crun, runtime, this.id);
       throw error;
     }
   }

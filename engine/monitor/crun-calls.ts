@@ -2,10 +2,17 @@
 import { closeSync, openSync } from 'node:fs';
 import { internal } from '../model/errors.ts';
 import type { Children, ExitStatus } from '../kernel/children.ts';
+import type { SealedPrograms } from '../kernel/sealed-program.ts';
 import type { RuntimeProgram } from './monitor.ts';
 
 const env = ['PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin', 'LANG=C'];
 const deleteTimeoutMs = 30_000;
+
+/** What starting crun takes. */
+export interface Crun {
+  readonly children: Children;
+  readonly programs: SealedPrograms;
+}
 
 export interface RunCall {
   readonly runtime: RuntimeProgram;
@@ -18,11 +25,11 @@ export interface RunCall {
 }
 
 /** Starts the container's process and resolves when crun is done with that. A crun that hangs is killed: 'timeout'. */
-export async function runContainer(children: Children, call: RunCall): Promise<ExitStatus | 'timeout'> {
+export async function runContainer(crun: Crun, call: RunCall): Promise<ExitStatus | 'timeout'> {
   const console = call.consolePath === null ? [] : ['--console-socket', call.consolePath];
   const run = ['run', '--detach', '--bundle', call.bundle, '--pid-file', call.pidPath, ...console, call.id];
-  const child = children.spawn({
-    program: call.runtime.program,
+  const child = crun.children.spawn({
+    program: crun.programs.pathOf(call.runtime.program),
     args: ['crun', '--root', call.runtime.stateFolder, ...run],
     env,
     stdio: call.stdio,
@@ -36,11 +43,11 @@ export interface ExecCall extends Omit<RunCall, 'bundle'> {
 }
 
 /** Starts one more process in a running container; with the filter that the container was started with. */
-export async function execInContainer(children: Children, call: ExecCall): Promise<ExitStatus | 'timeout'> {
+export async function execInContainer(crun: Crun, call: ExecCall): Promise<ExitStatus | 'timeout'> {
   const console = call.consolePath === null ? [] : ['--console-socket', call.consolePath];
   const files = ['--process', call.processPath, '--pid-file', call.pidPath, ...console];
-  const child = children.spawn({
-    program: call.runtime.program,
+  const child = crun.children.spawn({
+    program: crun.programs.pathOf(call.runtime.program),
     args: ['crun', '--root', call.runtime.stateFolder, 'exec', '--detach', ...files, call.id],
     env,
     stdio: call.stdio,
@@ -49,11 +56,11 @@ export async function execInContainer(children: Children, call: ExecCall): Promi
 }
 
 /** Removes what crun keeps of a container, its cgroup, and any process that is still in it. Nothing there is fine. */
-export async function deleteContainer(children: Children, runtime: RuntimeProgram, id: string): Promise<void> {
+export async function deleteContainer(crun: Crun, runtime: RuntimeProgram, id: string): Promise<void> {
   const nothing = openSync('/dev/null', 'r+');
   try {
-    const child = children.spawn({
-      program: runtime.program,
+    const child = crun.children.spawn({
+      program: crun.programs.pathOf(runtime.program),
       args: ['crun', '--root', runtime.stateFolder, 'delete', '--force', id],
       env,
       stdio: [nothing, nothing, nothing],

@@ -1,10 +1,9 @@
 /** One more process in a running container, as its monitor holds it. */
 import { rmSync } from 'node:fs';
-import type { Children } from '../kernel/children.ts';
 import type { ProcessHandle } from '../kernel/pidfd.ts';
 import { conflict } from '../model/errors.ts';
 import type { Instant } from '../model/time.ts';
-import { execInContainer } from './crun-calls.ts';
+import { type Crun, execInContainer } from './crun-calls.ts';
 import { awaitTerminal, launch } from './launch.ts';
 import type { ExecExit, ExecRequest, KnownExec, StartedExec } from './monitor.ts';
 import type { MonitorRecords } from './records.ts';
@@ -15,7 +14,7 @@ const defaultDrainTimeoutMs = 1000;
 const defaultStartTimeoutMs = 60_000;
 
 export interface ExecParts {
-  readonly children: Children;
+  readonly crun: Crun;
   readonly records: MonitorRecords;
   readonly now: () => Instant;
 }
@@ -50,19 +49,19 @@ export class MonitoredExec {
   /** `ended` settles when its output has been read; whoever is told of it does that before `Streams.end`. */
   async start(): Promise<{ started: StartedExec; ended: Promise<ExecExit> }> {
     const { id, container, stdio: plan, startTimeoutMs: timeoutMs = defaultStartTimeoutMs } = this.#request;
-    const { children, records, now } = this.#parts;
+    const { crun, records, now } = this.#parts;
     const stdio = this.#streams.open(plan, () => undefined);
     const files = records.writeExecProcess(id, this.#process());
     try {
       const launched = await launch({
-        children,
+        children: crun.children,
         stdio,
         pidPath: files.pidPath,
         timeoutMs,
         verb: 'exec',
         program: () => this.#request.process.args[0] ?? '',
         run: (fds) =>
-          execInContainer(children, {
+          execInContainer(crun, {
             runtime: this.#request.runtime,
             id: container,
             processPath: files.processPath,

@@ -7,6 +7,7 @@ import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { Children } from '../kernel/children.ts';
 import { processStartTicks } from '../kernel/pidfd.ts';
+import { SealedPrograms } from '../kernel/sealed-program.ts';
 import { systemClock } from '../model/time.ts';
 import { MonitorRecords } from './records.ts';
 import { MonitorServer } from './server.ts';
@@ -36,7 +37,7 @@ async function main(): Promise<void> {
   const server = new MonitorServer({
     build,
     parts: {
-      children: new Children(),
+      crun: { children: new Children(), programs: new SealedPrograms() },
       records: new MonitorRecords(folder, exits),
       self: { pid: process.pid, startTicks: processStartTicks(process.pid) ?? 0 },
       now: systemClock(),

@@ -171,7 +171,7 @@ export class MonitorServer implements AsyncDisposable {
       case 'discard':
         await this.#deletions.get(request.id);
         if (this.#containers.has(request.id)) throw conflict(`container ${request.id} is running`);
-        return await deleteContainer(this.#options.parts.children, request.runtime, request.id);
+        return await deleteContainer(this.#options.parts.crun, request.runtime, request.id);
       default:
         throw invalid(`this monitor does not know ${JSON.stringify(request)}`);
     }
@@ -270,7 +270,7 @@ export class MonitorServer implements AsyncDisposable {
     }
     this.#containers.delete(id);
     this.#streams.delete(id);
-    const deletion = deleteContainer(this.#options.parts.children, runtime, id).catch((error: unknown) => {
+    const deletion = deleteContainer(this.#options.parts.crun, runtime, id).catch((error: unknown) => {
       this.#options.parts.report(error instanceof Error ? error.message : String(error));
     });
     this.#deletions.set(id, deletion);
