@@ -57,9 +57,11 @@ function onSignal(signals: readonly NodeJS.Signals[], listener: (signal: NodeJS.
 // A reader that has seen enough (`skiff logs x | head`) is no failure to talk about.
 process.stdout.on('error', (error: NodeJS.ErrnoException) => process.exit(error.code === 'EPIPE' ? brokenPipe : 1));
 
-const exitCode = await main(process.argv.slice(2));
-// Not before everything is out: pipes on macOS and Windows are written to in the background.
-await Promise.all(
-  [process.stdout, process.stderr].map((stream) => new Promise((resolve) => stream.write('', resolve))),
-);
-process.exit(exitCode);
+// Without a top-level await: the built product is a CommonJS bundle, which knows none.
+void main(process.argv.slice(2)).then(async (exitCode) => {
+  // Not before everything is out: pipes on macOS and Windows are written to in the background.
+  await Promise.all(
+    [process.stdout, process.stderr].map((stream) => new Promise((resolve) => stream.write('', resolve))),
+  );
+  process.exit(exitCode);
+});

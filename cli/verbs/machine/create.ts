@@ -1,10 +1,9 @@
-import { MachineError } from '../../../provisioners/machines.ts';
 import { flag } from '../../flags/flag.ts';
 import { parseMemory } from '../../formats/sizes.ts';
 import { describeError, writeLines } from '../../report.ts';
 import { CommandError } from '../../usage-error.ts';
 import { defineVerb } from '../../verb.ts';
-import { runOperation } from './operation.ts';
+import { isMachineError, runOperation } from './operation.ts';
 
 /** docker-machine's, for a computer on which the machine cannot be made at all. */
 const preCreateFailure = 3;
@@ -39,7 +38,7 @@ export const create = defineVerb({
       ]);
       return 0;
     } catch (error) {
-      if (!(error instanceof MachineError)) throw error;
+      if (!isMachineError(error)) throw error;
       if (error.code === 'driver-unavailable') {
         throw new CommandError(describeError(error), { cause: error, exitCode: preCreateFailure });
       }

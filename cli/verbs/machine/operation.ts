@@ -50,3 +50,8 @@ function labelled(operation: Operation, name: string, count: number): Operation 
       operation.report({ ...report, step: `${name}/${report.step}`, title: `${name}: ${report.title}` }),
   };
 }
+
+/** By its name: the built command carries a class of its own beside that of the machines' code. */
+export function isMachineError(error: unknown): error is MachineError {
+  return error instanceof Error && error.name === 'MachineError';
+}

@@ -1,4 +1,5 @@
 import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
 import type { VersionAnswer } from '../../../api/system.ts';
 import { newestApiVersion } from '../../../api/version.ts';
 import { flag } from '../../flags/flag.ts';
@@ -6,8 +7,12 @@ import { parseTemplate } from '../../formats/template/template.ts';
 import { describeError, writeLines } from '../../report.ts';
 import { defineVerb } from '../../verb.ts';
 
+/** Put in by the bundler; the sources read their manifest. */
+declare const SKIFF_VERSION: string | undefined;
+
 export function skiffVersion(): string {
-  const manifest: unknown = JSON.parse(readFileSync(new URL('../../../package.json', import.meta.url), 'utf8'));
+  if (typeof SKIFF_VERSION === 'string') return SKIFF_VERSION;
+  const manifest: unknown = JSON.parse(readFileSync(join(import.meta.dirname, '../../../package.json'), 'utf8'));
   return typeof manifest === 'object' && manifest !== null && 'version' in manifest
     ? String(manifest.version)
     : 'unknown';
