@@ -1,6 +1,6 @@
 /** Options of networks and endpoints, as clients write them (source: docker network create reference); errors in dockerd's words. */
 import { isIPv4 } from 'node:net';
-import { internal, invalid } from '../model/errors.ts';
+import { internal, invalid, notImplemented } from '../model/errors.ts';
 
 export type Options = Readonly<Record<string, string>>;
 
@@ -34,7 +34,12 @@ const prefixKey = 'com.docker.network.container_iface_prefix';
 const interfaceNameKey = 'com.docker.network.endpoint.ifname';
 const sysctlsKey = 'com.docker.network.endpoint.sysctls';
 
+/** dockerd's options that would be promises here. What dockerd does not know either is kept and shown. */
+const notHere = [`${bridgeKey}inhibit_ipv4`, `${bridgeKey}trusted_host_interfaces`];
+
 export function readBridgeOptions(options: Options): BridgeOptions {
+  for (const key of notHere)
+    if (options[key] !== undefined) throw notImplemented(`${key} is not there yet in this version of the Skiff engine`);
   const hostBinding = options[`${bridgeKey}host_binding_ipv4`] ?? '';
   if (hostBinding !== '' && !isIPv4(hostBinding))
     throw invalid(`failed to parse ${bridgeKey}host_binding_ipv4 value: ${hostBinding} (nil ip)`);
@@ -97,7 +102,9 @@ function isUnprotected(options: Options, family: 'ipv4' | 'ipv6'): boolean {
   const mode = options[key] ?? '';
   if (mode === '' || mode === 'nat') return false;
   if (mode === 'nat-unprotected') return true;
-  throw invalid(`unsupported value for ${key}: ${mode}; this engine knows nat and nat-unprotected`);
+  if (mode === 'routed' || mode === 'isolated')
+    throw notImplemented(`${key}=${mode} is not there yet in this version of the Skiff engine`);
+  throw invalid(`invalid value for ${key}: ${mode}; expected nat or nat-unprotected`);
 }
 
 function mtuOf(options: Options): number | null {

@@ -219,6 +219,45 @@ describeWith([{ program: 'qemu-system-x86_64' }, { program: 'mmdebstrap' }], 'a 
     },
   );
 
+  it('joins containers by macvlan and ipvlan, with and without a parent interface', { timeout: 240_000 }, async () => {
+    const socket = (await machines.inspect(name)).dockerSocket;
+    const boxes = new Boxes(socket);
+    const pool = (Subnet: string): object => ({ IPAM: { Config: [{ Subnet }] } });
+    const networks = [
+      { Name: 'mac-alone', Driver: 'macvlan', ...pool('10.50.0.0/24') },
+      { Name: 'mac-wire', Driver: 'macvlan', Options: { parent: 'eth0' }, ...pool('10.51.0.0/24') },
+      { Name: 'mac-tagged', Driver: 'macvlan', Options: { parent: 'eth0.10' }, ...pool('10.52.0.0/24') },
+      { Name: 'ip-l2', Driver: 'ipvlan', ...pool('10.53.0.0/24') },
+      { Name: 'ip-l3', Driver: 'ipvlan', Options: { ipvlan_mode: 'l3', parent: 'eth0.11' }, ...pool('10.54.0.0/24') },
+    ];
+    for (const network of networks) {
+      const made = await call(socket, 'POST', '/networks/create', network);
+      expect([network.Name, made.status, made.status === 201 ? '' : made.text]).toEqual([network.Name, 201, '']);
+      const host = { NetworkMode: network.Name };
+      const server = await boxes.keep({ host }, ['sh', '-c', 'while true; do echo reached | nc -l -p 80; done']);
+      const { NetworkSettings } = await boxes.inspect<{
+        NetworkSettings: { Networks: Record<string, { IPAddress: string; Gateway: string }> };
+      }>(server);
+      const { IPAddress = '', Gateway = '' } = NetworkSettings.Networks[network.Name] ?? {};
+      const look = `until nc -w 1 ${IPAddress} 80; do :; done; ip route | grep -c default`;
+      const { output } = await boxes.run(look, { host });
+      const isClosed = ['mac-alone', 'ip-l2'].includes(network.Name);
+      expect([network.Name, Gateway !== '', output]).toEqual([
+        network.Name,
+        !isClosed && network.Name !== 'ip-l3',
+        `reached\n${isClosed ? 0 : 1}\n`,
+      ]);
+      await boxes.remove(server);
+      expect((await call(socket, 'DELETE', `/networks/${network.Name}`)).status).toBe(204);
+    }
+    const [stdout, stderr] = [new PassThrough(), new PassThrough()];
+    await machines.run(name, { command: 'ip -o link', stdin: null, stdout, stderr, terminal: null, signal });
+    stdout.end();
+    const shown = await text(stdout);
+    expect(shown).toContain('eth0');
+    expect(shown).not.toMatch(/dm-|eth0\.1/);
+  });
+
   it('runs commands in the machine, streams and exit code kept apart', async () => {
     const [stdout, stderr] = [new PassThrough(), new PassThrough()];
     const status = await machines.run(name, {

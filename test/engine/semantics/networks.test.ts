@@ -282,6 +282,9 @@ describeWith(['linux', 'root', { program: 'crun' }], 'semantics: networks', () =
     expect(await option('com.docker.network.driver.mtu', 'x')).toContain('400 failed to parse');
     expect(await option('com.docker.network.bridge.enable_icc', 'maybe')).toContain('400 failed to parse');
     expect(await option('com.docker.network.bridge.name', 'a b')).toContain('400 invalid interface name');
+    expect(await option('com.docker.network.bridge.inhibit_ipv4', 'true')).toContain('501 ');
+    expect(await option('com.docker.network.bridge.gateway_mode_ipv4', 'routed')).toContain('501 ');
+    expect(await option('com.docker.network.bridge.gateway_mode_ipv4', 'x')).toContain('400 invalid value');
     expect(await creating('x', { Name: 5 })).toContain('400 invalid JSON: json: cannot unmarshal number');
     expect(await listed({})).toEqual(['bridge', 'host', 'none']);
   });
