@@ -67,4 +67,24 @@ export const knownDifferences: readonly KnownDifference[] = [
     place: 'stderr',
     reason: 'skiffd says it before it asks the runtime; the words are the same',
   },
+  {
+    where: 'rim: POST /containers/nosuch/kill?signal=NOSUCH',
+    place: '',
+    reason: 'of two mistakes skiffd names the unknown container first, dockerd the unknown signal',
+  },
+  {
+    where: 'rim: GET /events?filters={"nosuch"',
+    place: '',
+    reason: 'a filter that does not exist is refused, as in lists; dockerd ignores it for events',
+  },
+  {
+    where: 'life: POST /containers/@web/attach',
+    place: '',
+    reason: 'an error before a stream begins is JSON like any other; dockerd writes it as the stream’s text',
+  },
+  {
+    where: 'exec: docker exec -w relative',
+    place: '',
+    reason: 'a relative working directory is taken from `/`; runc refuses it',
+  },
 ];

@@ -103,7 +103,7 @@ async function resize(parts: Parts, exchange: Exchange, container: Container): P
   if (rows === null || columns === null || rows < 0 || columns < 0 || rows > 65_535 || columns > 65_535) {
     throw invalid('invalid resize: h and w must be numbers of rows and columns');
   }
-  if (liveState(container.state) === null) throw conflict(`cannot resize a stopped container: ${container.id}`);
+  if (liveState(container.state) === null) throw conflict(`container ${container.id} is not running`);
   await parts.monitor.resize(container.id, { rows, columns });
   publishContainerEvent(parts, container, 'resize', { height: String(rows), width: String(columns) });
   exchange.empty(200);
