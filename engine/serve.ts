@@ -134,6 +134,7 @@ async function openEngine(settings: Settings, log: Log, laps = new Laps(() => pe
   const trees = opening.use(new TreeWorkers({ program: treesProgram, most: 8 }));
   const measure = (folders: readonly string[]): Promise<readonly number[]> => trees.measure(folders);
   const roots = new OverlayRoots({ database, dataRoot, layers, measure });
+  const reach = faultPoints(process.env, () => process.kill(process.pid, 'SIGKILL'));
   const volumes = new LocalVolumes({
     database,
     dataRoot,
@@ -141,6 +142,7 @@ async function openEngine(settings: Settings, log: Log, laps = new Laps(() => pe
     now,
     sizeOf: measure,
     mountDevice: (device) => trees.mountDevice(device),
+    reach,
     onChange: (action, { name, driver }) =>
       events.publish({ type: 'volume', action, actorId: name, attributes: { driver } }),
   });
@@ -162,10 +164,7 @@ async function openEngine(settings: Settings, log: Log, laps = new Laps(() => pe
   };
   const execs = new Execs({ directory, now, onForgotten });
   const parts: Parts = {
-    rows: new ContainerRows(
-      database,
-      faultPoints(process.env, () => process.kill(process.pid, 'SIGKILL')),
-    ),
+    rows: new ContainerRows(database, reach),
     directory,
     execs,
     stats: opening.use(new Stats({ engineName, now })),

@@ -30,6 +30,7 @@ export class LocalVolumes implements Volumes {
   readonly #onChange: (action: 'create' | 'destroy', volume: Volume) => void;
   readonly #sizeOf: (folders: readonly string[]) => Promise<readonly number[]>;
   readonly #mountDevice: (device: DeviceMount) => Promise<void>;
+  readonly #reach: (point: string) => void;
   /** One change of a volume at a time. */
   readonly #queues = new SerialQueues();
   /** Who holds which volume. */
@@ -46,7 +47,10 @@ export class LocalVolumes implements Volumes {
     readonly sizeOf: (folders: readonly string[]) => Promise<readonly number[]>;
     /** Outside this process: a server of the network may let us wait. */
     readonly mountDevice: (device: DeviceMount) => Promise<void>;
+    /** Told each point where something is half done, and where a test may end the engine. */
+    readonly reach?: (point: string) => void;
   }) {
+    this.#reach = parts.reach ?? (() => undefined);
     this.#rows = new VolumeRows(parts.database);
     this.#root = path.join(parts.dataRoot, 'volumes');
     this.#log = parts.log;
@@ -96,6 +100,7 @@ export class LocalVolumes implements Volumes {
       const row = { name, createdAt: this.#createdAt(), labels, options: request.options, state: 'ready' } as const;
       // The row first: a folder that is missing is made at boot, one without a row nobody would know of.
       this.#rows.insert(row);
+      this.#reach('volume:written');
       try {
         this.#makeFolder(name);
       } catch (error) {
@@ -114,6 +119,7 @@ export class LocalVolumes implements Volumes {
       if (!this.#rows.beginRemoval(name)) {
         throw conflict(`remove ${name}: volume is in use - [${this.#rows.usersOf(name).join(', ')}]`);
       }
+      this.#reach('volume:removing');
       this.#unmount(name);
       const aside = this.#finishRemoval(name);
       this.#onChange('destroy', volume);
@@ -243,6 +249,7 @@ export class LocalVolumes implements Volumes {
       if (!isCode(error, 'ENOENT')) throw error;
       isThere = false;
     }
+    this.#reach('volume:aside');
     this.#rows.delete(name);
     return isThere ? aside : null;
   }
