@@ -50,6 +50,8 @@ export async function startLastingProgram(request: LastingProgram): Promise<void
     throw error;
   } finally {
     clearTimeout(timer);
+    // From here on its end is none of ours.
+    child.removeAllListeners('exit');
     stdout.destroy();
   }
 }

@@ -24,8 +24,9 @@ describeWith(['linux', 'root'], 'the name server', () => {
   let names: NameServer;
   let reports: string[];
 
-  const opened = (): NameServer =>
+  const opened = (build?: string): NameServer =>
     openNameServer({
+      ...(build === undefined ? {} : { build }),
       folder: join(folder, 'dns'),
       report: (message) => reports.push(message),
       resolvConf: join(folder, 'resolv.conf'),
@@ -193,6 +194,26 @@ describeWith(['linux', 'root'], 'the name server', () => {
     expect(await ask(web.inside, 'gone')).toEqual(noAnswer);
     expect(serverPids()).toEqual(before);
     expect(gone.named.endpoints).toHaveLength(1);
+  });
+
+  it('gives way to that of a newer engine, which tells it nothing and asks it nothing', async () => {
+    const web = await put([{ names: ['web'], addresses: ['172.18.0.2'] }]);
+    const before = serverPids();
+    await names[Symbol.asyncDispose]();
+    names = opened('another-build');
+    await names.restore([web.named]);
+    expect(await ask(web.inside, 'web')).toEqual(answers('172.18.0.2'));
+    expect(serverPids()).toHaveLength(1);
+    expect(serverPids()).not.toEqual(before);
+  });
+
+  it('ends when an engine comes that has no containers with names', async () => {
+    await put([{ names: ['web'], addresses: ['172.18.0.2'] }]);
+    await names[Symbol.asyncDispose]();
+    expect(serverPids()).toHaveLength(1);
+    names = opened();
+    await names.restore([]);
+    await vi.waitFor(() => expect(serverPids()).toEqual([]));
   });
 
   it('is started again when it was killed, and knows everybody', async () => {

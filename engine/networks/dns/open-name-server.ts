@@ -18,6 +18,8 @@ export interface OpenNameServerOptions {
   /** Of the host; another one in tests. */
   readonly resolvConf?: string;
   readonly idleMs?: number;
+  /** Which program it is; default: told by its bytes. */
+  readonly build?: string;
 }
 
 const readyTimeoutMs = 15_000;
@@ -49,6 +51,7 @@ class ProcessNameServer implements NameServer {
     if (containers.length > 0) await this.#ensure();
     // Only now: in between, questions are answered by the one before.
     for (const connection of left) await connection.end();
+    if (containers.length === 0) await (await this.#connect(this.#socketPath()))?.end();
   }
 
   async put(container: NamedContainer): Promise<void> {
@@ -130,10 +133,9 @@ class ProcessNameServer implements NameServer {
 
   async #findOrStart(): Promise<NameServerConnection> {
     const connection = (await this.#connect(this.#socketPath())) ?? (await this.#start());
+    // One that was there may know containers that have ended since.
     const containers = [...this.#containers.values()];
-    if (containers.length > 0) {
-      for (const reason of await connection.call({ op: 'replace', containers })) this.#options.report(reason);
-    }
+    for (const reason of await connection.call({ op: 'replace', containers })) this.#options.report(reason);
     return connection;
   }
 
@@ -187,6 +189,7 @@ class ProcessNameServer implements NameServer {
 
   /** A bundle is its own identity; of sources, all in this folder count. */
   #ownBuild(): string {
+    this.#build ??= this.#options.build ?? null;
     if (this.#build !== null) return this.#build;
     const hash = createHash('sha256');
     const folder = dirname(this.#program);
