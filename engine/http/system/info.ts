@@ -1,4 +1,5 @@
 import os from 'node:os';
+import path from 'node:path';
 import type { Parts } from '../../containers/parts.ts';
 import type { EngineFacts } from '../../facts.ts';
 import { formatInstant } from '../../model/time.ts';
@@ -59,7 +60,8 @@ export function infoAnswer(parts: Parts, facts: EngineFacts): object {
     Labels: facts.labels,
     ExperimentalBuild: false,
     ServerVersion: engineVersion,
-    Runtimes: { crun: { path: parts.runtime.program } },
+    // Clients name the one that dockerd has; both are this one.
+    Runtimes: { crun: { path: parts.runtime.program }, runc: { path: parts.runtime.program } },
     DefaultRuntime: 'crun',
     Swarm: {
       NodeID: '',
@@ -71,11 +73,14 @@ export function infoAnswer(parts: Parts, facts: EngineFacts): object {
     },
     LiveRestoreEnabled: true,
     Isolation: '',
-    InitBinary: '',
+    InitBinary: path.basename(parts.init.program ?? ''),
     ContainerdCommit: { ID: '' },
     RuncCommit: { ID: '' },
     InitCommit: { ID: '' },
-    SecurityOptions: facts.hasSeccomp ? ['name=seccomp,profile=builtin'] : [],
+    SecurityOptions: [
+      ...(facts.hasSeccomp ? ['name=seccomp,profile=builtin'] : []),
+      ...(facts.cgroupVersion === 2 ? ['name=cgroupns'] : []),
+    ],
     FirewallBackend: { Driver: 'nftables' },
     DiscoveredDevices: [],
     CDISpecDirs: [],
