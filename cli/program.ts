@@ -1,30 +1,12 @@
 import { nearest } from './did-you-mean.ts';
-import { flag } from './flags/flag.ts';
+import { globalFlags } from './global-flags.ts';
 import { flagLines, summaryLines } from './flags/help.ts';
 import { parseFlags } from './flags/parse-flags.ts';
 import { writeLines } from './report.ts';
 import { UsageError } from './usage-error.ts';
-import type { Context, Verb } from './verb.ts';
-import { commonVerbs, groups, otherVerbs, rootGroup } from './verbs.ts';
+import type { Context } from './verb.ts';
+import { commonVerbs, groupNamed, groups, otherVerbs, rootGroup, verbNamed } from './verbs.ts';
 import type { VerbGroup, VerbTable } from './verbs.ts';
-
-export const globalFlags = {
-  context: flag.text({ short: 'c', help: 'Name of the context to use (env SKIFF_CONTEXT)', offers: 'context' }),
-  debug: flag.switch({ short: 'D', help: 'Show the whole story of an error' }),
-  host: flag.text({ short: 'H', help: 'Where the engine listens: unix:///path, tcp://host:port (env SKIFF_HOST)' }),
-  machine: flag.text({
-    short: 'm',
-    help: 'Machine whose engine is meant (env SKIFF_MACHINE, default "default")',
-    placeholder: 'name',
-    offers: 'machine',
-  }),
-  tls: flag.switch({ help: 'Use TLS for tcp:// hosts; implied by --tlsverify' }),
-  tlscacert: flag.text({ help: 'Trust certs signed only by this CA', offers: 'file' }),
-  tlscert: flag.text({ help: 'Path to TLS certificate file', offers: 'file' }),
-  tlskey: flag.text({ help: 'Path to TLS key file', offers: 'file' }),
-  tlsverify: flag.switch({ help: 'Use TLS and verify the remote' }),
-  version: flag.switch({ short: 'v', help: 'Print version information and quit' }),
-};
 
 export interface CommandLine {
   readonly globals: ReturnType<typeof parseFlags<typeof globalFlags>>['flags'];
@@ -53,18 +35,6 @@ export async function runWords(words: readonly string[], context: Context): Prom
   if (first === '__complete') return (await import('./completion/complete.ts')).complete(rest, context);
   const group = groupNamed(first);
   return group ? runVerb(group, rest, context) : runVerb(rootGroup, words, context);
-}
-
-export function groupNamed(name: string | undefined): VerbGroup | undefined {
-  return name !== undefined && Object.hasOwn(groups, name) ? groups[name] : undefined;
-}
-
-/** Finds a verb by its name or an alias; `name` is the one that messages say. */
-export function verbNamed(table: VerbTable, name: string): { name: string; load: () => Promise<Verb> } | null {
-  for (const [own, entry] of Object.entries(table)) {
-    if (own === name || entry.aliases?.includes(name)) return { name: own, load: () => entry.load() };
-  }
-  return null;
 }
 
 async function runVerb(group: VerbGroup, [name, ...rest]: readonly string[], context: Context): Promise<number> {

@@ -172,3 +172,15 @@ export const rootGroup: VerbGroup = {
     'plugin', 'pull', 'push', 'save', 'search', 'secret', 'service', 'stack', 'swarm', 'trust',
   ],
 }; // prettier-ignore
+
+export function groupNamed(name: string | undefined): VerbGroup | undefined {
+  return name !== undefined && Object.hasOwn(groups, name) ? groups[name] : undefined;
+}
+
+/** Finds a verb by its name or an alias; `name` is the one that messages say. */
+export function verbNamed(table: VerbTable, name: string): { name: string; load: () => Promise<Verb> } | null {
+  for (const [own, entry] of Object.entries(table)) {
+    if (own === name || entry.aliases?.includes(name)) return { name: own, load: () => entry.load() };
+  }
+  return null;
+}
