@@ -46,8 +46,8 @@ export function readSecurity(config: Fields, host: Fields, find: FindContainer):
     addedCapabilities: capabilities('CapAdd'),
     droppedCapabilities: capabilities('CapDrop'),
     securityOptions: host.texts('SecurityOpt'),
-    maskedPaths: unlessDefault(host.textsOrNull('MaskedPaths'), defaultMaskedPaths),
-    readonlyPaths: unlessDefault(host.textsOrNull('ReadonlyPaths'), defaultReadonlyPaths),
+    maskedPaths: pathsOf(host, 'MaskedPaths', defaultMaskedPaths),
+    readonlyPaths: pathsOf(host, 'ReadonlyPaths', defaultReadonlyPaths),
     devices: readDevices(host),
     deviceRules: host.texts('DeviceCgroupRules'),
     deviceRequests: readDeviceRequests(host),
@@ -55,9 +55,10 @@ export function readSecurity(config: Fields, host: Fields, find: FindContainer):
   };
 }
 
-/** A create with what an inspect has shown asks for the defaults, and gets what goes with them. */
-function unlessDefault(given: readonly string[] | null, usual: readonly string[]): readonly string[] | null {
-  if (given === null) return null;
+/** Null: the defaults. A create with what an inspect has shown of them gets all that goes with them; for a privileged container they are none. */
+function pathsOf(host: Fields, name: string, usual: readonly string[]): readonly string[] | null {
+  const given = host.textsOrNull(name);
+  if (given === null || host.flag('Privileged')) return given;
   const isUsual = given.length === usual.length && usual.every((entry) => given.includes(entry));
   return isUsual ? null : given;
 }
