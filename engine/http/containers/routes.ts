@@ -6,6 +6,7 @@ import { fitToHost } from '../../containers/fit-to-host.ts';
 import type { Parts } from '../../containers/parts.ts';
 import { liveState } from '../../containers/state.ts';
 import { conflict, EngineError, invalid } from '../../model/errors.ts';
+import { assertPlatform, foreignPlatformWarning, parseWantedPlatform } from '../../images/wanted-platform.ts';
 import { parseFilters } from '../../model/filters.ts';
 import type { ContainerId } from '../../model/ids.ts';
 import type { Exchange } from '../exchange.ts';
@@ -61,6 +62,7 @@ async function create(parts: Parts, exchange: Exchange): Promise<void> {
   const name = exchange.query.get('name');
   const asked = readCreateBody(await exchange.body(), name === '' ? null : name, (reference) => idOf(parts, reference));
   const { request, warnings } = fitToHost(asked, parts.host);
+  const foreign = checkPlatform(parts, exchange, request.imageName);
   const container = await createContainer(parts, request);
   const isPublishing =
     request.network.mode !== 'network' && (request.network.exposed.length > 0 || request.network.publishesAll);
@@ -72,7 +74,16 @@ async function create(parts: Parts, exchange: Exchange): Promise<void> {
     isPublishing && request.network.mode === 'host'
       ? ['Published ports are discarded when using host network mode']
       : [];
-  exchange.json(201, { Id: container.id, Warnings: [...warnings, ...macWarning, ...discarded] });
+  exchange.json(201, { Id: container.id, Warnings: [...foreign, ...warnings, ...macWarning, ...discarded] });
+}
+
+/** Docker's warnings. Throws `not-found` when the image is for another platform than the one that was asked for. */
+function checkPlatform({ images }: Parts, exchange: Exchange, name: string): readonly string[] {
+  const platform = exchange.isSince('1.41') ? parseWantedPlatform(exchange.query.get('platform') ?? '') : null;
+  const { config } = images.resolve(name);
+  if (platform !== null) assertPlatform(config, { platform, name });
+  const warning = platform === null ? foreignPlatformWarning(config) : null;
+  return warning === null ? [] : [warning];
 }
 
 function idOf({ directory }: Parts, reference: string): ContainerId | null {

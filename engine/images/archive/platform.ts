@@ -49,7 +49,8 @@ function rankOf(descriptor: JsonFields, host: HostPlatform): number | null {
   return architecture === '386' && host.architecture === 'amd64' ? 50 : null;
 }
 
-function normalised(architecture: string, variant: string): HostPlatform {
+/** The names that other systems have for it, and the variant that is meant when none is said. */
+export function normalised(architecture: string, variant: string): HostPlatform {
   const names: Readonly<Record<string, string>> = {
     x86_64: 'amd64',
     'x86-64': 'amd64',

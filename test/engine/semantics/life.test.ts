@@ -102,6 +102,20 @@ describeWith(['linux', 'root', { program: 'crun' }], 'semantics: the life of a c
     await boxes.remove(other);
   });
 
+  it('9, 11: refuses at create what cannot be run, and makes nothing', async () => {
+    for (const [query, body, status, message] of [
+      ['', { Image: 'nosuch' }, 404, /^No such image: nosuch:latest$/],
+      ['', { Image: 'hello', Entrypoint: [''] }, 400, /^no command specified$/],
+      ['&platform=linux/s390x', { Image: 'hello' }, 404, /^image with reference hello was found but its platform/],
+      ['&platform=a/b/c/d', { Image: 'hello' }, 400, /cannot parse platform specifier/],
+    ] as const) {
+      const answer = await api('POST', `/containers/create?name=unborn${query}`, body);
+      expect(answer.status, answer.text).toBe(status);
+      expect((answer.json() as { message: string }).message).toMatch(message);
+      expect((await api('GET', '/containers/unborn/json')).status).toBe(404);
+    }
+  });
+
   it('16: a start of what is paused is 409, and a start has no body', async () => {
     const id = await boxes.keep();
     expect((await api('POST', `/containers/${id}/start`)).status).toBe(304);
