@@ -253,7 +253,7 @@ describeWith(['linux', 'root', { program: 'crun' }, { program: 'docker' }], 'sem
 
   it('42. has a terminal of the size that it was given, before and after its start', async () => {
     // crun 1.8 starts the command a moment before its terminal has its size.
-    const show = 'until stty size 2>/dev/null; do :; done; read x; stty size; tty';
+    const show = 'until [ -n "$(stty size 2>/dev/null)" ]; do :; done; stty size; read x; stty size; tty';
     const body = { Cmd: ['sh', '-c', show], Tty: true, AttachStdin: true, ConsoleSize: [31, 91] };
     const id = await made('main', body);
     using stream = await start(id, { body: { Tty: true, ConsoleSize: [32, 92] } });
