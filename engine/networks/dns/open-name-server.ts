@@ -25,6 +25,7 @@ export interface OpenNameServerOptions {
 const readyTimeoutMs = 15_000;
 /** A process for nobody is let go after that long; it ends by itself then. */
 const lonelyMs = 30_000;
+const freshMs = 1000;
 
 /** Touches nothing but its folder until `restore`. */
 export function openNameServer(options: OpenNameServerOptions): NameServer {
@@ -39,6 +40,7 @@ class ProcessNameServer implements NameServer {
   #connection: Promise<NameServerConnection> | null = null;
   #state: 'open' | 'closed' = 'open';
   #build: string | null = null;
+  #startedAtMs = -Infinity;
   #lonely: NodeJS.Timeout | null = null;
 
   constructor(options: OpenNameServerOptions) {
@@ -143,6 +145,7 @@ class ProcessNameServer implements NameServer {
     const path = this.#socketPath();
     const { folder, resolvConf = '/etc/resolv.conf', idleMs = 10_000 } = this.#options;
     const where = ['--socket', path, '--build', this.#ownBuild(), '--resolv-conf', resolvConf];
+    this.#startedAtMs = performance.now();
     await startLastingProgram({
       what: 'name server',
       program: this.#program,
@@ -164,13 +167,22 @@ class ProcessNameServer implements NameServer {
 
   /** Gone while containers count on it: another one takes its place. */
   #lost(connection: NameServerConnection | null): void {
-    void this.#connection?.then((current) => {
-      if (current !== connection || this.#state === 'closed') return;
-      this.#connection = null;
-      if (this.#containers.size === 0) return;
-      this.#options.report('the name server has ended, another one is started');
-      this.prepare();
-    });
+    const current = this.#connection;
+    const begin = (): void => {
+      if (this.#state === 'open' && this.#containers.size > 0) this.prepare();
+    };
+    void current?.then(
+      (known) => {
+        if (known !== connection || this.#connection !== current) return;
+        this.#connection = null;
+        if (this.#state === 'closed' || this.#containers.size === 0) return;
+        this.#options.report('the name server has ended, another one is started');
+        // One that ends as soon as it is started must not be started without end.
+        const isFresh = performance.now() - this.#startedAtMs < freshMs;
+        setTimeout(begin, isFresh ? freshMs : 0).unref();
+      },
+      () => undefined, // told to whoever asked for it
+    );
   }
 
   /** Those that a skiffd of another build started. */
