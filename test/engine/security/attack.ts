@@ -1,12 +1,12 @@
 import { spawn } from 'node:child_process';
-import path from 'node:path';
+import { fileURLToPath } from 'node:url';
 
 /** Runs `work` while an attacker exchanges two names of a directory; returns how often it did meanwhile. */
 export async function whileSwapping(
   what: { readonly folder: string; readonly one: string; readonly other: string },
   work: () => Promise<void>,
 ): Promise<number> {
-  const program = path.join(import.meta.dirname, 'swapper.ts');
+  const program = fileURLToPath(new URL('./swapper.ts', import.meta.url));
   const attacker = spawn(process.execPath, [program, what.folder, what.one, what.other], {
     stdio: ['pipe', 'pipe', 'inherit'],
     timeout: 120_000,

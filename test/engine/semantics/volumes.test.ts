@@ -177,7 +177,9 @@ describeWith(['linux', 'root', { program: 'crun' }], 'semantics: volumes and mou
   it('54: a destination behind a link is what the link leads to inside the image, and never outside', async () => {
     const config = { Image: 'filled' };
     expect(await out('ls /var/link', { Binds: ['linked:/var/link'] }, config)).toBe('deep\nlnk\none');
-    expect(await out('ls /var/out', { Binds: ['outside:/var/out'] }, config)).toBe('group\nhostname\nhosts\nmtab\npasswd\nresolv.conf');
+    expect(await out('ls /var/out', { Binds: ['outside:/var/out'] }, config)).toBe(
+      'group\nhostname\nhosts\nmtab\npasswd\nresolv.conf',
+    );
     await api('DELETE', '/volumes/linked');
     await api('DELETE', '/volumes/outside');
   });
@@ -324,7 +326,7 @@ describeWith(['linux', 'root', { program: 'crun' }], 'semantics: volumes and mou
 
   it('55: a part of a volume is mounted as it is found, and one that leads out is refused', async () => {
     await out('mkdir -p /x/a/b; echo deep > /x/a/b/f; ln -s /etc /x/out; ln -s a/b /x/in', { Binds: ['parts:/x'] });
-    const part = (Subpath: string): object => ({
+    const part = (Subpath: string): Readonly<Record<string, unknown>> => ({
       Mounts: [{ Type: 'volume', Source: 'parts', Target: '/p', VolumeOptions: { Subpath } }],
     });
     expect(await out('cat /p/f', part('a/b'))).toBe('deep');

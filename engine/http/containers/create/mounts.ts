@@ -3,6 +3,7 @@ import path from 'node:path';
 import type { MountSpec } from '../../../containers/spec.ts';
 import { invalid } from '../../../model/errors.ts';
 import type { Fields } from '../../fields.ts';
+import { mountTarget, propagations } from './mount-target.ts';
 import { readTypedMount } from './typed-mounts.ts';
 
 /** Throws `invalid` in docker's words; the same target twice is refused. */
@@ -36,8 +37,6 @@ export function readVolumesFrom(host: Fields): readonly string[] {
   }
   return all;
 }
-
-export const propagations = ['private', 'rprivate', 'shared', 'rshared', 'slave', 'rslave'];
 
 interface Mode {
   readonly isReadOnly: boolean;
@@ -119,15 +118,4 @@ function volumeBind(parts: {
     labels: {},
     from: 'binds',
   };
-}
-
-/** Normal, absolute, not the root. `type` and `text`: what the error names. */
-export function mountTarget(target: string, type?: string, text?: string): string {
-  const where = text === undefined ? '' : `invalid volume specification: '${text}': `;
-  const what = type === undefined ? '' : `invalid mount config for type "${type}": `;
-  if (!path.posix.isAbsolute(target))
-    throw invalid(`${where}${what}invalid mount path: '${target}' mount path must be absolute`);
-  const normal = path.posix.normalize(target).replace(/(.)\/$/, '$1');
-  if (normal === '/') throw invalid(`${where}${what}invalid specification: destination can't be '/'`);
-  return normal;
 }

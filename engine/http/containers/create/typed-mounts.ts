@@ -3,7 +3,7 @@ import path from 'node:path';
 import type { MountSpec } from '../../../containers/spec.ts';
 import { invalid } from '../../../model/errors.ts';
 import type { Fields } from '../../fields.ts';
-import { mountTarget, propagations } from './mounts.ts';
+import { mountTarget, propagations } from './mount-target.ts';
 
 const types = ['bind', 'volume', 'tmpfs', 'image'] as const;
 
