@@ -17,7 +17,10 @@ export interface CommandLine {
 
 export function parseCommandLine(words: readonly string[]): CommandLine {
   try {
-    const { flags, args, wantsHelp } = parseFlags(globalFlags, words, { stopAt: 'first-argument' });
+    const { flags, args, wantsHelp } = parseFlags(globalFlags, words, {
+      stopAt: 'first-argument',
+      missing: ['config', 'log-level'],
+    });
     return { globals: flags, words: args, wantsHelp };
   } catch (error) {
     if (!(error instanceof UsageError)) throw error;

@@ -27,8 +27,8 @@ export interface RunningProgram extends AsyncDisposable {
   kill(signal: NodeJS.Signals): void;
   /** Closes our end of its stdout, as a reader that has seen enough does. */
   closeOutput(): void;
-  /** Resolves once stdout and stderr together match; rejects with what was seen when the program ends or after 15 s. */
-  shows(pattern: RegExp): Promise<void>;
+  /** Resolves once stdout and stderr together match; rejects with what was seen when the program ends or after `deadlineMs` (15 s). */
+  shows(pattern: RegExp, deadlineMs?: number): Promise<void>;
 }
 
 const showDeadlineMs = 15_000;
@@ -61,7 +61,7 @@ export function startProgram(file: string, args: readonly string[], options: Pro
     closeInput: () => void child.stdin.end(),
     kill: (signal) => void child.kill(signal),
     closeOutput: () => void child.stdout.destroy(),
-    shows: (pattern) =>
+    shows: (pattern, deadlineMs = showDeadlineMs) =>
       new Promise((resolve, reject) => {
         const settle = (error?: Error): void => {
           clearTimeout(timer);
@@ -71,10 +71,7 @@ export function startProgram(file: string, args: readonly string[], options: Pro
         };
         const all = (): string => text.stdout + text.stderr;
         const watcher = (): void => void (pattern.test(all()) && settle());
-        const timer = setTimeout(
-          () => settle(new Error(`${pattern} did not come; there was: ${all()}`)),
-          showDeadlineMs,
-        );
+        const timer = setTimeout(() => settle(new Error(`${pattern} did not come; there was: ${all()}`)), deadlineMs);
         watchers.add(watcher);
         void ended.then(() => settle(new Error(`${file} ended without ${pattern}; there was: ${all()}`)), settle);
         watcher();
