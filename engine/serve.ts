@@ -1,5 +1,6 @@
 /** Wires the rooms of an engine together, in the order in which they need each other, and unwires them in the other. */
 import { randomUUID } from 'node:crypto';
+import { channel } from 'node:diagnostics_channel';
 import { existsSync, mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { faultPoints } from './config/faults.ts';
@@ -87,6 +88,7 @@ export async function startEngine(settings: Settings, log: Log): Promise<AsyncDi
   opening.use(writePidFile(settings.pidFile));
   laps.mark('served');
   log.info('the engine is ready', { sockets: settings.sockets, dataRoot: settings.dataRoot, laps: String(laps) });
+  channel('skiffd.ready').publish(null); // to the release's start program, should there be one
   // Not at once: a process more would make those wait who ask whether the engine is there. Who needs it earlier starts it.
   const preparing = setTimeout(() => parts.monitor.prepare(), 500);
   opening.defer(() => clearTimeout(preparing));

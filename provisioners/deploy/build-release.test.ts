@@ -60,6 +60,7 @@ describe('a release', () => {
     const first = await build();
     expect((await readdir(first.filesFolder)).sort()).toEqual([
       'hash-worker.js',
+      'main.js',
       'node_modules',
       'package.json',
       'skiffd.js',

@@ -2,7 +2,7 @@ import { createHash, randomUUID } from 'node:crypto';
 import { cp, mkdir, readFile, readdir, rename, rm, stat, writeFile } from 'node:fs/promises';
 import { createRequire } from 'node:module';
 import { basename, dirname, join, relative, sep } from 'node:path';
-import type { Plugin } from 'esbuild';
+import type { BuildOptions, Plugin } from 'esbuild';
 import { z } from 'zod';
 import { MachineError } from '../machines.ts';
 import { isErrno } from '../store/atomic-file.ts';
@@ -12,7 +12,8 @@ import { engineProgram, engineRelease, readEngineRelease } from './engine-releas
 /**
  * Makes a release out of a checkout: the engine, and each program that it starts by URL (its monitor, its workers),
  * bundled into one file each, and koffi with the native module for Linux beside them. Bundled files start in half the
- * time of sources on an emulated processor, and a release is a handful of files instead of a thousand.
+ * time of sources on an emulated processor, and a release is a handful of files instead of a thousand. What a machine
+ * starts is `skiffd.js`; it runs the engine, `main.js`, with the code that was kept of it (kept-code.ts).
  *
  * Programs are found by how they are named: `new URL('./some-worker.ts', import.meta.url)`. In the bundle each such name
  * becomes the name of the bundled file.
@@ -26,7 +27,9 @@ export interface BuildRelease {
 }
 
 /** Counts changes of this file that change what comes out of the same sources. */
-const builderVersion = 3;
+const builderVersion = 4;
+
+const bundledEngine = 'main.js';
 
 const inputsSchema = z.object({ builder: z.literal(builderVersion), files: z.record(z.string(), z.string()) });
 type Inputs = z.infer<typeof inputsSchema>;
@@ -77,12 +80,11 @@ async function bundlePrograms(options: {
   const { checkout, folder, version } = options;
   // A packaged app carries finished releases and no bundler.
   const { build } = await import('esbuild');
-  const outputs = new Map<string, string>([[join(checkout, 'engine/main.ts'), engineProgram]]);
+  const outputs = new Map<string, string>([[join(checkout, 'engine/main.ts'), bundledEngine]]);
   const inputs = new Set<string>(['package.json', 'package-lock.json']);
-  // Grows while it is walked: a program may start others.
-  for (const [source, output] of outputs) {
+  const bundle = async (entry: Pick<BuildOptions, 'entryPoints' | 'stdin'>, output: string): Promise<void> => {
     const result = await build({
-      entryPoints: [source],
+      ...entry,
       outfile: join(folder, output),
       absWorkingDir: checkout,
       bundle: true,
@@ -110,10 +112,26 @@ async function bundlePrograms(options: {
         { cause },
       );
     });
-    for (const input of Object.keys(result.metafile.inputs)) inputs.add(input);
-  }
+    for (const input of Object.keys(result.metafile.inputs)) if (input !== '<stdin>') inputs.add(input);
+  };
+  // Grows while it is walked: a program may start others.
+  for (const [source, output] of outputs) await bundle({ entryPoints: [source] }, output);
+  await bundle({ stdin: { contents: startOf(bundledEngine), resolveDir: import.meta.dirname } }, engineProgram);
   await writeFile(join(folder, 'package.json'), '{"type":"commonjs"}\n');
   return [...inputs].sort();
+}
+
+/** The program that starts another one of the release with its kept code. */
+function startOf(program: string): string {
+  return [
+    `import { join } from 'node:path';`,
+    `import { runWithKeptCode } from './kept-code.ts';`,
+    `runWithKeptCode({`,
+    `  program: join(__dirname, ${JSON.stringify(program)}),`,
+    `  settleMs: 2_000,`,
+    `  report: (message) => process.stderr.write('skiffd: ' + message + '\\n'),`,
+    `});`,
+  ].join('\n');
 }
 
 /** Notes programs that sources start by URL, and puts the bundled names in their place. */
