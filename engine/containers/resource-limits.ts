@@ -211,7 +211,7 @@ function assertWithin(
 const largestInSet = 8192;
 
 /** `0,4,3-5`. Throws what is wrong with it. */
-export function parseSet(text: string): ReadonlySet<number> {
+function parseSet(text: string): ReadonlySet<number> {
   const numbers = new Set<number>();
   for (const part of text.split(',')) {
     const [, first, last = first] = /^\s*(\d+)(?:-(\d+))?\s*$/.exec(part) ?? [];
