@@ -1,5 +1,4 @@
 import { randomInt } from 'node:crypto';
-import type { NetworkNamespace } from '../../kernel/netns.ts';
 import { refusal, responseCode, responseCodes } from './answer.ts';
 import { type Exchange, type Transport, exchange } from './exchange.ts';
 import type { Upstream } from './named-container.ts';
@@ -11,13 +10,14 @@ const mostInFlight = 1024;
 
 /** Passes the questions of one container on to the servers outside, one after the other until one knows. */
 export class Forwarder {
-  readonly #namespace: NetworkNamespace;
+  readonly #namespace: Exchange['namespace'];
   readonly #hostServers: () => readonly string[];
   readonly #ask: (request: Exchange) => Promise<Buffer>;
   #inFlight = 0;
 
   constructor(parts: {
-    readonly namespace: NetworkNamespace;
+    /** Of the container. */
+    readonly namespace: Exchange['namespace'];
     readonly hostServers: () => readonly string[];
     readonly ask?: (request: Exchange) => Promise<Buffer>;
   }) {
