@@ -142,6 +142,7 @@ describeWith(['linux', 'root', { program: 'crun' }, { program: 'ip' }], 'semanti
       ['host', '::1', 8480],
       ['six', host6, 8480],
       ['outside', host4, 8380],
+      ['alone-too', host4, 8380],
     ] as const)('%s by way of %s, port %i', async (who, address, port) => {
       expect(await reach(who, address, port)).toEqual(both('answers'));
     });
