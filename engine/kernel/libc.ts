@@ -1,7 +1,7 @@
 /**
  * System calls that Node does not have, made through libc with koffi. A call takes about a quarter of a microsecond above
  * the kernel's own time and starts no process, which is why mounts and networks are made here and not by tools. Calls
- * are synchronous: only those that the kernel answers at once may be made on the main thread.
+ * are synchronous: only those that the kernel answers at once may be made on the main thread; for others there is `slowSystemCall`.
  */
 import { constants } from 'node:os';
 import { getSystemErrorMap } from 'node:util';
@@ -42,6 +42,27 @@ export function systemCall<Args extends readonly unknown[]>(
     const result = Number(call(...args));
     if (result === -1) throw new SystemCallError(name, koffi.errno(), detail);
     return result;
+  };
+}
+
+/**
+ * The same for what the kernel takes its time over: made on a thread of the pool, where errno cannot be read. Memory that is
+ * passed must stay as it is until the promise is settled.
+ */
+export function slowSystemCall<Args extends readonly unknown[]>(
+  prototype: string,
+): (detail: string, ...args: Args) => Promise<number> {
+  let call: ReturnType<LibraryHandle['func']> | null = null;
+  const name = /(\w+)\s*\(/.exec(prototype)?.[1] ?? prototype;
+  return (detail, ...args) => {
+    const slow = (call ??= libc().func(prototype));
+    return new Promise((resolve, reject) => {
+      slow.async(...args, (error: unknown, result: number | bigint) => {
+        if (error !== null) reject(error instanceof Error ? error : new Error(String(error)));
+        else if (Number(result) === -1) reject(new Error(`${name} ${detail}: refused`));
+        else resolve(Number(result));
+      });
+    });
   };
 }
 

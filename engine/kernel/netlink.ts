@@ -1,5 +1,5 @@
 import { closeSync } from 'node:fs';
-import { SystemCallError, systemCall } from './libc.ts';
+import { SystemCallError, slowSystemCall, systemCall } from './libc.ts';
 import {
   type NetlinkMessage,
   type NetlinkRequest,
@@ -17,6 +17,9 @@ const setsockopt = systemCall<[number, number, number, Int32Array, number]>(
 );
 const bindCall = systemCall<[number, Uint8Array, number]>('int bind(int fd, void *address, unsigned int length)');
 const send = systemCall<[number, Buffer, number, number]>('long send(int fd, void *bytes, size_t length, int flags)');
+const sendSlowly = slowSystemCall<[number, Buffer, number, number]>(
+  'long send(int fd, void *bytes, size_t length, int flags)',
+);
 const receive = systemCall<[number, Buffer, number, number]>(
   'long recv(int fd, void *bytes, size_t length, int flags)',
 );
@@ -44,6 +47,10 @@ export interface Netlink extends Disposable {
 
 /** `netfilter`: the side of firewall and connection tracking. */
 export function openNetlink(side: 'routing' | 'netfilter' = 'routing'): Netlink {
+  return new KernelNetlink(openSocket(side));
+}
+
+function openSocket(side: 'routing' | 'netfilter'): number {
   const fd = socketCall('netlink', 16, 3 | closeOnExec, protocols[side]);
   try {
     const shortAnswers = 10;
@@ -53,7 +60,24 @@ export function openNetlink(side: 'routing' | 'netfilter' = 'routing'): Netlink 
     closeSync(fd);
     throw error;
   }
-  return new KernelNetlink(fd);
+  return fd;
+}
+
+/**
+ * What the kernel takes its time over (to delete an interface it waits for whoever may still look at it, some 20 ms): on
+ * a line of its own, beside this thread. Rejects as `change` throws.
+ */
+export async function changeSlowly(requests: readonly NetlinkRequest[]): Promise<void> {
+  using netlink = new KernelNetlink(openSocket('routing'));
+  await netlink.changeSlowly(requests);
+}
+
+function whatOf(requests: readonly NetlinkRequest[]): string {
+  return requests.map((request) => request.what).join(', ');
+}
+
+function lastAlone(requests: readonly NetlinkRequest[], at: number): number {
+  return at === requests.length - 1 ? messageFlags.ack : 0;
 }
 
 class KernelNetlink implements Netlink {
@@ -66,10 +90,20 @@ class KernelNetlink implements Netlink {
 
   change(requests: readonly NetlinkRequest[]): void {
     if (requests.length === 0) return;
-    const first = this.#sequence + 1;
-    const last = first + requests.length - 1;
-    // The last one alone is acknowledged; errors come for any.
-    this.#send(requests, (at) => (at === requests.length - 1 ? messageFlags.ack : 0));
+    this.#send(requests, (at) => lastAlone(requests, at));
+    this.#awaitLast(requests);
+  }
+
+  async changeSlowly(requests: readonly NetlinkRequest[]): Promise<void> {
+    const bytes = this.#encode(requests, (at) => lastAlone(requests, at));
+    await sendSlowly(whatOf(requests), this.#fd, bytes, bytes.length, 0);
+    this.#awaitLast(requests);
+  }
+
+  /** The last one is acknowledged; errors come for any. */
+  #awaitLast(requests: readonly NetlinkRequest[]): void {
+    const last = this.#sequence;
+    const first = last - requests.length + 1;
     let failure: SystemCallError | null = null;
     for (;;) {
       for (const message of this.#receive()) {
@@ -99,14 +133,18 @@ class KernelNetlink implements Netlink {
   }
 
   #send(requests: readonly NetlinkRequest[], extraFlags: (at: number) => number): void {
-    const bytes = Buffer.concat(
+    const bytes = this.#encode(requests, extraFlags);
+    send(whatOf(requests), this.#fd, bytes, bytes.length, 0);
+  }
+
+  #encode(requests: readonly NetlinkRequest[], extraFlags: (at: number) => number): Buffer {
+    return Buffer.concat(
       requests.map(({ type, flags, body }, at) => {
         this.#sequence += 1;
         const all = flags | messageFlags.request | extraFlags(at);
         return encodeMessage({ type, flags: all, sequence: this.#sequence, body });
       }),
     );
-    send(requests.map((request) => request.what).join(', '), this.#fd, bytes, bytes.length, 0);
   }
 
   /** One datagram, without those that answer older requests. EAGAIN, when the kernel gave none, is an error like any other. */

@@ -15,7 +15,8 @@ import {
   setPortOptions,
 } from '../kernel/rtnetlink.ts';
 import { internal } from '../model/errors.ts';
-import { sayWhatIsMissing } from './host-interface.ts';
+import { findLink } from './bridge.ts';
+import { deleteSlowly, sayWhatIsMissing } from './host-interface.ts';
 import { endpointSysctls, readBridgeOptions, readParentOptions } from './driver-options.ts';
 import type { LiveNetwork } from './network-set.ts';
 import type { Endpoint, EndpointPlan } from './plan.ts';
@@ -133,20 +134,20 @@ export function routeEndpoints(
   }
 }
 
-/** Takes the interface away. Does nothing when it is gone. `inside` is asked for only where the interface has no end on the host. */
-export function detachEndpoint(parts: {
+/** Takes the interface away. Does nothing when it is gone. */
+export async function detachEndpoint(parts: {
   readonly host: Netlink;
-  readonly inside: Netlink | null;
+  readonly inside: Netlink;
   readonly endpoint: Endpoint;
-}): void {
+}): Promise<void> {
   const { host, inside, endpoint } = parts;
-  const [netlink, name] =
-    endpoint.hostInterface === null ? [inside, endpoint.interfaceName] : [host, endpoint.hostInterface];
-  if (netlink === null) return;
-  ignoring('ENODEV', () => {
-    const [link] = netlink.read(getLink(name)).map(parseLink);
-    if (link !== undefined) netlink.change([deleteLink(link)]);
-  });
+  if (endpoint.hostInterface !== null) {
+    const link = findLink(host, endpoint.hostInterface);
+    if (link !== null) await deleteSlowly(link);
+    return;
+  }
+  const link = findLink(inside, endpoint.interfaceName);
+  if (link !== null) inside.change([deleteLink(link)]);
 }
 
 function setSwitches(parts: {

@@ -1,6 +1,6 @@
 /** The interface of the host that a network is: its bridge, or the parent of its macvlan and ipvlan interfaces. */
 import { SystemCallError } from '../kernel/libc.ts';
-import type { Netlink } from '../kernel/netlink.ts';
+import { type Netlink, changeSlowly } from '../kernel/netlink.ts';
 import { createChild, createDummy, deleteLink, setLinkUp } from '../kernel/rtnetlink.ts';
 import { internal } from '../model/errors.ts';
 import { findLink, makeBridge } from './bridge.ts';
@@ -46,10 +46,20 @@ export function makeHostInterface(
 }
 
 /** Only what we made: a bridge or a parent that was there before stays. */
-export function removeHostInterface(netlink: Netlink, network: Network): void {
+export async function removeHostInterface(netlink: Netlink, network: Network): Promise<void> {
   if (!network.isInterfaceOurs) return;
   const link = findLink(netlink, network.hostInterface);
-  if (link !== null) netlink.change([deleteLink(link)]);
+  if (link !== null) await deleteSlowly(link);
+}
+
+/** Beside this thread: the API must not wait for it. */
+export async function deleteSlowly(link: { readonly index: number }): Promise<void> {
+  try {
+    await changeSlowly([deleteLink(link)]);
+  } catch (error) {
+    // Somebody was faster, the end of its namespace for one.
+    if (!(error instanceof SystemCallError) || error.code !== 'ENODEV') throw error;
+  }
 }
 
 function gatewayAddress(pool: Pool): readonly InterfaceAddress[] {

@@ -2,7 +2,7 @@
 import { randomBytes } from 'node:crypto';
 import type { Netlink } from '../kernel/netlink.ts';
 import { listLinks, parseLink } from '../kernel/rtnetlink.ts';
-import { forbidden, internal, notFound } from '../model/errors.ts';
+import { conflict, forbidden, internal, notFound } from '../model/errors.ts';
 import type { NetworkId } from '../model/ids.ts';
 import { addressesOf, findLink, makeBridge } from './bridge.ts';
 import { freeSubnet } from './default-pools.ts';
@@ -31,6 +31,8 @@ export class NetworkGround {
   readonly #firewall: Firewall;
   /** Networks whose interface could not be had, with the reason: they are listed, and nobody can join them. */
   readonly #broken = new Map<NetworkId, string>();
+  /** Networks that are being removed: listed still, and nobody can join them. */
+  readonly #leaving = new Set<NetworkId>();
   #bridge: Bridge | null = null;
 
   constructor(parts: {
@@ -51,7 +53,7 @@ export class NetworkGround {
   }
 
   /** Idempotent. */
-  prepare(): Bridge {
+  async prepare(): Promise<Bridge> {
     if (this.#bridge !== null) return this.#bridge;
     this.#forward('ipv4');
     const rows = this.#options.rows.all();
@@ -61,12 +63,12 @@ export class NetworkGround {
     this.set.add(new LiveNetwork(namedNetwork('null', this.#options.builtInSince), 0));
     for (const { network, state } of rows) {
       if (state === 'ready') this.#takeOver(network);
-      else this.#forget(network);
+      else await this.#forget(network);
     }
     return this.#bridge;
   }
 
-  create(request: NetworkRequest): Network {
+  async create(request: NetworkRequest): Promise<Network> {
     const around: Surroundings = {
       engineId: this.#options.engineId,
       now: this.#options.now,
@@ -86,15 +88,14 @@ export class NetworkGround {
       this.#options.rows.settle(network, 'ready');
       return network;
     } catch (error) {
-      this.set.remove(planned.id);
-      this.#firewall.removeNetwork(planned);
-      this.#forget(planned);
+      this.set.add(new LiveNetwork(planned, 0));
+      await this.#takeAway(planned);
       throw error;
     }
   }
 
   /** `joined`: endpoints in it of containers that run. */
-  remove(network: Network, joined: readonly Endpoint[]): void {
+  async remove(network: Network, joined: readonly Endpoint[]): Promise<void> {
     if (network.isBuiltIn) throw forbidden(`${network.name} is a pre-defined network and cannot be removed`);
     if (this.set.live(network.id) === undefined) throw notFound(`network ${network.name} not found`);
     if (this.set.all().some(({ configFrom }) => configFrom === network.name))
@@ -105,16 +106,16 @@ export class NetworkGround {
         `error while removing network: network ${network.name} has active endpoints (${names.join(', ')})`,
       );
     }
+    if (this.#leaving.has(network.id)) throw conflict(`removal of network ${network.name} is already in progress`);
     this.#options.rows.settle(network, 'removing');
-    this.set.remove(network.id);
-    this.#firewall.removeNetwork(network);
-    this.#forget(network);
+    await this.#takeAway(network);
   }
 
   /** Throws `not-found`, and why a network that is there cannot be joined. */
   usable(id: NetworkId): LiveNetwork {
     const live = this.set.live(id);
     if (live === undefined) throw notFound(`network ${id} not found`);
+    if (this.#leaving.has(id)) throw notFound(`network ${live.network.name} not found`);
     const reason = this.#broken.get(id);
     if (reason !== undefined) throw internal(`network ${live.network.name} cannot be used: ${reason}`);
     return live;
@@ -137,8 +138,8 @@ export class NetworkGround {
   }
 
   /** From the kernel; rows stay, so that the next engine makes them anew. */
-  removeAll(): void {
-    for (const network of this.set.all()) removeHostInterface(this.#netlink, network);
+  async removeAll(): Promise<void> {
+    await Promise.all(this.set.all().map((network) => removeHostInterface(this.#netlink, network)));
     this.set.clear();
     this.#bridge = null;
   }
@@ -196,8 +197,20 @@ export class NetworkGround {
     return makeHostInterface(this.#netlink, { network, chooseAgain: again, randomBytes });
   }
 
-  #forget(network: Network): void {
-    removeHostInterface(this.#netlink, network);
+  /** Its name and its addresses are taken until it has gone. */
+  async #takeAway(network: Network): Promise<void> {
+    this.#leaving.add(network.id);
+    try {
+      this.#firewall.removeNetwork(network);
+      await this.#forget(network);
+      this.set.remove(network.id);
+    } finally {
+      this.#leaving.delete(network.id);
+    }
+  }
+
+  async #forget(network: Network): Promise<void> {
+    await removeHostInterface(this.#netlink, network);
     this.#options.rows.delete(network.id);
   }
 

@@ -92,7 +92,7 @@ class KernelNetworks implements Networks {
     const joined = [...this.#held.values()].flatMap((plan) =>
       plan.endpoints.filter((endpoint) => endpoint.networkId === network.id),
     );
-    this.#ground.remove(network, joined);
+    await this.#ground.remove(network, joined);
   }
 
   plans(): Iterable<EndpointPlan> {
@@ -215,7 +215,7 @@ class KernelNetworks implements Networks {
 
   async disconnect(plan: EndpointPlan, endpoint: Endpoint): Promise<EndpointPlan> {
     const rest = withoutEndpoint(plan, endpoint);
-    this.#detach({ plan: rest, before: plan, endpoint });
+    await this.#detach({ plan: rest, before: plan, endpoint });
     this.#hold(rest);
     this.#firewall.publish(plan.containerId, rest);
     await this.#ports.follow(rest);
@@ -247,7 +247,7 @@ class KernelNetworks implements Networks {
     this.#namespaces[Symbol.dispose]();
     removeNamespaces(this.#folder, new Set());
     for (const bridgeIndex of this.#ground.bridges()) removePorts(this.#netlink, { bridgeIndex, kept: new Set() });
-    this.#ground.removeAll();
+    await this.#ground.removeAll();
     this.#firewall.removeAll();
     const { execRoot } = this.#options;
     for (const family of ['ipv4', 'ipv6'] as const)
@@ -298,12 +298,16 @@ class KernelNetworks implements Networks {
     for (const endpoint of endpoints) this.#ground.set.live(endpoint.networkId)?.give(endpoint);
   }
 
-  #detach(change: { readonly plan: EndpointPlan; readonly before: EndpointPlan; readonly endpoint: Endpoint }): void {
+  async #detach(change: {
+    readonly plan: EndpointPlan;
+    readonly before: EndpointPlan;
+    readonly endpoint: Endpoint;
+  }): Promise<void> {
     const { plan, before, endpoint } = change;
     if (plan.netnsPath === null || !pinnedNamespaces(this.#folder).has(plan.netnsPath)) return;
     using namespace = openNamespace(plan.netnsPath);
     using inside = namespace.enter(openNetlink);
-    detachEndpoint({ host: this.#netlink, inside, endpoint });
+    await detachEndpoint({ host: this.#netlink, inside, endpoint });
     // The default route went with its interface.
     routeEndpoints(inside, { plan, before: { ...before, gateways: { ipv4: null, ipv6: null } } });
   }

@@ -241,6 +241,25 @@ describeWith(['linux', 'root'], 'networks of clients', () => {
     await expect(networks.remove(red)).rejects.toThrow('network red not found');
   });
 
+  it('goes on while a network is removed, which nobody can join meanwhile, and frees its name at the end', async () => {
+    const red = await make('red');
+    const removal = networks.remove(red);
+    await expect(run([red])).rejects.toThrow('network red not found');
+    await expect(networks.remove(red)).rejects.toThrow('already in progress');
+    await expect(make('red')).rejects.toThrow('network with name red already exists');
+    await removal;
+    expect((await make('red')).id).not.toBe(red.id);
+  });
+
+  it('leaves nothing of a network that could not be made', async () => {
+    const before = { links: links(), rules: rules() };
+    await expect(make('bad', { options: { 'com.docker.network.bridge.name': 'wire0' } })).rejects.toThrow(
+      'is no bridge',
+    );
+    expect({ links: links(), rules: rules() }).toEqual(before);
+    expect((await make('bad')).name).toBe('bad');
+  });
+
   it('uses a bridge that is there, and leaves it', async () => {
     const named = { options: { 'com.docker.network.bridge.name': 'mine0' } };
     const own = await make('own', named);

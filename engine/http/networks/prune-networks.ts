@@ -24,7 +24,7 @@ export async function pruneNetworks(networks: Networks, filters: Filters, now: I
       removed.push(network);
     } catch (error) {
       // In use, or somebody else's prune was faster: not for us.
-      if (!(error instanceof EngineError) || !['forbidden', 'not-found'].includes(error.kind)) throw error;
+      if (!(error instanceof EngineError) || !['forbidden', 'not-found', 'conflict'].includes(error.kind)) throw error;
     }
   }
   return removed;
