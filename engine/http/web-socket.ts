@@ -1,7 +1,6 @@
 /** A websocket as a plain byte stream: binary messages, never framed as attach frames its streams (source: Engine API, attach/ws). */
 import type { IncomingMessage } from 'node:http';
 import { Duplex, Transform } from 'node:stream';
-import { createWebSocketStream, WebSocketServer } from 'ws';
 import { FrameDecoder } from '../../api/framing.ts';
 import { invalid } from '../model/errors.ts';
 import type { Exchange } from './exchange.ts';
@@ -13,6 +12,8 @@ const maxMessageBytes = 1024 * 1024;
 export async function takeWebSocket(exchange: Exchange, options: { readonly isFramed: boolean }): Promise<Duplex> {
   const { upgrade, request, response } = exchange;
   if (upgrade === null) throw invalid('not websocket protocol');
+  // Few ask for one, and the engine starts faster without it.
+  const { createWebSocketStream, WebSocketServer } = await import('ws');
   response.detachSocket(upgrade.socket as Parameters<typeof response.detachSocket>[0]);
   const server = new WebSocketServer({ noServer: true, maxPayload: maxMessageBytes, perMessageDeflate: false });
   const socket = await new Promise<Duplex>((resolve, reject) => {
