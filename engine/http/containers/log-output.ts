@@ -33,8 +33,13 @@ export function logOutput(records: readonly LogRecord[], output: LogOutput): Buf
 
 const none = Buffer.alloc(0);
 
+/** Log files leave zeros at the end out, clients expect nine digits. */
+function allDigits(timeText: string): string {
+  return timeText.replace(/(?:\.(\d{1,9}))?Z$/, (_, digits = '') => `.${String(digits).padEnd(9, '0')}Z`);
+}
+
 function headOf({ timeText, attributes }: LogRecord, { withTime, withDetails }: LogOutput): string {
-  return `${withTime ? `${timeText} ` : ''}${withDetails ? `${detailsOf(attributes ?? {})} ` : ''}`;
+  return `${withTime ? `${allDigits(timeText)} ` : ''}${withDetails ? `${detailsOf(attributes ?? {})} ` : ''}`;
 }
 
 /** `name=value,name=value`, by name. */
