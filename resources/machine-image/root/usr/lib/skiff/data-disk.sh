@@ -16,7 +16,7 @@ tools=/usr/sbin
 
 # Fields at their offsets in the superblock: magic 56, state 58, feature_incompat 96, label 120..135, blocks 4, log block size 24.
 read_superblock() {
-  set -- $(dd if="$disk" bs=1024 skip=1 count=1 2>/dev/null | hexdump -v -e '1024/1 "%02x " "\n"')
+  set -- $(hexdump -s 1024 -n 136 -v -e '136/1 "%02x " "\n"' "$disk")
   blocks=$((0x$8$7$6$5))
   shift 24
   block_size=$((1024 << 0x$1))

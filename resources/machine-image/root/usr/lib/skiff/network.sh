@@ -5,7 +5,7 @@ bring_up_network() {
   tar -xf /dev/vdc -C /run/skiff/seed || fail network "the seed disk /dev/vdc is missing or not a tar archive"
   . /run/skiff/seed/seed.env || fail network "the seed has no seed.env"
   [ "$SKIFF_SEED_FORMAT" = 1 ] || fail network "the seed has format '$SKIFF_SEED_FORMAT', this image reads 1"
-  mv /run/skiff/seed/authorized_keys /run/skiff/authorized_keys || fail network "the seed has no authorized_keys"
+  [ -s /run/skiff/seed/authorized_keys ] || fail network "the seed has no authorized_keys"
   echo "$SKIFF_HOSTNAME" >/run/hostname
   echo "$SKIFF_HOSTNAME" >/proc/sys/kernel/hostname
   printf '127.0.0.1 localhost\n::1 localhost\n127.0.1.1 %s\n' "$SKIFF_HOSTNAME" >/run/hosts

@@ -28,13 +28,7 @@ await_file() {
   until [ -e "$1" ]; do
     read -r up _ </proc/uptime
     [ "${up%.*}" -lt "$deadline" ] || return 1
-    read -t 0.03 -r _ <>"$pause_fifo"
+    read -t 0.05 -r _ <>"$pause_fifo"
   done
   return 0
-}
-
-# Waits until the engine answers, so that what nobody is waiting for leaves the processor to it. A machine without an engine,
-# or whose engine does not come up, goes on all the same.
-await_engine() {
-  [ -x /var/lib/skiff/deploy/current/run ] && await_file /run/skiff/skiffd.pid 10
 }
