@@ -14,6 +14,8 @@ import { engineVersion } from '../version.ts';
 import { Exchange } from './exchange.ts';
 import { type Route, Router } from './router.ts';
 
+const mostDroppedBytes = 64 * 1024 * 1024;
+
 const statusOf: Readonly<Record<ErrorKind, number>> = {
   'not-found': 404,
   invalid: 400,
@@ -149,10 +151,22 @@ function answerError(parts: {
     return;
   }
   const body = Buffer.from(`${JSON.stringify({ message: error.message })}\n`);
-  // What the client may still be sending is not read: the connection cannot be used again.
-  if (!request.complete) response.setHeader('Connection', 'close');
+  readTheRest(request);
   response.writeHead(status, { 'Content-Type': 'application/json', 'Content-Length': body.length });
   response.end(request.method === 'HEAD' ? undefined : body);
+}
+
+/**
+ * A connection that is closed while its client still sends breaks the client's write, and the client never sees the answer
+ * (the docker CLI then says "broken pipe"). What is sent after all is read and dropped, up to a bound.
+ */
+function readTheRest(request: IncomingMessage): void {
+  if (request.complete) return;
+  let remaining = mostDroppedBytes;
+  request.on('data', (chunk: Buffer) => {
+    remaining -= chunk.length;
+    if (remaining < 0) request.destroy();
+  });
 }
 
 function unexpected(error: unknown, log: Log): EngineError {

@@ -4,6 +4,7 @@ import { JsonLineDecoder } from '../../api/json-lines.ts';
 import { describeWith } from '../skip.ts';
 import { type Answer, call } from './api.ts';
 import { eventually } from './docker.ts';
+import { openRaw } from './raw-stream.ts';
 import { type RunningEngine, startEngine } from './start-engine.ts';
 
 describeWith(['linux', 'root', { program: 'crun' }], 'the Docker Engine API of skiffd', () => {
@@ -203,6 +204,17 @@ describeWith(['linux', 'root', { program: 'crun' }], 'the Docker Engine API of s
       expect(statuses).toContain(204);
       for (const { status, text } of removals) expect([204, 404, 409], text).toContain(status);
     }
+  });
+
+  it('answers before it has all of a request, and the connection bears what still comes', async () => {
+    using raw = await openRaw(engine.socket, {
+      path: '/containers/nosuch/update',
+      upgrade: 'none',
+      headers: { 'Content-Type': 'application/json', 'Content-Length': '2' },
+    });
+    expect(raw.status).toBe(404);
+    raw.socket.write('{}GET /_ping HTTP/1.1\r\nHost: engine\r\n\r\n');
+    await raw.until((text) => text.endsWith('OK'), 'the answer to the next request');
   });
 
   it('answers a hundred containers at once', async () => {
