@@ -79,7 +79,7 @@ export const networks = [
     docker('run --rm --link @db:db box env', { isUnordered: true }),
     docker('run --rm --link @db:db box sh -c "grep -cw db /etc/hosts"'),
     docker('run --rm --link @nosuch:db box true'),
-    docker('run -d --name @app --link @db:db --link @db box sleep 600'),
+    docker('run -d --name @app --link @db:db box sleep 600'),
     docker('inspect --format "{{json .HostConfig.Links}}" @app'),
     docker('ps --no-trunc --filter name=@db --format "{{.Names}}"'),
     docker('exec @app/db true'),
