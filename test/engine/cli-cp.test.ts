@@ -6,7 +6,7 @@ import { afterAll, beforeAll, expect, it } from 'vitest';
 import { encodeEntry, endOfArchive } from '../../api/tar/writer.ts';
 import { runProgram, skiffCommand } from '../peers/program.ts';
 import { describeWith } from '../skip.ts';
-import { docker } from './docker.ts';
+import { docker, eventually } from './docker.ts';
 import { startEngine } from './start-engine.ts';
 
 /** `cp` of docker's CLI and of skiff on one engine: what lies where afterwards, and what is said, must be the same. */
@@ -24,7 +24,10 @@ describeWith(['linux', 'root', { program: 'crun' }, { program: 'docker' }], 'ski
       'mkdir -p /d/sub /e; echo a > /d/a; echo b > /d/sub/b; chmod 640 /d/a; ln -s a /d/link; ln -s /d /dl; echo f > /f; ln -s /f /fl; ln -s /none /broken; ln /d/a /d/hard; sleep 1000';
     for (const side of ['d', 's']) {
       await docker(socket, ['run', '-d', '--name', `cp-${side}`, 'hello', 'sh', '-c', `${script}`]);
-      await docker(socket, ['exec', `cp-${side}`, 'sh', '-c', 'until [ -e /d/hard ]; do :; done']);
+      await eventually('its files', async () => {
+        const made = await docker(socket, ['exec', `cp-${side}`, 'test', '-e', '/d/hard']);
+        return made.exitCode === 0 ? true : null;
+      });
     }
   });
 

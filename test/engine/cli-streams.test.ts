@@ -44,12 +44,12 @@ describeWith(['linux', 'root', { program: 'crun' }, { program: 'script' }], 'ski
 
   it('the terminal’s size when it changes', async () => {
     const go = join(folder, 'go');
-    const change = `(until [ -e ${go} ]; do :; done; stty rows 50 cols 120 < /dev/tty) &`;
-    const inside = 'echo ready; until [ "$(stty size)" = "50 120" ]; do :; done; echo resized';
+    const change = `mkfifo ${go}; (read x < ${go}; stty rows 50 cols 120 < /dev/tty) &`;
+    const inside = 'trap "stty size; exit 0" WINCH; echo ready; sleep 1000 & wait';
     await using shell = onTerminal(change, 'exec', '-it', 'web', 'sh', '-c', inside);
     await shell.shows(/ready/);
-    writeFileSync(go, '');
-    await shell.shows(/resized/);
+    writeFileSync(go, '\n');
+    await shell.shows(/50 120/);
     expect((await shell.ended).stdout).toMatch(/exit 0\r\n/);
   });
 
