@@ -21,6 +21,7 @@ import { Events } from './events/events.ts';
 import { Execs } from './exec/execs.ts';
 import { recoverExecs } from './exec/recover-execs.ts';
 import type { EngineFacts } from './facts.ts';
+import { commitRoute } from './http/containers/commit.ts';
 import { fileRoutes } from './http/containers/files.ts';
 import { containerRoutes } from './http/containers/routes.ts';
 import { execRoutes } from './http/exec/routes.ts';
@@ -76,6 +77,7 @@ export async function startEngine(settings: Settings, log: Log): Promise<AsyncDi
     ...systemRoutes(parts, facts),
     ...containerRoutes(parts),
     ...fileRoutes(parts),
+    commitRoute(parts),
     ...execRoutes(parts),
     ...imageRoutes(parts),
     ...networkRoutes(parts),

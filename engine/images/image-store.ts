@@ -1,4 +1,4 @@
-import { randomBytes } from 'node:crypto';
+import { createHash, randomBytes } from 'node:crypto';
 import { mkdirSync, rmSync } from 'node:fs';
 import path from 'node:path';
 import type { ProgressMessage } from '../../api/images.ts';
@@ -16,7 +16,8 @@ import type { Image, ImageConfig } from './image.ts';
 import { parseImageConfig } from './image-config.ts';
 import { listImages } from './image-list.ts';
 import { type ImageRow, ImageRows } from './image-rows.ts';
-import type { Images, ListedImage, LoadOptions, RemovedImage, RemoveOptions } from './images.ts';
+import { writeHashed } from './hashed-file.ts';
+import type { ExtendRequest, Images, ListedImage, LoadOptions, RemovedImage, RemoveOptions } from './images.ts';
 import { layerMessage, ProgressQueue } from './load-progress.ts';
 import { familiarReference, parseReference, type Reference, withDefaultTag } from './reference.ts';
 import { planRemoval } from './remove-image.ts';
@@ -107,6 +108,30 @@ export class ImageStore implements Images {
 
   lowers(id: ImageId): readonly string[] {
     return this.layers(id).map(({ folder }) => folder);
+  }
+
+  async extend(base: ImageId, request: ExtendRequest): Promise<Image> {
+    const name = request.name === null ? null : this.#namedWithTag(request.name);
+    const row = this.#rows.find(base);
+    if (row === null) throw notFound(`No such image: ${base}`);
+    mkdirSync(this.#incoming, { recursive: true, mode: 0o700 });
+    const file = path.join(this.#incoming, `${randomBytes(8).toString('hex')}.layer`);
+    try {
+      const { digest, sizeBytes } = await writeHashed(file, request.layer);
+      const below = parseImageConfig(Buffer.from(row.configText)).diffIds;
+      const changed = request.change(JSON.parse(row.configText) as Readonly<Record<string, unknown>>);
+      const diffIds = [...below, digest];
+      const configText = JSON.stringify({ ...changed, rootfs: { type: 'layers', diff_ids: diffIds } });
+      const id = parseDigest(`sha256:${createHash('sha256').update(configText).digest('hex')}`);
+      using _hold = this.#layers.hold(chainIds(diffIds));
+      // Those that are there already are not read: the slice is the new one's.
+      const layers = diffIds.map((diffId) => ({ diffId, blobDigest: null, source: { file, offset: 0, sizeBytes } }));
+      const topLayer = await this.#layers.add(layers, { signal: request.signal, onProgress: () => undefined });
+      this.#publish({ id, configText, topLayer }, name === null ? [] : [name]);
+      return this.resolve(id);
+    } finally {
+      rmSync(file, { force: true });
+    }
   }
 
   layers(id: ImageId): readonly Layer[] {

@@ -40,11 +40,27 @@ export interface Images {
    */
   remove(text: string, options: RemoveOptions): Promise<readonly RemovedImage[]>;
 
+  /**
+   * Makes an image of all layers of another and one more on top. Throws `not-found`, `invalid` for a name that is none; nothing
+   * is left when it throws.
+   */
+  extend(base: ImageId, request: ExtendRequest): Promise<Image>;
+
   /** The image's layers, topmost first. Throws `not-found`. */
   layers(id: ImageId): readonly Layer[];
 
   /** Folders of the image's layers, topmost first, absolute. Empty for an image without layers. */
   lowers(id: ImageId): readonly string[];
+}
+
+export interface ExtendRequest {
+  /** The tar of the new layer. */
+  readonly layer: AsyncIterable<Buffer>;
+  /** From the config of the base, as it was written, to the new one; the new layer is added to it afterwards. */
+  readonly change: (config: Readonly<Record<string, unknown>>) => Readonly<Record<string, unknown>>;
+  /** `name[:tag]`; null: the image has no name. */
+  readonly name: string | null;
+  readonly signal: AbortSignal;
 }
 
 export interface LoadOptions {
