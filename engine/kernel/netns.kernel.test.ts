@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { afterEach, beforeEach, expect, it } from 'vitest';
 import { describeWith } from '../../test/skip.ts';
 import { readMounts } from './mount-table.ts';
-import { openNetlink } from './netlink.ts';
+import { changeSlowly, openNetlink } from './netlink.ts';
 import { makeNamespace, openNamespace, pinNamespace, unpinNamespace } from './netns.ts';
 import { openNft } from './nft.ts';
 import {
@@ -22,7 +22,7 @@ import {
   getLink,
   listLinks,
   parseLink,
-  setHairpin,
+  setPortOptions,
   setLinkUp,
 } from './rtnetlink.ts';
 
@@ -89,7 +89,7 @@ describeWith(['linux', 'root'], 'namespaces, interfaces and rules', () => {
       addAddress({ index: bridgeIndex, address: '10.5.0.1', prefixLength: 24 }),
       setLinkUp({ index: bridgeIndex }),
       createVethPair({ name: 'v0', masterIndex: bridgeIndex, peer }),
-      setHairpin('v0'),
+      setPortOptions({ name: 'v0', isIsolated: false }),
     ]);
     const [eth0] = inside.read(getLink('eth0')).map(parseLink);
     const index = eth0?.index ?? 0;
@@ -103,10 +103,14 @@ describeWith(['linux', 'root'], 'namespaces, interfaces and rules', () => {
       { name: 'br0', kind: 'bridge', isUp: true, masterIndex: null },
       { name: 'v0', kind: 'veth', isUp: true, masterIndex: bridgeIndex },
     ]);
-    expect(inside.read(listAddresses).map(parseAddress)).toEqual([
-      { linkIndex: index, address: '10.5.0.2', prefixLength: 24 },
-    ]);
+    expect(
+      inside
+        .read(listAddresses)
+        .map(parseAddress)
+        .filter(({ family }) => family === 4),
+    ).toEqual([{ family: 4, linkIndex: index, address: '10.5.0.2', prefixLength: 24 }]);
     expect(inside.read(listRoutes).map(parseRoute)).toContainEqual({
+      family: 4,
       destination: '0.0.0.0',
       prefixLength: 0,
       linkIndex: index,
@@ -115,6 +119,23 @@ describeWith(['linux', 'root'], 'namespaces, interfaces and rules', () => {
     });
     netlink.change([deleteLink({ index: bridgeIndex })]);
     expect(netlink.read(listLinks).map((body) => parseLink(body).name)).not.toContain('br0');
+  });
+
+  it('deletes beside this thread, and says what was refused', async () => {
+    using host = makeNamespace();
+    using netlink = host.enter(openNetlink);
+    netlink.change([createBridge({ name: 'br0', macAddress: '02:00:00:00:00:01' })]);
+    const index = netlink.read(getLink('br0')).map(parseLink)[0]?.index ?? 0;
+    let work: Promise<void> = Promise.resolve();
+    host.enter(() => {
+      work = changeSlowly([deleteLink({ index })]);
+    });
+    await work;
+    expect(netlink.read(listLinks).map((body) => parseLink(body).name)).toEqual(['lo']);
+    host.enter(() => {
+      work = changeSlowly([deleteLink({ index })]);
+    });
+    await expect(work).rejects.toThrow(`netlink delete interface ${index}: no such device (ENODEV)`);
   });
 
   it('names the request that the kernel refused, wherever it stood, and goes on working', () => {

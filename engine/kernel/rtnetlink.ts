@@ -168,10 +168,6 @@ export function setPortOptions(port: { readonly name: string; readonly isIsolate
   };
 }
 
-export function setHairpin(name: string): NetlinkRequest {
-  return setPortOptions({ name, isIsolated: false });
-}
-
 export function setLinkUp(target: { readonly index: number }): NetlinkRequest {
   return {
     what: `set interface ${target.index} up`,
