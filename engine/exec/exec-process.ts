@@ -39,11 +39,12 @@ export function execProcess(parts: ExecProcessParts): SpecProcess {
 /** The container's variables; TERM and HOME, which the engine adds, are those of this command; then its own. */
 function environment({ base, containerEnv, spec, user }: ExecProcessParts): readonly string[] {
   const given = new Set(containerEnv.map(nameOf));
-  const variables = new Map(base.env.map((variable) => [nameOf(variable), variable]));
-  if (!given.has('TERM')) {
-    if (spec.hasTerminal) variables.set('TERM', 'TERM=xterm');
-    else variables.delete('TERM');
-  }
+  const inherited = base.env.filter((variable) => given.has('TERM') || nameOf(variable) !== 'TERM');
+  // Docker's order: what it knows itself comes first.
+  const at = inherited.findIndex((variable) => nameOf(variable) === 'HOSTNAME') + 1;
+  const terminal = spec.hasTerminal && !given.has('TERM') ? ['TERM=xterm'] : [];
+  const all = [...inherited.slice(0, at), ...terminal, ...inherited.slice(at)];
+  const variables = new Map(all.map((variable) => [nameOf(variable), variable]));
   if (user !== null && !given.has('HOME')) variables.set('HOME', `HOME=${user.home}`);
   for (const variable of spec.env) {
     // A name without a value takes the variable away, as for docker.

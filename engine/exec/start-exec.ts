@@ -47,6 +47,8 @@ export async function startExec(
   publish(parts, exec, `exec_start: ${commandLine(exec.spec)}`);
   try {
     const { container, id, spec } = exec;
+    if (spec.workingDir !== null && !path.posix.isAbsolute(spec.workingDir))
+      throw new StartError(128, 'OCI runtime exec failed: exec failed: Cwd must be an absolute path');
     const consoleSize = how.consoleSize ?? spec.consoleSize;
     const started = await parts.monitor.exec({
       id,

@@ -14,10 +14,11 @@ export function startErrorFrom(output: string, program: string, verb: 'run' | 'e
   if (/executable file .* not found/.test(said)) {
     return fail(127, exec(program.includes('/') ? `stat ${program}: no such file or directory` : notFound));
   }
+  if (program === '') return fail(127, exec(notFound));
   // crun opens the program: these are the answers of open(2), and EPERM is its own for what is no regular file.
   if (/open executable: Permission denied/.test(said)) return fail(126, exec('permission denied'));
   if (/open executable: Operation not permitted|the path `.*` is not a regular file/.test(said))
-    return fail(126, exec('is a directory: permission denied'));
+    return fail(126, exec('permission denied'));
   // Since 1.9 it looks first.
   if (/the path `.*` exists but it is not executable/.test(said)) return fail(126, exec('permission denied'));
   if (/cannot find `.*` in \$PATH/.test(said)) return fail(127, exec(notFound));

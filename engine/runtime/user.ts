@@ -36,7 +36,9 @@ const maxId = 2 ** 31 - 1;
  * the groups that list the user are its additional ones. Throws `invalid` in docker's words for a name that is not there.
  */
 export function resolveUser(user: string, read: ImageFile, extraGroups: readonly string[] = []): ProcessUser {
-  const [wanted = '', wantedGroup] = split(user === '' ? '0' : user);
+  const [named = '', wantedGroup] = split(user);
+  // `:group` is root with another group.
+  const wanted = named === '' ? '0' : named;
   const users = parsePasswd(textOf(read('/etc/passwd')));
   const groups = parseGroup(textOf(read('/etc/group')));
   const number = idOf(wanted);

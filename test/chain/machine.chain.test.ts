@@ -193,10 +193,12 @@ describeWith([{ program: 'qemu-system-x86_64' }, { program: 'mmdebstrap' }], 'a 
         'head -c1 /dev/own | wc -c; (: > /dev/own) 2>/dev/null || echo refused; mknod /o b 254 1; head -c1 /o 2>/dev/null || echo hidden';
       expect(await linesOf(probe, { host: devices })).toEqual(['1', 'refused', 'hidden']);
 
-      // What v2 has no word for is discarded with docker's warning, and how a program cannot be run is told as everywhere.
+      expect((await boxes.run('cat /proc/1/comm; exit 7', { host: { Init: true } })).exitCode).toBe(7);
+
+    // What v2 has no word for is discarded with docker's warning, and how a program cannot be run is told as everywhere.
       const { warnings } = await boxes.run('true', { host: { MemorySwappiness: 5, OomKillDisable: true } });
       expect(warnings).toHaveLength(2);
-      await expect(boxes.run(['/etc'])).rejects.toThrow('is a directory: permission denied');
+      await expect(boxes.run(['/etc'])).rejects.toThrow('permission denied');
       await expect(boxes.run(['/etc/passwd'])).rejects.toThrow('exec: \\"/etc/passwd\\": permission denied');
       await expect(boxes.run(['nosuch'])).rejects.toThrow('executable file not found in $PATH');
 

@@ -1,5 +1,4 @@
 /** From Docker's words for an exec to ours. */
-import path from 'node:path';
 import type { ExecSpec } from '../../exec/exec.ts';
 import { invalid } from '../../model/errors.ts';
 import type { Exchange } from '../exchange.ts';
@@ -17,7 +16,7 @@ export function readExecBody(body: Record<string, unknown>, exchange: Exchange):
     command,
     env: fields.texts('Env').filter((variable) => variable !== '' && !variable.startsWith('=')),
     user: fields.text('User'),
-    workingDir: workingDir === '' ? null : path.posix.resolve('/', workingDir),
+    workingDir: workingDir === '' ? null : workingDir,
     isPrivileged: fields.flag('Privileged'),
     hasTerminal: fields.flag('Tty'),
     consoleSize: exchange.isSince('1.42') ? consoleSize(fields.raw('ConsoleSize')) : null,

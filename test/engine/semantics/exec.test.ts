@@ -133,7 +133,7 @@ describeWith(['linux', 'root', { program: 'crun' }, { program: 'docker' }], 'sem
 
   it.each([
     ['nosuch', 127, 'exec: "nosuch": executable file not found in $PATH'],
-    ['/etc', 126, 'permission denied'],
+    ['/etc', 126, 'exec: "/etc": permission denied'],
     ['/etc/passwd', 126, 'exec: "/etc/passwd": permission denied'],
   ])('40. says why %s cannot be run, and %d lands in its inspect', async (program, exitCode, text) => {
     const id = await made('main', { Cmd: [program] });
