@@ -56,11 +56,6 @@ export const knownDifferences: readonly KnownDifference[] = [
     reason: 'dockerd names the system call that failed',
   },
   { where: 'cp: GET /containers/@a/archive', place: 'body.message', reason: 'dockerd forgets a space' },
-  {
-    where: 'exec: docker exec @a /etc',
-    place: 'stdout',
-    reason: 'the runtime is crun: it says that it is a directory',
-  },
   { where: 'ls /dev', place: 'stdout', reason: 'crun makes /dev/core, a link into /proc, where nothing is behind it' },
   {
     where: '--network host --sysctl net.',
@@ -81,10 +76,5 @@ export const knownDifferences: readonly KnownDifference[] = [
     where: 'life: POST /containers/@web/attach',
     place: '',
     reason: 'an error before a stream begins is JSON like any other; dockerd writes it as the stream’s text',
-  },
-  {
-    where: 'exec: docker exec -w relative',
-    place: '',
-    reason: 'a relative working directory is taken from `/`; runc refuses it',
   },
 ];
