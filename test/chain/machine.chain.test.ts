@@ -195,7 +195,7 @@ describeWith([{ program: 'qemu-system-x86_64' }, { program: 'mmdebstrap' }], 'a 
 
       expect((await boxes.run('cat /proc/1/comm; exit 7', { host: { Init: true } })).exitCode).toBe(7);
 
-    // What v2 has no word for is discarded with docker's warning, and how a program cannot be run is told as everywhere.
+      // What v2 has no word for is discarded with docker's warning, and how a program cannot be run is told as everywhere.
       const { warnings } = await boxes.run('true', { host: { MemorySwappiness: 5, OomKillDisable: true } });
       expect(warnings).toHaveLength(2);
       await expect(boxes.run(['/etc'])).rejects.toThrow('permission denied');
