@@ -34,11 +34,10 @@ export async function connectContainer(
     }
     if (live.endpoint.endpoints.some(({ networkId }) => networkId === network.id))
       throw forbidden(`endpoint with name ${container.name} already exists in network ${network.name}`);
-    const networkId = network.isBuiltIn ? null : network.id;
     await connectNow(parts, container, {
       request: endpointRequest(container, { network, endpoint }),
       before: live.endpoint,
-      spec: withEndpoint(container.spec, { ...endpoint, networkId }),
+      spec: withEndpoint(container.spec, { ...endpoint, networkId: network.id }),
     });
   });
 }

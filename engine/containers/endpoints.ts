@@ -132,7 +132,6 @@ export function withNetworkIds(spec: ContainerSpec, plan: EndpointPlan): Contain
   const before = spec.network.endpoints;
   const endpoints = plan.endpoints.map((planned, at): EndpointSpec => {
     const endpoint = before[at] ?? endpointOf(planned.networkName);
-    if (planned.networkName === 'bridge') return endpoint;
     return { ...endpoint, network: planned.networkName, networkId: planned.networkId };
   });
   const isSame =

@@ -167,7 +167,7 @@ export interface NetworkSpec {
 export interface EndpointSpec {
   /** Id or name, as given, later its name; `bridge` is the default one. */
   readonly network: string;
-  /** What `network` stood for at the last start or connect; null: never, or a built-in network. */
+  /** What `network` stood for at the last start or connect; null: neither has been. */
   readonly networkId: NetworkId | null;
   readonly aliases: readonly string[];
   /** `container:alias`, private to this container. */

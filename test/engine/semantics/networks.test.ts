@@ -210,6 +210,11 @@ describeWith(['linux', 'root', { program: 'crun' }], 'semantics: networks', () =
     expect((await networksOf(id))['red']).toMatchObject({ Aliases: ['web'], IPAddress: '172.18.0.2' });
     await boxes.stop(id);
     expect((await networksOf(id))['red']).toMatchObject({ IPAddress: '', MacAddress: '', EndpointID: '' });
+    expect((await networksOf(id))['bridge']).toMatchObject({
+      NetworkID: (await inspect('bridge')).Id,
+      IPAddress: '',
+      DNSNames: null,
+    });
     expect(await disconnecting('red', 'box')).toBe('200');
     expect(await disconnecting('red', 'box')).toBe(`500 container ${id} is not connected to the network red`);
   });

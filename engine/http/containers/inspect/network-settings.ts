@@ -76,7 +76,9 @@ function absent(container: Container, endpoint: EndpointSpec): EndpointSettings 
     ...asAsked(endpoint),
     MacAddress: endpoint.macAddress ?? '',
     NetworkID: endpoint.networkId ?? '',
-    DNSNames: endpoint.networkId === null ? null : dnsNames(container, endpoint.aliases),
+    // In the default bridge nobody is found by a name.
+    DNSNames:
+      endpoint.networkId === null || endpoint.network === 'bridge' ? null : dnsNames(container, endpoint.aliases),
   };
 }
 
