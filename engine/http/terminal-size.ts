@@ -10,7 +10,7 @@ export function terminalSize(exchange: Exchange): TerminalSize {
 function sideOf(exchange: Exchange, name: 'h' | 'w', what: string): number {
   const text = exchange.query.get(name) ?? '';
   if (!/^\d+$/.test(text)) throw invalid(`invalid resize ${what} "${text}": invalid syntax`);
+  if (Number(text) >= 2 ** 32) throw invalid(`invalid resize ${what} "${text}": value out of range`);
   // A terminal keeps its size in 16 bits.
-  if (Number(text) > 65_535) throw invalid(`invalid resize ${what} "${text}": value out of range`);
-  return Number(text);
+  return Math.min(Number(text), 65_535);
 }

@@ -5,12 +5,13 @@ import { createContainer } from '../../containers/create.ts';
 import { fitToHost } from '../../containers/fit-to-host.ts';
 import type { Parts } from '../../containers/parts.ts';
 import { liveState } from '../../containers/state.ts';
-import { conflict, EngineError, invalid } from '../../model/errors.ts';
+import { conflict, EngineError } from '../../model/errors.ts';
 import { assertPlatform, foreignPlatformWarning, parseWantedPlatform } from '../../images/wanted-platform.ts';
 import { parseFilters } from '../../model/filters.ts';
 import type { ContainerId } from '../../model/ids.ts';
 import type { Exchange } from '../exchange.ts';
 import type { Route } from '../router.ts';
+import { terminalSize } from '../terminal-size.ts';
 import { attachRoutes } from './attach.ts';
 import { readCreateBody } from './create/body.ts';
 import { presentHealthSummary } from './inspect/healthcheck.ts';
@@ -109,13 +110,9 @@ async function inspect(parts: Parts, exchange: Exchange, container: Container): 
 }
 
 async function resize(parts: Parts, exchange: Exchange, container: Container): Promise<void> {
-  const rows = exchange.integer('h');
-  const columns = exchange.integer('w');
-  if (rows === null || columns === null || rows < 0 || columns < 0 || rows > 65_535 || columns > 65_535) {
-    throw invalid('invalid resize: h and w must be numbers of rows and columns');
-  }
+  const size = terminalSize(exchange);
   if (liveState(container.state) === null) throw conflict(`container ${container.id} is not running`);
-  await parts.monitor.resize(container.id, { rows, columns });
-  publishContainerEvent(parts, container, 'resize', { height: String(rows), width: String(columns) });
+  if (container.spec.process.hasTerminal) await parts.monitor.resize(container.id, size);
+  publishContainerEvent(parts, container, 'resize', { height: String(size.rows), width: String(size.columns) });
   exchange.empty(200);
 }

@@ -168,6 +168,19 @@ describeWith(['linux', 'root', { program: 'crun' }, { program: 'docker' }], 'sem
     expect((await docker(engine.socket, ['logs', '--tail', '2', 'fast'])).stdout).toBe('3000000\nover\n');
   });
 
+  it('42. a resize wants two numbers and a container that runs; without a terminal it changes nothing', async () => {
+    await made('plain', [], ['sleep', '60']);
+    const resize = async (query: string): Promise<readonly [number, string]> => {
+      const { status, text } = await call(engine.socket, 'POST', `/containers/plain/resize?${query}`);
+      return [status, text.trim()];
+    };
+    expect((await resize('h=1&w=2'))[0]).toBe(409);
+    await start('plain');
+    expect(await resize('h=70000&w=2')).toEqual([200, '']);
+    expect(await resize('h=x&w=2')).toEqual([400, '{"message":"invalid resize height \\"x\\": invalid syntax"}']);
+    expect(await resize('h=5')).toEqual([400, '{"message":"invalid resize width \\"\\": invalid syntax"}']);
+  });
+
   it('a client that reads slowly still gets the last byte of a container that has ended', async () => {
     await made('long', ['-i'], ['sh', '-c', 'read x; seq 300000']);
     using stream = await attach('long');
