@@ -2,7 +2,7 @@ import { flag } from '../../flags/flag.ts';
 import { usageData, usageFormat, usageJson, usageRows, verboseUsageLines } from '../../formats/disk-usage.ts';
 import { formatHelp, rowLines } from '../../formats/rows.ts';
 import { parseRowTemplate } from '../../formats/template/template.ts';
-import { writeLines } from '../../report.ts';
+import { write, writeLines } from '../../report.ts';
 import { defineVerb } from '../../verb.ts';
 
 export const df = defineVerb({
@@ -24,7 +24,8 @@ export const df = defineVerb({
       return 0;
     }
     const data = usageData(usage, context.nowMs());
-    await writeLines(context.stdout, [format === 'json' ? usageJson(data) : parseRowTemplate(format)(data)]);
+    // As docker: one object, and no newline after it.
+    await write(context.stdout, format === 'json' ? usageJson(data) : parseRowTemplate(format)(data));
     return 0;
   },
 });
