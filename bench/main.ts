@@ -4,11 +4,11 @@ import os from 'node:os';
 import path from 'node:path';
 import { bootBench } from './boot.ts';
 import type { Bench, Measurement } from './contender.ts';
+import { logsBench, manyBench } from './many.ts';
 import { runBench } from './run.ts';
 import { median, quantile } from './samples.ts';
-import { userCache } from '../test/peers/debian-packages.ts';
 
-const benches: readonly Bench[] = [runBench(userCache()), bootBench()];
+const benches: readonly Bench[] = [runBench(), manyBench(), logsBench(), bootBench()];
 
 const wanted = process.argv.slice(2);
 const unknown = wanted.filter((name) => !benches.some((bench) => bench.name === name));

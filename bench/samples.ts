@@ -11,9 +11,12 @@ export function quantile(samples: Samples, share: number): number {
 
 export const median = (samples: Samples): number => quantile(samples, 0.5);
 
+/** What is measured; what it returns is done afterwards and does not count. */
+export type Work = () => Promise<void | (() => Promise<unknown>)>;
+
 /** Runs the contenders in turn, `rounds` times each after `warmUp` rounds that do not count. */
 export async function takeTurns(options: {
-  readonly contenders: Readonly<Record<string, () => Promise<void>>>;
+  readonly contenders: Readonly<Record<string, Work>>;
   readonly rounds: number;
   readonly warmUp: number;
 }): Promise<Readonly<Record<string, Samples>>> {
@@ -23,8 +26,9 @@ export async function takeTurns(options: {
   for (let round = -options.warmUp; round < options.rounds; round++) {
     for (const [name, run] of Object.entries(options.contenders)) {
       const startedAt = performance.now();
-      await run();
+      const tidyUp = await run();
       if (round >= 0) samples[name]?.push(performance.now() - startedAt);
+      await tidyUp?.();
     }
   }
   return samples;

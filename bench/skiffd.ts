@@ -16,17 +16,17 @@ export async function startSkiffd(): Promise<Contender> {
     name: 'skiffd',
     version: engineVersion,
     socket: engine.socket,
-    pids: () => [engine.pid(), ...monitors(engine.execRoot)],
+    pids: () => [engine.pid(), ...companions(engine.execRoot).filter((pid) => pid !== engine.pid())],
     [Symbol.asyncDispose]: () => engine[Symbol.asyncDispose](),
   };
 }
 
-/** Processes that name the engine's exec root on their command line: its monitor. */
-function monitors(execRoot: string): readonly number[] {
+/** Processes that name the engine's exec root on their command line: its monitor, its name server. */
+function companions(execRoot: string): readonly number[] {
   return globSync('/proc/[0-9]*/cmdline').flatMap((file) => {
     try {
       const words = readFileSync(file, 'utf8');
-      return words.includes(execRoot) && words.includes('monitor') ? [Number(file.split('/')[2])] : [];
+      return words.includes(execRoot) && /node\0|skiff/.test(words) ? [Number(file.split('/')[2])] : [];
     } catch {
       return []; // ended between the listing and the look
     }
