@@ -34,7 +34,7 @@ type Api = (method: string, path: string, body?: unknown) => Promise<Answer>;
 
 const name = 'victim';
 const create: Scenario['act'] = (api) =>
-  api('POST', `/containers/create?name=${name}`, { Image: 'hello', Cmd: ['sleep', '600'] });
+  api('POST', `/containers/create?name=${name}`, { Image: 'hello', Cmd: ['sleep', '600'], Volumes: { '/kept': {} } });
 const post =
   (verb: string, body?: unknown): Scenario['act'] =>
   (api) =>
@@ -149,10 +149,17 @@ describeWith(['linux', 'root', { program: 'crun' }], 'skiffd killed at every ste
   };
   const arrange = async ({ before, host }: Scenario): Promise<void> => {
     if (before === 'none') return;
-    await boxes.create(['sleep', '600'], { name, host: { NetworkMode: 'default', ...host } });
+    await boxes.create(['sleep', '600'], {
+      name,
+      host: { NetworkMode: 'default', ...host },
+      config: { Volumes: { '/kept': {} } },
+    });
     if (before !== 'created') await api('POST', `/containers/${name}/start`);
     if (before === 'paused') await api('POST', `/containers/${name}/pause`);
   };
+  /** Anonymous ones: they go with their container. */
+  const volumes = async (): Promise<readonly unknown[]> =>
+    ((await api('GET', '/volumes')).json() as { Volumes: unknown[] | null }).Volumes ?? [];
   /** The id of the container that a scenario is about, also of one that is not listed. */
   const idOf = async (): Promise<string | null> => {
     const found = (await api('GET', '/containers/json?all=1')).json() as { Id: string }[];
@@ -176,13 +183,14 @@ describeWith(['linux', 'root', { program: 'crun' }], 'skiffd killed at every ste
       scenario.outcome(seen);
       return true;
     });
-    if (id === null) return;
+    if (id === null) return expect(await volumes()).toEqual([]);
     const seen = await look(id);
     if (seen !== null && ['created', 'exited'].includes(seen.State.Status))
       expect((await api('POST', `/containers/${id}/start`)).status).toBe(204);
     if (seen !== null) expect(tracesOf(id, engine)).not.toEqual([]);
     await boxes.remove(id);
     expect(await look(id)).toBeNull();
+    expect(await volumes()).toEqual([]);
     await eventually('no trace', () => {
       const traces = tracesOf(id, engine);
       return traces.length === 0 ? true : null;
