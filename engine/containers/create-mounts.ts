@@ -51,9 +51,9 @@ export async function makeMounts(parts: Parts, container: Container, root: Root)
 
 async function makeVolume({ volumes }: Parts, { id }: Container, mount: VolumeMount): Promise<void> {
   const { name, driver, driverOptions: options, labels, isAnonymous } = mount;
-  if (mount.from !== 'volumes-from')
-    await volumes.create({ name, driver, options, labels: isAnonymous ? { ...labels, [anonymousLabel]: '' } : labels });
-  volumes.use(name, id);
+  if (mount.from === 'volumes-from') return volumes.use(name, id);
+  const given = isAnonymous ? { ...labels, [anonymousLabel]: '' } : labels;
+  await volumes.create({ name, driver, options, labels: given }, id);
 }
 
 /** Copy-up. Most images have an empty directory there: then only its owner and mode are taken over, at once. */

@@ -69,7 +69,7 @@ async function prepare(
         kind: 'bind',
         source: mount.source,
         target: mount.target,
-        access: accessOf(mount),
+        access: accessOf(mount, parts.host.kernel),
         propagation: propagationOf(checkedPropagation(mount, parts.dataRoot)),
         isRecursive: mount.isRecursive,
       };
@@ -100,8 +100,14 @@ function readBind(
   return { kind: 'bind', source, target, access, propagation: 'rprivate', isRecursive: true };
 }
 
-function accessOf(mount: Extract<MountSpec, { kind: 'bind' }>): Extract<ContainerMount, { kind: 'bind' }>['access'] {
+/** `kernel`: what is mounted below can be made read-only since 5.12. */
+function accessOf(
+  mount: Extract<MountSpec, { kind: 'bind' }>,
+  [major, minor]: readonly [major: number, minor: number],
+): Extract<ContainerMount, { kind: 'bind' }>['access'] {
   if (!mount.isReadOnly) return 'read-write';
+  if (mount.recursiveReadOnly === 'required' && (major < 5 || (major === 5 && minor < 12)))
+    throw invalid(`failed to set recursive read-only on ${mount.target}: the kernel is older than 5.12`);
   return mount.isRecursive && mount.recursiveReadOnly !== 'no' ? 'read-only-recursive' : 'read-only';
 }
 

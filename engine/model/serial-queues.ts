@@ -2,7 +2,7 @@
 export class SerialQueues {
   readonly #tails = new Map<string, Promise<unknown>>();
 
-  run<T>(name: string, work: () => Promise<T>): Promise<T> {
+  run<T>(name: string, work: () => T | Promise<T>): Promise<T> {
     const result = (this.#tails.get(name) ?? Promise.resolve()).then(work);
     const tail = result
       .catch(() => undefined)

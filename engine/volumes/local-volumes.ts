@@ -82,7 +82,7 @@ export class LocalVolumes implements Volumes {
     return this.#volumeOf(row);
   }
 
-  async create(request: VolumeRequest): Promise<Volume> {
+  async create(request: VolumeRequest, user?: ContainerId): Promise<Volume> {
     const isAnonymous = request.name === '';
     const name = isAnonymous ? madeUpVolumeName() : request.name;
     assertVolumeName(name);
@@ -91,30 +91,37 @@ export class LocalVolumes implements Volumes {
         `create ${name}: error looking up volume plugin ${request.driver}: plugin "${request.driver}" not found`,
       );
     }
-    return await this.#queues.run(name, async () => {
-      const existing = this.#rows.find(name);
-      if (existing?.state === 'ready') return this.#volumeOf(existing);
-      if (existing !== null) this.#finishRemoval(name);
-      assertVolumeOptions(name, request.options);
-      const labels = isAnonymous ? { ...request.labels, [anonymousLabel]: '' } : request.labels;
-      const row = { name, createdAt: this.#createdAt(), labels, options: request.options, state: 'ready' } as const;
-      // The row first: a folder that is missing is made at boot, one without a row nobody would know of.
-      this.#rows.insert(row);
-      this.#reach('volume:written');
-      try {
-        this.#makeFolder(name);
-      } catch (error) {
-        this.#rows.delete(name);
-        throw error;
-      }
-      const volume = this.#volumeOf(row);
-      this.#onChange('create', volume);
+    return await this.#queues.run(name, () => {
+      const volume = this.#ensure(name, request);
+      if (user !== undefined) this.#rows.use(name, user);
       return volume;
     });
   }
 
+  /** To be run in the volume's queue. */
+  #ensure(name: string, request: VolumeRequest): Volume {
+    const existing = this.#rows.find(name);
+    if (existing?.state === 'ready') return this.#volumeOf(existing);
+    if (existing !== null) this.#finishRemoval(name);
+    assertVolumeOptions(name, request.options);
+    const labels = request.name === '' ? { ...request.labels, [anonymousLabel]: '' } : request.labels;
+    const row = { name, createdAt: this.#createdAt(), labels, options: request.options, state: 'ready' } as const;
+    // The row first: a folder that is missing is made at boot, one without a row nobody would know of.
+    this.#rows.insert(row);
+    this.#reach('volume:written');
+    try {
+      this.#makeFolder(name);
+    } catch (error) {
+      this.#rows.delete(name);
+      throw error;
+    }
+    const volume = this.#volumeOf(row);
+    this.#onChange('create', volume);
+    return volume;
+  }
+
   async remove(name: string): Promise<void> {
-    const left = await this.#queues.run(name, async () => {
+    const left = await this.#queues.run(name, () => {
       const volume = this.find(name);
       if (!this.#rows.beginRemoval(name)) {
         throw conflict(`remove ${name}: volume is in use - [${this.#rows.usersOf(name).join(', ')}]`);

@@ -19,10 +19,11 @@ export interface Volumes {
   /** Throws `not-found` in docker's words. */
   find(name: string): Volume;
   /**
-   * The volume of that name, made when it is not there: what it was made with stays, whatever is asked for now. Throws
+   * The volume of that name, made when it is not there: what it was made with stays, whatever is asked for now. `user`: a
+   * container that uses it from the first moment, so that no prune comes between. Throws
    * `invalid` for a name or option that cannot be, `not-found` for another driver. Nothing is left when it throws.
    */
-  create(request: VolumeRequest): Promise<Volume>;
+  create(request: VolumeRequest, user?: ContainerId): Promise<Volume>;
   /** Throws `not-found`, and `conflict` with the ids of the containers that use it. */
   remove(name: string): Promise<void>;
   /** Removes what no container uses: without `isAll` only anonymous ones, never those with a device of their own. Throws `conflict` while another prune runs. */
