@@ -61,11 +61,17 @@ export interface BuildCachePruned {
   readonly SpaceReclaimed: number;
 }
 
+/** An image in the disk usage: its names are null where it has none. */
+export type MeasuredImage = Omit<ImageSummary, 'RepoTags' | 'RepoDigests'> & {
+  readonly RepoTags: readonly string[] | null;
+  readonly RepoDigests: readonly string[] | null;
+};
+
 /** `GET /system/df`, in the form before API 1.52. Lists are null where the request asked for other kinds only. */
 export interface DiskUsage {
   /** Bytes of all layers. */
   readonly LayersSize?: number;
-  readonly Images?: readonly ImageSummary[] | null;
+  readonly Images?: readonly MeasuredImage[] | null;
   readonly Containers?: readonly ContainerSummary[] | null;
   readonly Volumes?: readonly VolumeInspect[] | null;
   readonly BuildCache?: readonly BuildCacheRecord[] | null;

@@ -1,4 +1,4 @@
-import type { ImageSummary } from '../../api/images.ts';
+import type { MeasuredImage } from '../../api/system.ts';
 import type { Row, RowFormat } from './rows.ts';
 import { formatSize } from './sizes.ts';
 import { formatMoment, humanDuration } from './times.ts';
@@ -29,10 +29,11 @@ const none = '<none>';
 
 /** What `images` prints of an image: a row for each of its names. */
 export function imageRows(
-  image: ImageSummary,
+  image: MeasuredImage,
   { length, nowMs }: { readonly length: 'short' | 'full'; readonly nowMs: number },
 ): Row<ImageField>[] {
-  const names = image.RepoTags.length > 0 ? image.RepoTags : [`${none}:${none}`];
+  const tags = image.RepoTags ?? [];
+  const names = tags.length > 0 ? tags : [`${none}:${none}`];
   return names.map((name) => {
     const colon = name.lastIndexOf(':');
     const hasTag = colon > name.lastIndexOf('/');
@@ -40,7 +41,7 @@ export function imageRows(
       Containers: image.Containers < 0 ? 'N/A' : String(image.Containers),
       CreatedAt: formatMoment(new Date(image.Created * 1000)),
       CreatedSince: image.Created === 0 ? 'N/A' : `${humanDuration(nowMs - image.Created * 1000)} ago`,
-      Digest: image.RepoDigests[0]?.split('@')[1] ?? none,
+      Digest: image.RepoDigests?.[0]?.split('@')[1] ?? none,
       ID: length === 'short' ? image.Id.replace(/^sha256:/, '').slice(0, 12) : image.Id,
       Repository: hasTag ? name.slice(0, colon) : name,
       SharedSize: image.SharedSize < 0 ? 'N/A' : formatSize(image.SharedSize, 4),

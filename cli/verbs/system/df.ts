@@ -20,7 +20,7 @@ export const df = defineVerb({
       return 0;
     }
     if (format === undefined || format === 'table') {
-      await writeLines(context.stdout, [...verboseUsageLines(usage, context.nowMs()), '']);
+      await writeLines(context.stdout, verboseUsageLines(usage, context.nowMs()));
       return 0;
     }
     const data = usageData(usage, context.nowMs());
