@@ -1,4 +1,4 @@
-import { execFileSync } from 'node:child_process';
+import { execFileSync, spawnSync } from 'node:child_process';
 import {
   copyFileSync,
   mkdtempSync,
@@ -18,7 +18,7 @@ import { SealedPrograms } from './sealed-program.ts';
 
 describeWith(['linux', { program: 'busybox' }], 'a sealed copy of a program', () => {
   const busybox = execFileSync('which', ['busybox'], { encoding: 'utf8' }).trim();
-  const run = (path: string): string => execFileSync(path, ['hello'], { argv0: 'echo', encoding: 'utf8' });
+  const run = (path: string): string => spawnSync(path, ['hello'], { argv0: 'echo', encoding: 'utf8' }).stdout;
 
   it('runs, cannot be written to, and is made once', () => {
     const before = readdirSync('/proc/self/fd').length;

@@ -123,7 +123,9 @@ export class ContainerLab implements AsyncDisposable {
   }
 
   /** The stored lines of a container, as text. */
-  logOf(request: StartRequest & { readonly log: LabLog }): readonly { readonly log: string; readonly stream: string; readonly time: string }[] {
+  logOf(
+    request: StartRequest & { readonly log: LabLog },
+  ): readonly { readonly log: string; readonly stream: string; readonly time: string }[] {
     if (request.log.driver === 'none') return [];
     return readFileSync(request.log.path, 'utf8')
       .split('\n')
