@@ -4,7 +4,7 @@ const qemu =
     ? ['qemu-system-arm', 'qemu-efi-aarch64', 'ipxe-qemu']
     : ['qemu-system-x86', 'seabios', 'ipxe-qemu'];
 const image = ['mmdebstrap', 'erofs-utils', 'xz-utils', 'binutils', 'tar', 'debian-archive-keyring'];
-const engine = ['crun', 'nftables', 'libnftables1', 'iproute2', 'busybox-static'];
+const engine = ['crun', 'nftables', 'libnftables1', 'iproute2', 'busybox-static', 'tini'];
 const tests = ['chromium', 'openssh-server', 'e2fsprogs', 'cpio'];
 
 /** @param {'start' | 'engine' | 'test' | 'bench'} task */

@@ -2,6 +2,7 @@ import os from 'node:os';
 import path from 'node:path';
 import type { Parts } from '../../containers/parts.ts';
 import type { EngineFacts } from '../../facts.ts';
+import { logDrivers } from '../../logs/log-plan.ts';
 import { formatInstant } from '../../model/time.ts';
 import { engineVersion } from '../../version.ts';
 
@@ -20,7 +21,12 @@ export function infoAnswer(parts: Parts, facts: EngineFacts): object {
     Images: parts.images.list().length,
     Driver: 'overlay2',
     DriverStatus: [['Backing Filesystem', 'overlayfs']],
-    Plugins: { Volume: [], Network: ['bridge', 'host', 'null'], Authorization: null, Log: ['json-file', 'none'] },
+    Plugins: {
+      Volume: ['local'],
+      Network: ['bridge', 'host', 'ipvlan', 'macvlan', 'null'],
+      Authorization: null,
+      Log: logDrivers.filter((driver) => driver !== 'none').toSorted(),
+    },
     MemoryLimit: controls.hasMemory,
     SwapLimit: controls.hasSwap,
     KernelMemory: false,
