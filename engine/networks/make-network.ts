@@ -118,16 +118,12 @@ function withPools(network: Network, around: Surroundings): Network {
     }
     if (given.length > 1 && network.driver === 'bridge')
       throw forbidden("bridge driver doesn't support multiple subnets");
-    if (given.length > 0) return { shown: given, pools: given.map((pool) => givenPool(network, pool)) };
-    const pool = chosenPool(family, { network, around, refused: [] });
-    return { shown: [shownPool(pool)], pools: [pool] };
+    if (given.length > 0) return { given, pools: given.map((pool) => givenPool(network, pool)) };
+    return { given, pools: [chosenPool(family, { network, around, refused: [] })] };
   });
-  const shownPools = perFamily.flatMap(({ shown }) => shown);
-  return {
-    ...network,
-    ipam: { ...network.ipam, shownPools },
-    pools: perFamily.flatMap(({ pools }) => pools),
-  };
+  const pools = perFamily.flatMap((family) => family.pools);
+  const given = perFamily.flatMap((family) => family.given);
+  return withShownPools({ ...network, pools }, given);
 }
 
 /** Other subnets for those that were chosen and turned out to be somebody else's. */
@@ -143,8 +139,13 @@ export function chooseAgain(
   const given = network.ipam.shownPools.filter((shown) =>
     pools.some((pool) => pool.isGiven && pool.subnet === shown.subnet),
   );
-  const shownPools = [...given, ...pools.filter((pool) => !pool.isGiven).map(shownPool)];
-  return { ...network, pools, ipam: { ...network.ipam, shownPools } };
+  return withShownPools({ ...network, pools }, given);
+}
+
+/** As docker shows them: what the client gave, then what was chosen. */
+function withShownPools(network: Network, given: readonly ShownPool[]): Network {
+  const chosen = network.pools.filter((pool) => !pool.isGiven).map(shownPool);
+  return { ...network, ipam: { ...network.ipam, shownPools: [...given, ...chosen] } };
 }
 
 function givenPool(network: Network, shown: ShownPool): Pool {
