@@ -1,6 +1,7 @@
 import { mkdirSync, openSync, closeSync, constants } from 'node:fs';
 import path from 'node:path';
 import { removeTree } from '../kernel/remove-tree.ts';
+import { WorkerPool } from '../kernel/worker-pool.ts';
 import { WorkerProcess } from '../kernel/worker-process.ts';
 import { type EngineError, internal, invalid } from '../model/errors.ts';
 import type { Digest, DiffId } from '../model/ids.ts';
@@ -24,15 +25,8 @@ const heapMegabytes = 512;
  * Layers of one image are unpacked side by side; a layer waits for those below it only at its end.
  */
 export class UnpackWorkers implements AsyncDisposable {
-  readonly #program: string;
-  readonly #most: number;
-  readonly #idleMs: number;
+  readonly #pool: WorkerPool;
   readonly #stallMs: number;
-  readonly #idle = new Map<WorkerProcess, NodeJS.Timeout>();
-  readonly #all = new Set<WorkerProcess>();
-  readonly #waiting: (() => void)[] = [];
-  #busy = 0;
-  #isClosed = false;
 
   /** `program`: absolute path of `unpack.worker.ts`, or of its bundle. `stallMs`: how long one step may take without a sign of life. */
   constructor(options: {
@@ -41,15 +35,19 @@ export class UnpackWorkers implements AsyncDisposable {
     readonly idleMs?: number;
     readonly stallMs?: number;
   }) {
-    this.#program = options.program;
-    this.#most = options.most;
-    this.#idleMs = options.idleMs ?? 2_000;
+    const { program, most, idleMs = 2_000 } = options;
+    this.#pool = new WorkerPool({
+      start: () => new WorkerProcess({ program, heapMegabytes }),
+      most,
+      idleMs,
+      whenClosed: 'the engine is stopping: no layer is unpacked any more',
+    });
     this.#stallMs = options.stallMs ?? 600_000;
   }
 
   /** Running processes, for tests and support. */
   get pids(): readonly number[] {
-    return [...this.#all].flatMap(({ pid }) => pid ?? []);
+    return this.#pool.pids;
   }
 
   /**
@@ -57,67 +55,20 @@ export class UnpackWorkers implements AsyncDisposable {
    * Jobs begin in the order of the calls. Throws `invalid` for a broken layer, `internal` when there is no space.
    */
   async unpack(job: UnpackJob, signal: AbortSignal): Promise<{ readonly sizeBytes: number }> {
-    await this.#turn();
+    let hasBegun = false;
     try {
-      signal.throwIfAborted();
-      const worker = this.#take();
-      try {
-        const result = await this.#run(worker, job, signal);
-        this.#keep(worker);
-        return result;
-      } catch (error) {
-        // A process in an unknown state is not used again, and what it began is removed by whoever is left.
-        await this.#end(worker);
-        await removeFolder(job.folder);
-        throw error;
-      }
-    } finally {
-      // The turn is handed on, or given back when nobody waits.
-      const next = this.#waiting.shift();
-      if (next === undefined) this.#busy -= 1;
-      else next();
+      return await this.#pool.run((worker) => {
+        hasBegun = true;
+        return this.#run(worker, job, signal);
+      }, signal);
+    } catch (error) {
+      if (hasBegun) await removeFolder(job.folder);
+      throw error;
     }
   }
 
-  async [Symbol.asyncDispose](): Promise<void> {
-    this.#isClosed = true;
-    await Promise.all([...this.#all].map((worker) => this.#end(worker)));
-  }
-
-  async #turn(): Promise<void> {
-    if (this.#busy < this.#most) this.#busy += 1;
-    else await new Promise<void>((resolve) => this.#waiting.push(resolve));
-  }
-
-  #take(): WorkerProcess {
-    if (this.#isClosed) throw internal('the engine is stopping: no layer is unpacked any more');
-    const idle = this.#idle.entries().next().value;
-    if (idle !== undefined) {
-      const [worker, timer] = idle;
-      clearTimeout(timer);
-      this.#idle.delete(worker);
-      worker.hold('held');
-      return worker;
-    }
-    const worker = new WorkerProcess({ program: this.#program, heapMegabytes });
-    this.#all.add(worker);
-    return worker;
-  }
-
-  #keep(worker: WorkerProcess): void {
-    worker.hold('idle');
-    worker.listen(
-      () => undefined,
-      () => void this.#end(worker),
-    );
-    this.#idle.set(worker, setTimeout(() => void this.#end(worker), this.#idleMs).unref());
-  }
-
-  async #end(worker: WorkerProcess): Promise<void> {
-    clearTimeout(this.#idle.get(worker));
-    this.#idle.delete(worker);
-    await worker[Symbol.asyncDispose]();
-    this.#all.delete(worker);
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.#pool[Symbol.asyncDispose]();
   }
 
   async #run(worker: WorkerProcess, job: UnpackJob, signal: AbortSignal): Promise<{ readonly sizeBytes: number }> {

@@ -1,3 +1,4 @@
+import { WorkerPool } from '../kernel/worker-pool.ts';
 import { WorkerProcess } from '../kernel/worker-process.ts';
 import type { DeviceMount } from '../kernel/mount.ts';
 import { EngineError, internal } from '../model/errors.ts';
@@ -29,15 +30,9 @@ interface Running {
  * `most` at a time, ended after `idleMs` without any. A job that fails takes its process with it.
  */
 export class TreeWorkers implements Trees, AsyncDisposable {
-  readonly #program: string;
-  readonly #most: number;
-  readonly #idleMs: number;
+  readonly #pool: WorkerPool;
   readonly #stallMs: number;
-  readonly #idle = new Map<Worker, NodeJS.Timeout>();
-  readonly #all = new Set<WorkerProcess>();
-  readonly #waiting: (() => void)[] = [];
-  #busy = 0;
-  #isClosed = false;
+  readonly #frames = new WeakMap<WorkerProcess, FrameReader>();
 
   /** `program`: absolute path of `trees.worker.ts`, or of its bundle. `stallMs`: how long a job may go without a sign of life. */
   constructor(options: {
@@ -46,9 +41,13 @@ export class TreeWorkers implements Trees, AsyncDisposable {
     readonly idleMs?: number;
     readonly stallMs?: number;
   }) {
-    this.#program = options.program;
-    this.#most = options.most;
-    this.#idleMs = options.idleMs ?? 10_000;
+    const { program, most, idleMs = 10_000 } = options;
+    this.#pool = new WorkerPool({
+      start: () => new WorkerProcess({ program, heapMegabytes, bytes: 'with-pipe' }),
+      most,
+      idleMs,
+      whenClosed: 'the engine is stopping: no file tree is read or written any more',
+    });
     this.#stallMs = options.stallMs ?? 600_000;
   }
 
@@ -114,11 +113,8 @@ export class TreeWorkers implements Trees, AsyncDisposable {
     await this.#result({ verb: 'mount', device });
   }
 
-  async [Symbol.asyncDispose](): Promise<void> {
-    this.#isClosed = true;
-    for (const timer of this.#idle.values()) clearTimeout(timer);
-    this.#idle.clear();
-    await Promise.all([...this.#all].map((process) => process[Symbol.asyncDispose]()));
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.#pool[Symbol.asyncDispose]();
   }
 
   async #result(job: TreeJob): Promise<TreeResult> {
@@ -168,27 +164,27 @@ export class TreeWorkers implements Trees, AsyncDisposable {
   }
 
   async #with<T>(job: TreeJob, signal: AbortSignal, use: (running: Running) => Promise<T>): Promise<T> {
-    await this.#turn();
-    try {
-      signal.throwIfAborted();
-      const worker = this.#take();
-      const running = this.#start(worker, job, signal);
-      try {
-        const result = await Promise.race([use(running), aborted(signal)]);
-        await running.done;
-        this.#keep(worker);
+    let running: Running | null = null;
+    return await this.#pool.run(
+      async (process) => {
+        const started = this.#start({ process, frames: this.#framesOf(process) }, job, signal);
+        running = started;
+        const result = await Promise.race([use(started), aborted(signal)]);
+        await started.done;
         return result;
-      } catch (error) {
-        // A process in an unknown state is not used again.
-        if (running.isRefused()) this.#keep(worker);
-        else await this.#end(worker);
-        throw error;
-      }
-    } finally {
-      const next = this.#waiting.shift();
-      if (next === undefined) this.#busy -= 1;
-      else next();
-    }
+      },
+      signal,
+      () => running?.isRefused() ?? false,
+    );
+  }
+
+  /** What a process sent beyond the end of one job belongs to the next: its reader stays with it. */
+  #framesOf(process: WorkerProcess): FrameReader {
+    const known = this.#frames.get(process);
+    if (known !== undefined) return known;
+    const frames = new FrameReader(process.pipe);
+    this.#frames.set(process, frames);
+    return frames;
   }
 
   #start(worker: Worker, job: TreeJob, signal: AbortSignal): Running {
@@ -228,43 +224,6 @@ export class TreeWorkers implements Trees, AsyncDisposable {
     touch();
     worker.process.send(job);
     return { worker, begun: begun.promise, done: done.promise, touch, isRefused: () => state === 'refused' };
-  }
-
-  async #turn(): Promise<void> {
-    if (this.#busy < this.#most) this.#busy += 1;
-    else await new Promise<void>((resolve) => this.#waiting.push(resolve));
-  }
-
-  #take(): Worker {
-    if (this.#isClosed) throw internal('the engine is stopping: no file tree is read or written any more');
-    const idle = this.#idle.entries().next().value;
-    if (idle !== undefined) {
-      const [worker, timer] = idle;
-      clearTimeout(timer);
-      this.#idle.delete(worker);
-      worker.process.hold('held');
-      return worker;
-    }
-    const process = new WorkerProcess({ program: this.#program, heapMegabytes, bytes: 'with-pipe' });
-    this.#all.add(process);
-    return { process, frames: new FrameReader(process.pipe) };
-  }
-
-  #keep(worker: Worker): void {
-    const { process } = worker;
-    process.hold('idle');
-    process.listen(
-      () => undefined,
-      () => void this.#end(worker),
-    );
-    this.#idle.set(worker, setTimeout(() => void this.#end(worker), this.#idleMs).unref());
-  }
-
-  async #end(worker: Worker): Promise<void> {
-    clearTimeout(this.#idle.get(worker));
-    this.#idle.delete(worker);
-    await worker.process[Symbol.asyncDispose]();
-    this.#all.delete(worker.process);
   }
 }
 
