@@ -45,7 +45,9 @@ describeWith(['linux', 'root', { program: 'crun' }, { program: 'script' }], 'ski
   it('the terminal’s size when it changes', async () => {
     const go = join(folder, 'go');
     const change = `mkfifo ${go}; (read x < ${go}; stty rows 50 cols 120 < /dev/tty) &`;
-    const inside = 'trap "stty size; exit 0" WINCH; echo ready; sleep 1000 & wait';
+    // The size that it begins with may be told as a change too.
+    const inside =
+      'trap \'s=$(stty size); echo "$s"; test "$s" = "50 120" && exit 0\' WINCH; echo ready; while :; do sleep 0.05; done';
     await using shell = onTerminal(change, 'exec', '-it', 'web', 'sh', '-c', inside);
     await shell.shows(/ready/);
     writeFileSync(go, '\n');

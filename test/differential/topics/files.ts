@@ -18,7 +18,7 @@ export const files = [
     docker('run --rm -v @fresh:/srv:nocopy box ls /srv'),
     docker('run --rm -v @v:/data:ro box touch /data/x'),
     docker('run -d --name @a -v @v:/data -v /anon --mount type=tmpfs,target=/t box sleep 600'),
-    docker('inspect --format "{{range .Mounts}}{{.Type}} {{.Destination}} {{.RW}} {{.Mode}};{{end}}" @a', {
+    docker('inspect --format "{{range .Mounts}}{{println .Type .Destination .RW .Mode}}{{end}}" @a', {
       isUnordered: true,
     }),
     docker('inspect --format "{{json .HostConfig.Binds}} {{json .HostConfig.Mounts}} {{json .Config.Volumes}}" @a'),
