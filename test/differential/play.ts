@@ -60,7 +60,7 @@ async function playStep(
         '--since',
         on.began.toFixed(6),
         '--until',
-        (Date.now() / 1000).toFixed(6),
+        ((Date.now() + 1) / 1000).toFixed(6),
         ...step.filters.flatMap((filter) => ['--filter', filter]),
         '--format',
         '{{json .}}',

@@ -12,7 +12,8 @@ export async function pastEvents(
   socket: string,
   filters: Readonly<Record<string, readonly string[]>>,
 ): Promise<readonly SeenEvent[]> {
-  const query = `since=0&until=${(Date.now() / 1000).toFixed(3)}&filters=${encodeURIComponent(JSON.stringify(filters))}`;
+  // A whole millisecond has a last nanosecond: what happened in this one counts too.
+  const query = `since=0&until=${((Date.now() + 1) / 1000).toFixed(3)}&filters=${encodeURIComponent(JSON.stringify(filters))}`;
   const { text } = await call(socket, 'GET', `/events?${query}`);
   return text
     .split('\n')
