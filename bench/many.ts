@@ -116,7 +116,11 @@ async function throughput(both: readonly Contender[]): Promise<Measurement> {
   const samples: Record<string, number[]> = {};
   for (let round = 0; round < 5; round++) {
     for (const contender of both) {
-      const id = await create(contender, { Cmd: ['sh', '-c', command], HostConfig: { NetworkMode: 'none' } });
+      const id = await create(contender, {
+        Cmd: ['sh', '-c', command],
+        // Larger than what is written: what rotation deletes cannot be followed.
+        HostConfig: { NetworkMode: 'none', LogConfig: { Type: 'json-file', Config: { 'max-size': '1g' } } },
+      });
       const usedBefore = processorMs(contender);
       const startedAt = performance.now();
       await start(contender, id);

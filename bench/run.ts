@@ -14,7 +14,7 @@ export function runBench(): Bench {
         await inTurns('docker run --rm -p (a port published)', both, run('-p', '127.0.0.1::80')),
         await inTurns('API: create + start + wait + remove', both, wholeLife),
         await inContainers(both, 'docker exec true', (contender, name) => docker(contender, 'exec', name, 'true')),
-        await inTurns('docker stop of one that obeys TERM', both, stopOne, { rounds: 20, note: 'with its start' }),
+        await stops(both),
         {
           what: 'memory, idle, all processes (MB, shared pages divided)',
           samples: Object.fromEntries(both.map((contender) => [contender.name, [proportionalMegabytes(contender)]])),
@@ -53,10 +53,24 @@ async function inContainers(
   return measured;
 }
 
-/** A shell that ends at TERM. The start before it is needed; removal is not counted for either. */
-async function stopOne(contender: Contender): ReturnType<Work> {
-  const id = await create(contender, { Cmd: ['sh', '-c', 'trap "exit 0" TERM; while :; do sleep 1; done'] });
-  await start(contender, id);
-  await docker(contender, 'stop', id);
-  return () => remove(contender, id);
+/** A shell that ends at TERM; all of them run before the first is stopped. */
+async function stops(both: readonly Contender[]): ReturnType<typeof inTurns> {
+  const rounds = 20;
+  const warmUp = 2;
+  const running = new Map<Contender, string[]>();
+  for (const contender of both) {
+    const ids: string[] = [];
+    for (let count = 0; count < rounds + warmUp; count++) {
+      const id = await create(contender, { Cmd: ['sh', '-c', 'trap "exit 0" TERM; sleep 3600 & wait'] });
+      await start(contender, id);
+      ids.push(id);
+    }
+    running.set(contender, ids);
+  }
+  const stopOne = async (contender: Contender): ReturnType<Work> => {
+    const id = running.get(contender)?.pop() ?? '';
+    await docker(contender, 'stop', id);
+    return () => remove(contender, id);
+  };
+  return await inTurns('docker stop of one that obeys TERM', both, stopOne, { rounds, warmUp });
 }

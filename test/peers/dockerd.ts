@@ -72,7 +72,7 @@ export async function startDockerd(cacheFolder: string): Promise<Dockerd> {
     version,
     socket,
     netns: namespace,
-    pids: () => familyOf(child.pid ?? -1),
+    pids: () => [...new Set([...familyOf(child.pid ?? -1), ...shimsOf(folder)])],
     [Symbol.asyncDispose]: stop,
   };
 }
@@ -83,6 +83,18 @@ function mountsBelow(folder: string): readonly string[] {
     .map((line) => line.split(' ')[1] ?? '')
     .filter((mount) => mount.startsWith(folder))
     .toReversed();
+}
+
+/** One for each container; they belong to nobody's family, and name their containerd's socket on their command line. */
+function shimsOf(folder: string): readonly number[] {
+  return globSync('/proc/[0-9]*/cmdline').flatMap((file) => {
+    try {
+      const words = readFileSync(file, 'utf8');
+      return words.includes('containerd-shim') && words.includes(folder) ? [Number(file.split('/')[2])] : [];
+    } catch {
+      return []; // ended between the listing and the look
+    }
+  });
 }
 
 /** A process with all that descend from it. */
