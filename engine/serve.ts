@@ -15,6 +15,7 @@ import { type Recovery, recoverContainers } from './containers/recover.ts';
 import { removeContainer } from './containers/remove.ts';
 import { RestartTimers } from './containers/restart-timers.ts';
 import { ContainerRows } from './containers/rows.ts';
+import { giveMemoryBack } from './diagnostics/give-memory-back.ts';
 import { Laps } from './diagnostics/laps.ts';
 import type { Log } from './diagnostics/log.ts';
 import { Events } from './events/events.ts';
@@ -60,6 +61,9 @@ import { TreeWorkers } from './trees/tree-workers.ts';
 import { treesProgram } from './trees/trees-program.ts';
 import { LocalVolumes } from './volumes/local-volumes.ts';
 
+/** Those who waited for the start have what they came for by then, and the release has kept its compiled code. */
+const quietAfterMs = 15_000;
+
 /** The rooms of one engine, open. Disposing closes them; containers, their networks and their monitor go on. */
 interface OpenEngine extends AsyncDisposable {
   readonly parts: Parts;
@@ -94,6 +98,8 @@ export async function startEngine(settings: Settings, log: Log): Promise<AsyncDi
   // Not at once: a process more would make those wait who ask whether the engine is there. Who needs it earlier starts it.
   const preparing = setTimeout(() => parts.monitor.prepare(), 500);
   opening.defer(() => clearTimeout(preparing));
+  const tidying = setTimeout(giveMemoryBack, quietAfterMs);
+  opening.defer(() => clearTimeout(tidying));
   void startAtBoot(parts, toStart);
   return opening.move();
 }
