@@ -20,6 +20,8 @@ export class Names {
       .replace(/\b[0-9a-f]{2}(:[0-9a-f]{2}){5}\b/g, '<mac>')
       .replace(/\b(172\.\d+|10\.\d+|192\.168)\.\d+\.\d+\b/g, '<address>')
       .replace(/\bf[cd][0-9a-f]{2}:[0-9a-f:]+/g, '<address>')
+      // Which default pool is free depends on the host.
+      .replace(/<address>\/(16|20)\b/g, '<subnet>')
       .replace(/\b(3[2-9]|[45]\d)\d{3}\b/g, '<port>')
       .replace(
         /(Up|Exited \(\d+\)|Created|Restarting \(\d+\)) (Less than a second|About an? \w+|\d+ \w+)/g,

@@ -36,7 +36,7 @@ export const flags = [
     docker('run --rm --device-cgroup-rule wrong box true'),
     docker('run --rm --oom-score-adj 500 box cat /proc/self/oom_score_adj'),
     docker('run --rm --oom-score-adj 5000 box true'),
-    docker('run --rm --init box ps -o pid,args'),
+    docker('run --rm --init box ps -o args'),
     docker('run --rm -m 64m --memory-reservation 32m box cat /sys/fs/cgroup/memory/memory.limit_in_bytes'),
     docker('run --rm -m 64m --memory-reservation 128m box true'),
     docker('run --rm -m 64m --memory-swap 32m box true'),
