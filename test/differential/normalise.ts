@@ -10,29 +10,34 @@ export class Names {
   }
 
   text(text: string): string {
-    return text
-      .replaceAll(this.#prefix, '@')
-      .replace(/\b[0-9a-f]{64}\b/g, (id) => this.#id(id))
-      .replace(/\b[0-9a-f]{12}\b/g, (id) => this.#short(id))
-      .replace(/\d{4}-\d\d-\d\d[T ]\d\d:\d\d:\d\d(\.\d+)?( ?(Z|[+-]\d\d:?\d\d))?( [A-Z]{3,4})?/g, (time) =>
-        time.startsWith('0001-') ? '<never>' : '<time>',
-      )
-      .replace(/\b[0-9a-f]{2}(:[0-9a-f]{2}){5}\b/g, '<mac>')
-      .replace(/\b(172\.\d+|10\.\d+|192\.168)\.\d+\.\d+\b/g, '<address>')
-      .replace(/\bf[cd][0-9a-f]{2}:[0-9a-f:]+/g, '<address>')
-      // Which default pool is free depends on the host.
-      .replace(/<address>\/(16|20)\b/g, '<subnet>')
-      .replace(/\b(3[2-9]|[45]\d)\d{3}\b/g, '<port>')
-      .replace(
-        /(Up|Exited \(\d+\)|Created|Restarting \(\d+\)) (Less than a second|About an? \w+|\d+ \w+)/g,
-        '$1 <while>',
-      )
-      .replace(/\b(Less than a second|About an? (minute|hour)|\d+ (second|minute|hour|day|week)s?) ago/g, '<while> ago')
-      .replace(/\/tmp\/(skiff-engine|bench-dockerd)-\w+/g, '<root>')
-      .replace(/\b\d+\.\d{3}\b/g, '<number>')
-      .replace(/(eth\d@if)\d+/g, '$1<index>')
-      .replace(/\/[a-z]+_[a-z]+\b/g, '/<made-up>')
-      .replace(/ {2,}/g, '  ');
+    return (
+      text
+        .replaceAll(this.#prefix, '@')
+        .replace(/\b[0-9a-f]{64}\b/g, (id) => this.#id(id))
+        .replace(/\b[0-9a-f]{12}\b/g, (id) => this.#short(id))
+        .replace(/\d{4}-\d\d-\d\d[T ]\d\d:\d\d:\d\d(\.\d+)?( ?(Z|[+-]\d\d:?\d\d))?( [A-Z]{3,4})?/g, (time) =>
+          time.startsWith('0001-') ? '<never>' : '<time>',
+        )
+        .replace(/\b[0-9a-f]{2}(:[0-9a-f]{2}){5}\b/g, '<mac>')
+        .replace(/\b(172\.\d+|10\.\d+|192\.168)\.\d+\.\d+\b/g, '<address>')
+        .replace(/\bf[cd][0-9a-f]{2}:[0-9a-f:]+/g, '<address>')
+        // Which default pool is free depends on the host.
+        .replace(/<address>\/(16|20)\b/g, '<subnet>')
+        .replace(/\b(3[2-9]|[45]\d)\d{3}\b/g, '<port>')
+        .replace(
+          /(Up|Exited \(\d+\)|Created|Restarting \(\d+\)) (Less than a second|About an? \w+|\d+ \w+)/g,
+          '$1 <while>',
+        )
+        .replace(
+          /\b(Less than a second|About an? (minute|hour)|\d+ (second|minute|hour|day|week)s?) ago/g,
+          '<while> ago',
+        )
+        .replace(/\/tmp\/(skiff-engine|bench-dockerd)-\w+/g, '<root>')
+        .replace(/\b\d+\.\d{3}\b/g, '<number>')
+        .replace(/(eth\d@if)\d+/g, '$1<index>')
+        .replace(/\/[a-z]+_[a-z]+\b/g, '/<made-up>')
+        .replace(/ {2,}/g, '  ')
+    );
   }
 
   /** By key where the value says nothing of the engine's behaviour, else by text. */
