@@ -24,7 +24,7 @@ describeWith(['linux', 'root', { program: 'crun' }, { program: 'docker' }], 'sem
   const loop = 'i=0; while read x; do echo "$i $x"; i=$((i+1)); done; echo over';
 
   it.each(['tcp', 'none'] as const)(
-    '28. before the start loses no byte of either stream (upgrade: %s)',
+    '28: before the start loses no byte of either stream (upgrade: %s)',
     async (upgrade) => {
       const name = `first-${upgrade}`;
       await made(name, [], ['sh', '-c', 'echo out; sleep 0.05; echo err >&2']);
@@ -40,7 +40,7 @@ describeWith(['linux', 'root', { program: 'crun' }, { program: 'docker' }], 'sem
   );
 
   it.each(['tcp', 'none'] as const)(
-    '34. the end of the first client’s input is the end of stdin (upgrade: %s)',
+    '34: the end of the first client’s input is the end of stdin (upgrade: %s)',
     async (upgrade) => {
       const name = `once-${upgrade}`;
       await made(name, ['-i'], ['sh', '-c', loop]);
@@ -53,7 +53,7 @@ describeWith(['linux', 'root', { program: 'crun' }, { program: 'docker' }], 'sem
     },
   );
 
-  it('34. input in a chunked body reaches the container without its framing', async () => {
+  it('34: input in a chunked body reaches the container without its framing', async () => {
     await made('chunked', ['-i'], ['sh', '-c', loop]);
     using stream = await attach('chunked', all, {
       upgrade: 'none',
@@ -66,7 +66,7 @@ describeWith(['linux', 'root', { program: 'crun' }, { program: 'docker' }], 'sem
     expect(framesOf(await stream.end())).toEqual(['stdout: 0 one\n1 two\nover\n']);
   });
 
-  it('34. without StdinOnce stdin stays open when a client leaves; without OpenStdin there is none', async () => {
+  it('34: without StdinOnce stdin stays open when a client leaves; without OpenStdin there is none', async () => {
     const body = { Image: 'hello', Cmd: ['sh', '-c', loop], OpenStdin: true, HostConfig: { NetworkMode: 'none' } };
     expect((await call(engine.socket, 'POST', '/containers/create?name=open', body)).status).toBe(201);
     await start('open');
@@ -86,7 +86,7 @@ describeWith(['linux', 'root', { program: 'crun' }, { program: 'docker' }], 'sem
     expect((await none.end()).length).toBe(0);
   });
 
-  it('32. is refused while paused or waiting for a restart, and for what is not there', async () => {
+  it('32: is refused while paused or waiting for a restart, and for what is not there', async () => {
     await made('still', [], ['sleep', '60']);
     await start('still');
     await post('/containers/still/pause');
@@ -103,7 +103,7 @@ describeWith(['linux', 'root', { program: 'crun' }, { program: 'docker' }], 'sem
     ]);
   });
 
-  it('32. with logs=1 and without a stream replays what there is, and ends', async () => {
+  it('32: with logs=1 and without a stream replays what there is, and ends', async () => {
     await made('replayed', [], ['sh', '-c', 'echo out; sleep 0.05; echo err >&2']);
     await start('replayed');
     await post('/containers/replayed/wait');
@@ -115,7 +115,7 @@ describeWith(['linux', 'root', { program: 'crun' }, { program: 'docker' }], 'sem
     expect((await nothing.end()).length).toBe(0);
   });
 
-  it('32. with logs=1 and a stream gives each line once while the container writes', async () => {
+  it('32: with logs=1 and a stream gives each line once while the container writes', async () => {
     await made('both', ['-i'], ['sh', '-c', 'i=0; while [ $i -lt 20000 ]; do echo $i; i=$((i+1)); done; read x']);
     await start('both');
     await eventually('some lines', async () => ((await logOf('both')).length > 1000 ? true : null));
@@ -127,7 +127,7 @@ describeWith(['linux', 'root', { program: 'crun' }, { program: 'docker' }], 'sem
     expect(text.trimEnd().split('\n').map(Number)).toEqual(Array.from({ length: 20_000 }, (_, line) => line));
   });
 
-  it('33. is left by the detach keys, and the container lives', async () => {
+  it('33: is left by the detach keys, and the container lives', async () => {
     await made('left', ['-it'], ['cat']);
     await start('left');
     using stream = await attach('left');
@@ -149,7 +149,7 @@ describeWith(['linux', 'root', { program: 'crun' }, { program: 'docker' }], 'sem
     expect(text.trim().split('\n')).toHaveLength(2);
   });
 
-  it('33. keys mean nothing without a terminal', async () => {
+  it('33: keys mean nothing without a terminal', async () => {
     await made('binary', ['-i'], ['od', '-An', '-tx1']);
     using stream = await attach('binary');
     await start('binary');
@@ -157,7 +157,7 @@ describeWith(['linux', 'root', { program: 'crun' }, { program: 'docker' }], 'sem
     expect(framesOf(await stream.end())).toEqual(['stdout:  10 11\n']);
   });
 
-  it('35. who does not read holds up neither the container nor its log', async () => {
+  it('35: who does not read holds up neither the container nor its log', async () => {
     await made('fast', ['-i'], ['sh', '-c', 'read x; seq 3000000; echo over']);
     await start('fast');
     using slow = await attach('fast', 'stream=1&stdout=1');
@@ -168,7 +168,7 @@ describeWith(['linux', 'root', { program: 'crun' }, { program: 'docker' }], 'sem
     expect((await docker(engine.socket, ['logs', '--tail', '2', 'fast'])).stdout).toBe('3000000\nover\n');
   });
 
-  it('42. a resize wants two numbers and a container that runs; without a terminal it changes nothing', async () => {
+  it('42: a resize wants two numbers and a container that runs; without a terminal it changes nothing', async () => {
     await made('plain', [], ['sleep', '60']);
     const resize = async (query: string): Promise<readonly [number, string]> => {
       const { status, text } = await call(engine.socket, 'POST', `/containers/plain/resize?${query}`);

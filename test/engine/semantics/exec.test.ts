@@ -60,7 +60,7 @@ describeWith(['linux', 'root', { program: 'crun' }, { program: 'docker' }], 'sem
       );
   };
 
-  it('40. is refused for a container that does not run, is paused, or waits for its restart', async () => {
+  it('40: is refused for a container that does not run, is paused, or waits for its restart', async () => {
     await run('stopped', ['true']);
     await docker(engine.socket, ['wait', 'stopped']);
     const stopped = await create('stopped', { Cmd: ['true'] });
@@ -77,7 +77,7 @@ describeWith(['linux', 'root', { program: 'crun' }, { program: 'docker' }], 'sem
     expect((await create('nobody', { Cmd: ['true'] })).status).toBe(404);
   });
 
-  it('40. has a command and a user that is there', async () => {
+  it('40: has a command and a user that is there', async () => {
     for (const body of [{}, { Cmd: [] }, { Cmd: null }]) {
       const answer = await create('main', body);
       expect([answer.status, answer.json()]).toEqual([400, { message: 'No exec command specified' }]);
@@ -89,7 +89,7 @@ describeWith(['linux', 'root', { program: 'crun' }, { program: 'docker' }], 'sem
     ]);
   });
 
-  it('40. gives both streams in frames, and its exit code afterwards', async () => {
+  it('40: gives both streams in frames, and its exit code afterwards', async () => {
     const id = await made('main', { Cmd: ['sh', '-c', 'echo out; sleep 0.05; echo err >&2; exit 3'] });
     expect(await inspect(id)).toMatchObject({ Running: false, ExitCode: null, Pid: 0 });
     using stream = await start(id);
@@ -98,7 +98,7 @@ describeWith(['linux', 'root', { program: 'crun' }, { program: 'docker' }], 'sem
     expect(await inspect(id)).toMatchObject({ Running: false, ExitCode: 3, ID: id, CanRemove: false });
   });
 
-  it('40. runs without an upgrade too, and takes input in both ways', async () => {
+  it('40: runs without an upgrade too, and takes input in both ways', async () => {
     const body = { Cmd: ['cat'], AttachStdin: true };
     using plain = await start(await made('main', body), { upgrade: 'none' });
     expect([plain.status, plain.contentType]).toEqual([200, 'application/vnd.docker.raw-stream']);
@@ -109,7 +109,7 @@ describeWith(['linux', 'root', { program: 'crun' }, { program: 'docker' }], 'sem
     expect(framesOf(await upgraded.end())).toEqual(['stdout: early late\n']);
   });
 
-  it('40. takes a body in chunks before the switch', async () => {
+  it('40: takes a body in chunks before the switch', async () => {
     const id = await made('main', { Cmd: ['cat'], AttachStdin: true });
     using stream = await openRaw(engine.socket, {
       path: `/v1.45/exec/${id}/start`,
@@ -120,7 +120,7 @@ describeWith(['linux', 'root', { program: 'crun' }, { program: 'docker' }], 'sem
     expect(framesOf(await stream.end())).toEqual(['stdout: input\n']);
   });
 
-  it('40. starts once: the second time is a conflict, told in the stream to who is attached', async () => {
+  it('40: starts once: the second time is a conflict, told in the stream to who is attached', async () => {
     const id = await made('main', { Cmd: ['true'] });
     using first = await start(id);
     await first.end();
@@ -147,14 +147,14 @@ describeWith(['linux', 'root', { program: 'crun' }, { program: 'docker' }], 'sem
     expect(detached.json()).toEqual({ message: expect.stringContaining(text) });
   });
 
-  it('40. says that a working directory is not there', async () => {
+  it('40: says that a working directory is not there', async () => {
     const id = await made('main', { Cmd: ['pwd'], WorkingDir: '/nosuch' });
     using stream = await start(id);
     expect(framesOf(await stream.end())[0]).toContain('chdir to cwd ("/nosuch") set in config.json failed');
     expect((await inspect(id)).ExitCode).toBe(127);
   });
 
-  it('40. detached, answers once it runs', async () => {
+  it('40: detached, answers once it runs', async () => {
     const id = await made('main', { Cmd: ['sleep', '60'] });
     const answer = await post(`/exec/${id}/start`, { Detach: true });
     expect(answer.status).toBe(200);
@@ -163,7 +163,7 @@ describeWith(['linux', 'root', { program: 'crun' }, { program: 'docker' }], 'sem
     expect(pid).toBeGreaterThan(1);
   });
 
-  it('41. has the container’s variables, working directory and user unless it says otherwise', async () => {
+  it('41: has the container’s variables, working directory and user unless it says otherwise', async () => {
     const show = 'echo $FROM,$OWN,$HOME; pwd; id -u; id -g; echo ${TERM-none}';
     expect(await outputOf('main', { Cmd: ['sh', '-c', show], Env: ['OWN=1'] })).toEqual([
       'stdout: container,1,/root\n/tmp\n0\n0\nnone\n',
@@ -178,7 +178,7 @@ describeWith(['linux', 'root', { program: 'crun' }, { program: 'docker' }], 'sem
     ).toEqual(['stdout: exec,,/there\n/etc\n1000\n5\nnone\n']);
   });
 
-  it('41. may do what its container may do, and privileged all', async () => {
+  it('41: may do what its container may do, and privileged all', async () => {
     const show = ['grep', '-E', 'CapInh|CapEff|CapBnd|Seccomp:|NoNewPrivs', '/proc/self/status'];
     const own = (await docker(engine.socket, ['run', '--rm', '--network', 'none', 'hello', ...show])).stdout;
     expect(await outputOf('main', { Cmd: show })).toEqual([`stdout: ${own}`]);
@@ -191,12 +191,12 @@ describeWith(['linux', 'root', { program: 'crun' }, { program: 'docker' }], 'sem
     expect(user).toMatch(/CapEff:\t0+\n/);
   });
 
-  it('41. has no more descriptors than its three', async () => {
+  it('41: has no more descriptors than its three', async () => {
     const [files] = await outputOf('main', { Cmd: ['sh', '-c', 'ls /proc/$$/fd; cat /proc/self/oom_score_adj'] });
     expect(files).toBe('stdout: 0\n1\n2\n0\n');
   });
 
-  it('41. is in the inspect of its container while it lives, and in its process list', async () => {
+  it('41: is in the inspect of its container while it lives, and in its process list', async () => {
     await run('listing', ['sleep', '60']);
     const idsOf = async (): Promise<unknown> =>
       ((await call(engine.socket, 'GET', '/containers/listing/json')).json() as { ExecIDs: unknown }).ExecIDs;
@@ -211,7 +211,7 @@ describeWith(['linux', 'root', { program: 'crun' }, { program: 'docker' }], 'sem
     expect(await idsOf()).toBeNull();
   });
 
-  it('41. ends with its container, can be asked about afterwards, and goes when that is removed', async () => {
+  it('41: ends with its container, can be asked about afterwards, and goes when that is removed', async () => {
     await run('ending', ['sleep', '60']);
     const id = await made('ending', { Cmd: ['sleep', '60'] });
     using stream = await start(id);
@@ -225,7 +225,7 @@ describeWith(['linux', 'root', { program: 'crun' }, { program: 'docker' }], 'sem
     expect([gone.status, gone.json()]).toEqual([404, { message: `No such exec instance: ${id}` }]);
   });
 
-  it('41. runs until its output has been read, also when the client leaves', async () => {
+  it('41: runs until its output has been read, also when the client leaves', async () => {
     const id = await made('main', { Cmd: ['sh', '-c', 'echo first; read x; exit 4'], AttachStdin: true });
     using stream = await start(id);
     await stream.until((text) => text.includes('first'), 'the first line');
@@ -235,7 +235,7 @@ describeWith(['linux', 'root', { program: 'crun' }, { program: 'docker' }], 'sem
     expect((await inspect(id)).ExitCode).toBe(4);
   });
 
-  it('41. survives an engine that is killed, and its exit code is known to the next one', async () => {
+  it('41: survives an engine that is killed, and its exit code is known to the next one', async () => {
     await run('surviving', ['sleep', '600']);
     const long = await made('surviving', { Cmd: ['sh', '-c', 'while [ ! -e /go ]; do sleep 0.02; done; exit 5'] });
     const short = await made('surviving', { Cmd: ['sh', '-c', 'while [ ! -e /go ]; do sleep 0.02; done; exit 6'] });
@@ -251,7 +251,7 @@ describeWith(['linux', 'root', { program: 'crun' }, { program: 'docker' }], 'sem
       await eventually('its end', async () => ((await inspect(id)).ExitCode === exitCode ? true : null));
   });
 
-  it('42. has a terminal of the size that it was given, before and after its start', async () => {
+  it('42: has a terminal of the size that it was given, before and after its start', async () => {
     // crun 1.8 starts the command a moment before its terminal has its size.
     const show = 'until [ -n "$(stty size 2>/dev/null)" ]; do :; done; stty size; read x; stty size; tty';
     const body = { Cmd: ['sh', '-c', show], Tty: true, AttachStdin: true, ConsoleSize: [31, 91] };
@@ -274,7 +274,7 @@ describeWith(['linux', 'root', { program: 'crun' }, { program: 'docker' }], 'sem
     other.socket.destroy();
   });
 
-  it('33. can be left by its detach keys, and lives on', async () => {
+  it('33: can be left by its detach keys, and lives on', async () => {
     const id = await made('main', {
       Cmd: ['cat'],
       Tty: true,
@@ -292,7 +292,7 @@ describeWith(['linux', 'root', { program: 'crun' }, { program: 'docker' }], 'sem
     expect(await actionsOf(id)).toContain('exec_detach');
   });
 
-  it('46. is told in events, with the id of the exec', async () => {
+  it('46: is told in events, with the id of the exec', async () => {
     const id = await made('main', { Cmd: ['sh', '-c', 'exit 9'] });
     using stream = await start(id);
     await stream.end();

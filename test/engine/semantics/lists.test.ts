@@ -22,6 +22,14 @@ describeWith(['linux', 'root', { program: 'crun' }], 'semantics: lists, prune, w
   const names = async (query: string): Promise<readonly string[]> =>
     ((await api('GET', `/containers/json?${query}`)).json() as { Names: string[] }[]).flatMap(({ Names }) => Names);
 
+  it('5: a name has a slash before it wherever it is shown, and none is needed to find it', async () => {
+    const { id } = await boxes.create('true', { name: 'slashed' });
+    expect(await boxes.inspect<{ Name: string }>('slashed')).toMatchObject({ Name: '/slashed' });
+    expect(await names('all=1&filters={"name":["slashed"]}')).toEqual(['/slashed']);
+    expect((await api('GET', '/containers/%2Fslashed/json')).json()).toMatchObject({ Id: id });
+    await boxes.remove(id);
+  });
+
   it('50: filters as dockerd does', async () => {
     const one = await boxes.run('exit 1', { name: 'gone' });
     expect(one.exitCode).toBe(1);

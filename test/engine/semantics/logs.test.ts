@@ -30,7 +30,7 @@ describeWith(['linux', 'root', { program: 'crun' }, { program: 'docker' }], 'sem
   const pathOf = async (name: string): Promise<string> =>
     ((await get(`/containers/${name}/json`)).json() as { LogPath: string }).LogPath;
 
-  it('36. wants a stream, and a driver that keeps something', async () => {
+  it('36: wants a stream, and a driver that keeps something', async () => {
     await ran('two', 'echo out; sleep 0.02; echo err >&2');
     const none = await get('/containers/two/logs');
     expect([none.status, none.json()]).toEqual([
@@ -49,7 +49,7 @@ describeWith(['linux', 'root', { program: 'crun' }, { program: 'docker' }], 'sem
     expect(framesOf(Buffer.from(both.text, 'latin1'))).toEqual(['stdout: out\n', 'stderr: err\n']);
   });
 
-  it('36. gives the last lines; what is no number means all; none but the new ones with tail=0 and follow', async () => {
+  it('36: gives the last lines; what is no number means all; none but the new ones with tail=0 and follow', async () => {
     expect((await run('tail', ['-i'], ['sh', '-c', 'seq 0 9; read x; seq 10 12'])).exitCode).toBe(0);
     await eventually('ten lines', async () => ((await logs('tail')).endsWith('9\n') ? true : null));
     expect(await logs('tail', '--tail', '3')).toBe(numbers(7, 10));
@@ -70,12 +70,12 @@ describeWith(['linux', 'root', { program: 'crun' }, { program: 'docker' }], 'sem
     return readdirSync(fds).filter((fd) => readlink(`${fds}/${fd}`).startsWith(folder)).length;
   };
 
-  it('36. follows to the end of the container, but not to the end of one of its runs', async () => {
+  it('36: follows to the end of the container, but not to the end of one of its runs', async () => {
     await run('again', ['--restart', 'on-failure:2'], ['sh', '-c', 'echo run; exit 1']);
     expect((await cli('logs', '-f', 'again')).stdout).toBe('run\n'.repeat(3));
   });
 
-  it('37. compares times with nine digits, as numbers and as dates, across rotated and compressed files', async () => {
+  it('37: compares times with nine digits, as numbers and as dates, across rotated and compressed files', async () => {
     await ran('times', 'i=0; while [ $i -lt 300 ]; do echo $i; i=$((i+1)); done', [
       '--log-opt=max-size=4k',
       '--log-opt=max-file=20',
@@ -119,7 +119,7 @@ describeWith(['linux', 'root', { program: 'crun' }, { program: 'docker' }], 'sem
     expect(left).toHaveLength(files);
   });
 
-  it('38. joins what was stored in parts, and keeps a last line without its end', async () => {
+  it('38: joins what was stored in parts, and keeps a last line without its end', async () => {
     await ran('long', "head -c 40000 /dev/zero | tr '\\0' x; echo; printf last");
     const text = await logs('long');
     expect(text).toBe(`${'x'.repeat(40_000)}\nlast`);
@@ -129,14 +129,14 @@ describeWith(['linux', 'root', { program: 'crun' }, { program: 'docker' }], 'sem
     ]);
   });
 
-  it('39. writes docker’s json-file where inspect says, bounded unless told otherwise', async () => {
+  it('39: writes docker’s json-file where inspect says, bounded unless told otherwise', async () => {
     await ran('json', 'echo "<a> & \\"b\\""', ['--label', 'a=b', '-e', 'X=y', '--label', 'c=d e,f']);
     const [line = ''] = readFileSync(await pathOf('json'), 'utf8').split('\n');
     expect(JSON.parse(line)).toEqual({ log: '<a> & "b"\n', stream: 'stdout', time: expect.stringMatching(/Z$/) });
     expect(line.startsWith('{"log":"\\u003ca\\u003e \\u0026 \\"b\\"\\n","stream":"stdout","time":"')).toBe(true);
   });
 
-  it('39. puts labels, variables and a tag into records that ask for them; details shows them', async () => {
+  it('39: puts labels, variables and a tag into records that ask for them; details shows them', async () => {
     await ran('details', 'echo hi', [
       ...['--label', 'a=b', '--label', 'c=d e,f', '--label', 'other=x', '-e', 'X=y', '-e', 'Z=1'],
       ...['--log-opt=labels=a,c', '--log-opt=env-regex=^X', '--log-opt=tag={{.Name}}/{{.ID}}/{{ .ImageName }}'],

@@ -32,7 +32,7 @@ describeWith(['linux', 'root', { program: 'crun' }, { program: 'docker' }], 'sem
   const stats = async (name: string, query: string): Promise<StatsSample> =>
     (await get(`/v1.45/containers/${name}/stats?${query}`)).json() as StatsSample;
 
-  it('43. lists the container’s processes alone, with the ids that they have on the host', async () => {
+  it('43: lists the container’s processes alone, with the ids that they have on the host', async () => {
     const { Titles: titles, Processes: processes } = await top('busy');
     expect(titles).toEqual(['UID', 'PID', 'PPID', 'C', 'STIME', 'TTY', 'TIME', 'CMD']);
     const inspected = (await get('/containers/busy/json')).json() as { State: { Pid: number } };
@@ -44,7 +44,7 @@ describeWith(['linux', 'root', { program: 'crun' }, { program: 'docker' }], 'sem
     ]);
   });
 
-  it('43. says of each column what ps says', async () => {
+  it('43: says of each column what ps says', async () => {
     const args = '-o pid,ppid,pgid,sid,uid,user,gid,comm,vsz,tty,stat,ni,nlwp,args';
     const { Processes: processes } = await top('busy', args);
     for (const row of processes) {
@@ -59,7 +59,7 @@ describeWith(['linux', 'root', { program: 'crun' }, { program: 'docker' }], 'sem
     }
   });
 
-  it('43. takes arguments for no more than they are', async () => {
+  it('43: takes arguments for no more than they are', async () => {
     for (const psArgs of ['; touch /tmp/x', '$(touch /tmp/x)', '--foo']) {
       const answer = await get(`/containers/busy/top?ps_args=${encodeURIComponent(psArgs)}`);
       expect([answer.status, answer.text]).toEqual([400, expect.stringContaining('ps: error')]);
@@ -69,14 +69,14 @@ describeWith(['linux', 'root', { program: 'crun' }, { program: 'docker' }], 'sem
     expect((await get('/containers/nobody/top')).status).toBe(404);
   });
 
-  it('43. sees execs too', async () => {
+  it('43: sees execs too', async () => {
     const exec = await docker(engine.socket, ['exec', '-d', 'busy', 'sleep', '1234']);
     expect(exec.exitCode).toBe(0);
     const shown = await docker(engine.socket, ['top', 'busy', '-o', 'pid,args']);
     expect(shown.stdout).toContain('sleep 1234');
   });
 
-  it('77. waits for two samples, and tells what was used between them', async () => {
+  it('77: waits for two samples, and tells what was used between them', async () => {
     const {
       read,
       preread,
@@ -98,7 +98,7 @@ describeWith(['linux', 'root', { program: 'crun' }, { program: 'docker' }], 'sem
     expect(shown.stdout).toMatch(/^busy [1-9]\d*\.\d\d%\n$/);
   });
 
-  it('77. answers at once when one sample is enough, and for a container that does not run', async () => {
+  it('77: answers at once when one sample is enough, and for a container that does not run', async () => {
     const one = await stats('busy', 'stream=0&one-shot=1');
     expect(one).toMatchObject({ preread: '0001-01-01T00:00:00Z', precpu_stats: { cpu_usage: { total_usage: 0 } } });
     expect(one.cpu_stats.cpu_usage.total_usage).toBeGreaterThan(0);
@@ -115,7 +115,7 @@ describeWith(['linux', 'root', { program: 'crun' }, { program: 'docker' }], 'sem
     expect([both.status, both.json()]).toEqual([400, { message: 'cannot have stream=true and one-shot=true' }]);
   });
 
-  it('77. streams a sample a second to each who watches, until the container is removed', async () => {
+  it('77: streams a sample a second to each who watches, until the container is removed', async () => {
     await run('watched', ['sleep', '600'], ['--network', 'none']);
     const open = (): ReturnType<typeof openRaw> =>
       openRaw(engine.socket, { method: 'GET', path: '/v1.45/containers/watched/stats', upgrade: 'none' });
