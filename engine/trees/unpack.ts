@@ -4,9 +4,10 @@
  * directory were the root), and what is made is changed by its descriptor alone.
  */
 import { closeSync, constants, ftruncateSync, writeSync } from 'node:fs';
-import { isCode, linkAt, makeDirectoryAt, makeNodeAt, openAt, openInRoot, statAt, symlinkAt } from '../kernel/files.ts';
+import { isCode, linkAt, makeDirectoryAt, openAt, openInRoot, statAt } from '../kernel/files.ts';
 import { removeTreeSync } from '../kernel/remove-tree.ts';
 import { setMetadata } from '../layers/apply/metadata.ts';
+import { makeSpecialFile } from '../layers/apply/special-file.ts';
 import { printableName, type TarEntry, TarError } from '../../api/tar/entry.ts';
 import type { TarEvent } from '../../api/tar/reader.ts';
 import { invalid } from '../model/errors.ts';
@@ -113,19 +114,8 @@ export class TreeWriter implements Disposable {
         case 'hardlink':
           if (source !== null) linkAt(source, place);
           return;
-        case 'symlink':
-          if (entry.linkName.length === 0) throw new TarError('a link to nothing');
-          symlinkAt(entry.linkName.toString('latin1'), place.directory, place.name);
-          break;
-        case 'fifo':
-          makeNodeAt(place.directory, place.name, { mode: constants.S_IFIFO | 0o600, major: 0, minor: 0 });
-          break;
-        case 'character-device':
-          makeNodeAt(place.directory, place.name, { mode: constants.S_IFCHR | 0o600, ...entry.device });
-          break;
-        case 'block-device':
-          makeNodeAt(place.directory, place.name, { mode: constants.S_IFBLK | 0o600, ...entry.device });
-          break;
+        default:
+          makeSpecialFile(place, entry.kind, entry);
       }
       setMetadata(place, { ...this.#owned(entry), isLink: entry.kind === 'symlink' });
     } finally {

@@ -1,11 +1,12 @@
 import { closeSync, constants, ftruncateSync, writeSync } from 'node:fs';
-import { makeNodeAt, openAt, statAt, symlinkAt } from '../../kernel/files.ts';
+import { openAt, statAt } from '../../kernel/files.ts';
 import { printableName, type TarEntry, TarError } from '../../../api/tar/entry.ts';
 import type { TarEvent } from '../../../api/tar/reader.ts';
 import { type Cleared, LayerFolder, type Place } from './layer-folder.ts';
 import { copyUp, findInLayers } from './lower-layers.ts';
 import { metadataOf, setMetadata } from './metadata.ts';
 import { entryPath, type EntryPath, type Whiteout, whiteoutOf } from './names.ts';
+import { makeSpecialFile } from './special-file.ts';
 
 /** A file whose content is coming. */
 interface OpenFile extends Place {
@@ -86,19 +87,8 @@ export class LayerWriter implements Disposable {
       case 'file':
         this.#file = { ...place, fd: openAt(place.directory, place.name, exclusive, 0o600), entry, writtenTo: 0 };
         return;
-      case 'symlink':
-        if (entry.linkName.length === 0) throw new TarError('a link to nothing');
-        symlinkAt(entry.linkName.toString('latin1'), place.directory, place.name);
-        break;
-      case 'fifo':
-        makeNodeAt(place.directory, place.name, { mode: constants.S_IFIFO | 0o600, major: 0, minor: 0 });
-        break;
-      case 'character-device':
-        makeNodeAt(place.directory, place.name, { mode: constants.S_IFCHR | 0o600, ...entry.device });
-        break;
-      case 'block-device':
-        makeNodeAt(place.directory, place.name, { mode: constants.S_IFBLK | 0o600, ...entry.device });
-        break;
+      default:
+        makeSpecialFile(place, entry.kind, entry);
     }
     setMetadata(place, { ...entry, isLink: entry.kind === 'symlink' });
   }

@@ -94,8 +94,8 @@ describeWith(['linux', 'root', { program: 'crun' }], 'security: images that mean
 
     it('the working directory and mount points lead nowhere outside', async () => {
       const before = readdirSync(host);
-      const image = await make([link('work', `/../../../../..${host}`), link('data', `../../../../..${host}`)]);
-      await outcome(image, 'touch here /data/there', { WorkingDir: '/work/new' }, { Tmpfs: { '/data/t': '' } });
+      const image = await make([link('job', `/../../../../..${host}`), link('data', `../../../../..${host}`)]);
+      await outcome(image, 'touch here /data/there', { WorkingDir: '/job/new' }, { Tmpfs: { '/data/t': '' } });
       expect(readdirSync(host)).toEqual(before);
     });
   });
