@@ -104,4 +104,46 @@ export const migrations: readonly string[] = [
     state TEXT NOT NULL CHECK (state IN ('making', 'ready', 'removing'))
   ) STRICT;
   `,
+  `
+  -- Bytes known by their digest, in <data root>/content/sha256: what registries keep of layers.
+  CREATE TABLE blobs (
+    digest     TEXT PRIMARY KEY,
+    size_bytes INTEGER NOT NULL
+  ) STRICT;
+  -- Which blobs inflate to a layer's tar. The blob itself may be gone: a push asks the registry for it first.
+  CREATE TABLE layer_blobs (
+    diff_id    TEXT NOT NULL,
+    digest     TEXT NOT NULL,
+    media_type TEXT NOT NULL,
+    size_bytes INTEGER NOT NULL,
+    PRIMARY KEY (diff_id, digest)
+  ) STRICT;
+  -- Where a blob was seen: a push to the same registry mounts it from there.
+  CREATE TABLE blob_places (
+    digest     TEXT NOT NULL,
+    repository TEXT NOT NULL, -- docker.io/library/hello
+    PRIMARY KEY (digest, repository)
+  ) STRICT;
+  -- Manifests and indexes as they came or went, byte for byte.
+  CREATE TABLE manifests (
+    digest     TEXT PRIMARY KEY,
+    media_type TEXT NOT NULL,
+    body       BLOB NOT NULL
+  ) STRICT;
+  -- The manifest of this very image, for this very platform: a push of it keeps its digest.
+  CREATE TABLE image_manifests (
+    image    TEXT NOT NULL REFERENCES images(id) ON DELETE CASCADE,
+    manifest TEXT NOT NULL REFERENCES manifests(digest),
+    PRIMARY KEY (image, manifest)
+  ) STRICT;
+  -- What an image is called by digest: repository@digest, of the manifest or index that was pulled or pushed.
+  CREATE TABLE repo_digests (
+    image      TEXT NOT NULL REFERENCES images(id) ON DELETE CASCADE,
+    repository TEXT NOT NULL, -- docker.io/library/hello
+    digest     TEXT NOT NULL,
+    PRIMARY KEY (image, repository, digest)
+  ) STRICT;
+  -- The image that another was committed or built from.
+  ALTER TABLE images ADD COLUMN parent TEXT;
+  `,
 ];
