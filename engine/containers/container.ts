@@ -1,7 +1,7 @@
 import type { ContainerId } from '../model/ids.ts';
 import type { EndpointPlan } from '../networks/networks.ts';
-import type { History } from './history.ts';
-import type { ContainerSpec } from './spec.ts';
+import type { History } from './restarts/history.ts';
+import type { ContainerSpec } from './spec/spec.ts';
 import { assertMove, type ContainerState, countsAsRunning, lastExit, liveState } from './state.ts';
 import { SerialQueue } from './serial-queue.ts';
 

@@ -13,9 +13,9 @@ import type { Trees } from '../trees/trees.ts';
 import type { Volumes } from '../volumes/volumes.ts';
 import type { Directory } from './directory.ts';
 import type { HealthChecks } from './health/health-checks.ts';
-import type { EngineDefaults } from './merge-image.ts';
+import type { EngineDefaults } from './spec/merge-image.ts';
 import type { Stats } from '../stats/stats.ts';
-import type { RestartTimers } from './restart-timers.ts';
+import type { RestartTimers } from './restarts/restart-timers.ts';
 import type { ContainerRows } from './rows.ts';
 
 /** The rooms that a container's life passes through; wired together once, in `engine/serve.ts`. */

@@ -3,11 +3,11 @@ import { internal } from '../model/errors.ts';
 import { type ContainerId, parseContainerId } from '../model/ids.ts';
 import type { Endpoint, EndpointPlan } from '../networks/networks.ts';
 import { Container } from './container.ts';
-import { type History, readHistory } from './history.ts';
-import type { ContainerSpec, ResourceSpec } from './spec.ts';
+import { type History, readHistory } from './restarts/history.ts';
+import type { ContainerSpec, ResourceSpec } from './spec/spec.ts';
 import type { ContainerState } from './state.ts';
 import { readStoredPlan } from '../networks/stored-plan.ts';
-import { readStoredSpec } from './stored-spec.ts';
+import { readStoredSpec } from './spec/stored-spec.ts';
 
 /** A step with effects outside the database that was under way: what boot must replay or undo. */
 export type Intent =

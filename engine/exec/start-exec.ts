@@ -3,7 +3,7 @@ import path from 'node:path';
 import type { Container } from '../containers/container.ts';
 import { publishContainerEvent } from '../containers/container-events.ts';
 import type { Parts } from '../containers/parts.ts';
-import { bundleFolder } from '../containers/start.ts';
+import { bundleFolder } from '../containers/life/start.ts';
 import { conflict } from '../model/errors.ts';
 import type { Attachment, StdioPlan, TerminalSize } from '../monitor/monitor.ts';
 import { StartError } from '../monitor/start-error.ts';

@@ -5,7 +5,7 @@
 import { readFileSync } from 'node:fs';
 import { totalmem } from 'node:os';
 import type { CpuStats, StatsSample } from '../../api/stats.ts';
-import { cgroupOf } from '../containers/cgroup-of.ts';
+import { cgroupOf } from '../containers/oci/cgroup-of.ts';
 import type { Container } from '../containers/container.ts';
 import { liveState } from '../containers/state.ts';
 import { formatInstant, type Instant, never } from '../model/time.ts';

@@ -1,5 +1,5 @@
 import { expect, it } from 'vitest';
-import type { HealthcheckSpec } from '../spec.ts';
+import type { HealthcheckSpec } from '../spec/spec.ts';
 import { afterProbe, type Health, nextProbeMs, type ProbePlan, probePlan } from './health.ts';
 
 const spec: HealthcheckSpec = {

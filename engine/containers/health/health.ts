@@ -5,7 +5,7 @@
  *     starting --success--> healthy --`retries` failures in a row--> unhealthy --success--> healthy
  *     starting --`retries` failures in a row, those within the start period not counted--> unhealthy
  */
-import type { ContainerSpec, HealthcheckSpec } from '../spec.ts';
+import type { ContainerSpec, HealthcheckSpec } from '../spec/spec.ts';
 
 export type HealthStatus = 'starting' | 'healthy' | 'unhealthy';
 

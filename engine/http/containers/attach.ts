@@ -3,7 +3,7 @@ import { once } from 'node:events';
 import type { Duplex } from 'node:stream';
 import { publishContainerEvent } from '../../containers/container-events.ts';
 import type { Container } from '../../containers/container.ts';
-import { logPlan } from '../../containers/log-file.ts';
+import { logPlan } from '../../containers/logs/log-file.ts';
 import type { Parts } from '../../containers/parts.ts';
 import { readableFiles } from '../../logs/log-plan.ts';
 import { readLogs } from '../../logs/read-logs.ts';

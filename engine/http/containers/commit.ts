@@ -1,7 +1,7 @@
 import type { ContainerConfig } from '../../../api/containers.ts';
-import { commitContainer } from '../../containers/commit.ts';
+import { commitContainer } from '../../containers/files/commit.ts';
 import type { Parts } from '../../containers/parts.ts';
-import type { ContainerSpec } from '../../containers/spec.ts';
+import type { ContainerSpec } from '../../containers/spec/spec.ts';
 import { invalid } from '../../model/errors.ts';
 import type { Exchange } from '../exchange.ts';
 import type { Route } from '../router.ts';

@@ -9,7 +9,7 @@ import {
   readFiles,
   statFile,
   writeFiles,
-} from '../../containers/copy-files.ts';
+} from '../../containers/files/copy-files.ts';
 import type { Parts } from '../../containers/parts.ts';
 import { invalid } from '../../model/errors.ts';
 import type { Change, PathStat } from '../../trees/trees.ts';

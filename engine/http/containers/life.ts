@@ -1,15 +1,15 @@
 /** What moves a container through its life: start, stop, restart, kill, pause, wait, remove. */
 import type { Container, WaitCondition } from '../../containers/container.ts';
 import type { Parts } from '../../containers/parts.ts';
-import { pauseContainer, unpauseContainer } from '../../containers/pause.ts';
-import { ContainerPrune, containerPruneFilterKeys } from '../../containers/prune.ts';
-import { removeLink } from '../../containers/links.ts';
-import { removeContainer } from '../../containers/remove.ts';
-import { renameContainer } from '../../containers/rename.ts';
-import { restartContainer } from '../../containers/restart.ts';
-import { startContainer } from '../../containers/start.ts';
-import { killContainer, stopContainer, type StopOptions } from '../../containers/stop.ts';
-import { updateContainer } from '../../containers/update.ts';
+import { pauseContainer, unpauseContainer } from '../../containers/life/pause.ts';
+import { ContainerPrune, containerPruneFilterKeys } from '../../containers/life/prune.ts';
+import { removeLink } from '../../containers/network/links.ts';
+import { removeContainer } from '../../containers/life/remove.ts';
+import { renameContainer } from '../../containers/names/rename.ts';
+import { restartContainer } from '../../containers/life/restart.ts';
+import { startContainer } from '../../containers/life/start.ts';
+import { killContainer, stopContainer, type StopOptions } from '../../containers/life/stop.ts';
+import { updateContainer } from '../../containers/life/update.ts';
 import { invalid } from '../../model/errors.ts';
 import { parseFilters } from '../../model/filters.ts';
 import type { Exchange } from '../exchange.ts';

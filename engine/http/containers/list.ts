@@ -2,7 +2,7 @@ import type { Container } from '../../containers/container.ts';
 import { countsAsRunning, lastExit } from '../../containers/state.ts';
 import type { Directory } from '../../containers/directory.ts';
 import type { Images } from '../../images/images.ts';
-import type { MountSpec } from '../../containers/spec.ts';
+import type { MountSpec } from '../../containers/spec/spec.ts';
 import { EngineError, internal, invalid } from '../../model/errors.ts';
 import { booleanFilter, type Filters, passes, passesLabels } from '../../model/filters.ts';
 import type { ImageId } from '../../model/ids.ts';

@@ -1,6 +1,6 @@
 import { once } from 'node:events';
 import type { Container } from '../../containers/container.ts';
-import { logPlan } from '../../containers/log-file.ts';
+import { logPlan } from '../../containers/logs/log-file.ts';
 import type { Parts } from '../../containers/parts.ts';
 import { countsAsRunning } from '../../containers/state.ts';
 import { readableFiles } from '../../logs/log-plan.ts';

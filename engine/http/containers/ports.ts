@@ -1,5 +1,5 @@
 import net from 'node:net';
-import type { PortSpec, Protocol, PublishedPortSpec } from '../../containers/spec.ts';
+import type { PortSpec, Protocol, PublishedPortSpec } from '../../containers/spec/spec.ts';
 import { invalid } from '../../model/errors.ts';
 import type { Fields } from '../fields.ts';
 

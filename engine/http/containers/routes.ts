@@ -1,8 +1,8 @@
 import type { Container } from '../../containers/container.ts';
 import { publishContainerEvent } from '../../containers/container-events.ts';
-import { linkedNames, shownLinks } from '../../containers/linked-containers.ts';
-import { createContainer } from '../../containers/create.ts';
-import { fitToHost } from '../../containers/fit-to-host.ts';
+import { linkedNames, shownLinks } from '../../containers/network/linked-containers.ts';
+import { createContainer } from '../../containers/life/create.ts';
+import { fitToHost } from '../../containers/spec/fit-to-host.ts';
 import type { Parts } from '../../containers/parts.ts';
 import { liveState } from '../../containers/state.ts';
 import { conflict, EngineError } from '../../model/errors.ts';

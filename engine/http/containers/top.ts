@@ -1,4 +1,4 @@
-import { cgroupOf } from '../../containers/cgroup-of.ts';
+import { cgroupOf } from '../../containers/oci/cgroup-of.ts';
 import type { Container } from '../../containers/container.ts';
 import type { Parts } from '../../containers/parts.ts';
 import { liveState } from '../../containers/state.ts';

@@ -1,4 +1,4 @@
-import { connectContainer, disconnectContainer } from '../../containers/connect.ts';
+import { connectContainer, disconnectContainer } from '../../containers/network/connect.ts';
 import type { Container } from '../../containers/container.ts';
 import type { Parts } from '../../containers/parts.ts';
 import { EngineError, invalid, notFound } from '../../model/errors.ts';

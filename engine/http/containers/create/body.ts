@@ -1,7 +1,7 @@
 /** From Docker's create body to our own request: the one place where those words are translated on their way in. */
-import type { CreateRequest } from '../../../containers/create-request.ts';
+import type { CreateRequest } from '../../../containers/spec/create-request.ts';
 import { invalid } from '../../../model/errors.ts';
-import { signalNumber } from '../../../containers/signals.ts';
+import { signalNumber } from '../../../containers/life/signals.ts';
 import { Fields } from '../../fields.ts';
 import { readMounts, readVolumesFrom } from './mounts.ts';
 import { readNetwork } from './network.ts';

@@ -1,5 +1,5 @@
 /** Devices of the host that a container may use. */
-import type { DeviceRequestSpec, DeviceSpec } from '../../../containers/spec.ts';
+import type { DeviceRequestSpec, DeviceSpec } from '../../../containers/spec/spec.ts';
 import { invalid } from '../../../model/errors.ts';
 import type { Fields } from '../../fields.ts';
 

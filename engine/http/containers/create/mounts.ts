@@ -1,6 +1,6 @@
 /** `Binds`, `Mounts` and `Tmpfs` -> mounts, as they were asked for. What they come to in the end: `containers/resolve-mounts.ts`. */
 import path from 'node:path';
-import type { MountSpec } from '../../../containers/spec.ts';
+import type { MountSpec } from '../../../containers/spec/spec.ts';
 import { invalid } from '../../../model/errors.ts';
 import type { Fields } from '../../fields.ts';
 import { mountTarget, propagations } from './mount-target.ts';

@@ -1,9 +1,9 @@
 /** `NetworkMode`, `NetworkingConfig`, ports and names. */
 import { isIP } from 'node:net';
-import type { CreateRequest } from '../../../containers/create-request.ts';
-import { endpointOf } from '../../../containers/endpoints.ts';
-import { splitExtraHost } from '../../../containers/hosts-file.ts';
-import type { EndpointSpec, NetworkMode } from '../../../containers/spec.ts';
+import type { CreateRequest } from '../../../containers/spec/create-request.ts';
+import { endpointOf } from '../../../containers/network/endpoints.ts';
+import { splitExtraHost } from '../../../containers/network/hosts-file.ts';
+import type { EndpointSpec, NetworkMode } from '../../../containers/spec/spec.ts';
 import { invalid } from '../../../model/errors.ts';
 import type { Fields } from '../../fields.ts';
 import { exposedPort, publishedPorts } from '../ports.ts';

@@ -1,5 +1,5 @@
 /** What the engine does of itself with a container: restart it, probe its health. */
-import type { HealthcheckSpec, RestartPolicySpec } from '../../../containers/spec.ts';
+import type { HealthcheckSpec, RestartPolicySpec } from '../../../containers/spec/spec.ts';
 import { invalid } from '../../../model/errors.ts';
 import type { Fields } from '../../fields.ts';
 

@@ -1,6 +1,6 @@
 /** What runs: command, variables, user, groups, limits of its own, terminal. */
 import path from 'node:path';
-import type { CreateRequest } from '../../../containers/create-request.ts';
+import type { CreateRequest } from '../../../containers/spec/create-request.ts';
 import { invalid } from '../../../model/errors.ts';
 import type { Fields } from '../../fields.ts';
 

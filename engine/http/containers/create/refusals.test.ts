@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { fitToHost } from '../../../containers/fit-to-host.ts';
+import { fitToHost } from '../../../containers/spec/fit-to-host.ts';
 import type { HostFacts } from '../../../runtime/container-settings.ts';
 import { EngineError } from '../../../model/errors.ts';
 import { readCreateBody } from './body.ts';

@@ -1,5 +1,5 @@
 /** The limits of `HostConfig`; `update` sends the same fields. What they must be together and on this host: `containers/resource-limits.ts`. */
-import type { BlkioDeviceSpec, ResourceSpec } from '../../../containers/spec.ts';
+import type { BlkioDeviceSpec, ResourceSpec } from '../../../containers/spec/spec.ts';
 import { invalid } from '../../../model/errors.ts';
 import type { Fields } from '../../fields.ts';
 

@@ -1,6 +1,6 @@
 /** Privileges, namespaces, devices, kernel settings. */
-import type { CreateRequest } from '../../../containers/create-request.ts';
-import type { NamespaceShare, NamespaceSpec } from '../../../containers/spec.ts';
+import type { CreateRequest } from '../../../containers/spec/create-request.ts';
+import type { NamespaceShare, NamespaceSpec } from '../../../containers/spec/spec.ts';
 import { invalid } from '../../../model/errors.ts';
 import type { ContainerId } from '../../../model/ids.ts';
 import { defaultMaskedPaths, defaultReadonlyPaths } from '../../../runtime/system-paths.ts';

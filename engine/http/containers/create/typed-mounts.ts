@@ -1,6 +1,6 @@
 /** One `--mount`: an object of `Mounts` (source: Engine API, Mount; the words of errors: moby's volume/mounts). */
 import path from 'node:path';
-import type { MountSpec } from '../../../containers/spec.ts';
+import type { MountSpec } from '../../../containers/spec/spec.ts';
 import { invalid } from '../../../model/errors.ts';
 import type { Fields } from '../../fields.ts';
 import { mountTarget, propagations } from './mount-target.ts';

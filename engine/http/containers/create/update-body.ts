@@ -1,4 +1,4 @@
-import type { ContainerUpdate } from '../../../containers/update.ts';
+import type { ContainerUpdate } from '../../../containers/life/update.ts';
 import { Fields } from '../../fields.ts';
 import { readRestartPolicy } from './policies.ts';
 import { readResources } from './resources.ts';

@@ -1,5 +1,5 @@
 import type { ContainerInspect } from '../../../../api/containers.ts';
-import type { ContainerSpec } from '../../../containers/spec.ts';
+import type { ContainerSpec } from '../../../containers/spec/spec.ts';
 import { portKey } from '../ports.ts';
 import { presentVolumes } from './mounts.ts';
 import { presentHealthcheck } from './healthcheck.ts';

@@ -1,6 +1,6 @@
 import type { ContainerState, ContainerSummary, HealthConfig } from '../../../../api/containers.ts';
 import type { Health } from '../../../containers/health/health.ts';
-import type { HealthcheckSpec } from '../../../containers/spec.ts';
+import type { HealthcheckSpec } from '../../../containers/spec/spec.ts';
 
 /** `Config.Healthcheck` of a container or an image: what is empty or zero is left out, as Go does. */
 export function presentHealthcheck(spec: HealthcheckSpec): HealthConfig {

@@ -6,7 +6,7 @@ import type {
   PublishedPortSpec,
   ResourceSpec,
   RestartPolicySpec,
-} from '../../../containers/spec.ts';
+} from '../../../containers/spec/spec.ts';
 import { defaultMaskedPaths, defaultReadonlyPaths } from '../../../runtime/system-paths.ts';
 import { portKey } from '../ports.ts';
 import { presentMountRequests } from './mounts.ts';

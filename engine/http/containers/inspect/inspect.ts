@@ -2,8 +2,8 @@
 import type { ContainerInspect, ContainerState as WireState } from '../../../../api/containers.ts';
 import type { Container } from '../../../containers/container.ts';
 import type { Health } from '../../../containers/health/health.ts';
-import { logPath } from '../../../containers/log-file.ts';
-import { networkFilePaths } from '../../../containers/network-files.ts';
+import { logPath } from '../../../containers/logs/log-file.ts';
+import { networkFilePaths } from '../../../containers/network/network-files.ts';
 import { countsAsRunning, lastExit, liveState } from '../../../containers/state.ts';
 import { never } from '../../../model/time.ts';
 import type { Root } from '../../../rootfs/rootfs.ts';

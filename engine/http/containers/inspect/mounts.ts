@@ -2,8 +2,8 @@
 import type { ContainerConfig, HostConfig, MountPoint, MountRequest } from '../../../../api/containers.ts';
 import type { Container } from '../../../containers/container.ts';
 import type { Parts } from '../../../containers/parts.ts';
-import type { ContainerSpec, MountSpec } from '../../../containers/spec.ts';
-import { mountFolder } from '../../../containers/start-mounts.ts';
+import type { ContainerSpec, MountSpec } from '../../../containers/spec/spec.ts';
+import { mountFolder } from '../../../containers/mounts/start-mounts.ts';
 
 type MountFields = Pick<HostConfig, 'Binds' | 'Mounts' | 'Tmpfs' | 'VolumesFrom' | 'VolumeDriver'>;
 

@@ -2,8 +2,8 @@
 import { createHash } from 'node:crypto';
 import type { ContainerInspect, EndpointSettings, PortMap } from '../../../../api/containers.ts';
 import type { Container } from '../../../containers/container.ts';
-import { dnsNames } from '../../../containers/endpoints.ts';
-import type { ContainerSpec, EndpointSpec } from '../../../containers/spec.ts';
+import { dnsNames } from '../../../containers/network/endpoints.ts';
+import type { ContainerSpec, EndpointSpec } from '../../../containers/spec/spec.ts';
 import { lastExit, liveState } from '../../../containers/state.ts';
 import type { ContainerId } from '../../../model/ids.ts';
 import { namedNetworkId } from '../../../networks/network-set.ts';
