@@ -3,7 +3,7 @@ import { mkdirSync, rmSync } from 'node:fs';
 import path from 'node:path';
 import type { ProgressMessage } from '../../api/images.ts';
 import { chainIds, type Layer, type LayerStore } from '../layers/layer-store.ts';
-import { notFound } from '../model/errors.ts';
+import { internal, notFound } from '../model/errors.ts';
 import type { Filters } from '../model/filters.ts';
 import { type ImageId, parseDigest } from '../model/ids.ts';
 import type { Instant } from '../model/time.ts';
@@ -12,12 +12,23 @@ import type { IncomingImage } from './archive/incoming-image.ts';
 import { hostPlatform } from './archive/platform.ts';
 import { readArchive } from './archive/read-archive.ts';
 import { Spool } from './archive/spool.ts';
-import type { Image, ImageConfig } from './image.ts';
+import type { Image } from './image.ts';
+import { ImageCatalogue, isIdOrPrefix } from './image-catalogue.ts';
 import { parseImageConfig } from './image-config.ts';
 import { listImages } from './image-list.ts';
-import { type ImageRow, ImageRows } from './image-rows.ts';
+import { ImageRows } from './image-rows.ts';
 import { writeHashed } from './hashed-file.ts';
-import type { ExtendRequest, Images, ListedImage, LoadOptions, RemovedImage, RemoveOptions } from './images.ts';
+import type {
+  ExtendRequest,
+  Images,
+  ImageSource,
+  ListedImage,
+  LoadOptions,
+  PublishedImage,
+  PublishRequest,
+  RemovedImage,
+  RemoveOptions,
+} from './images.ts';
 import { layerMessage, ProgressQueue } from './load-progress.ts';
 import { familiarReference, parseReference, type Reference, withDefaultTag } from './reference.ts';
 import { planRemoval } from './remove-image.ts';
@@ -28,8 +39,7 @@ export class ImageStore implements Images {
   readonly #layers: LayerStore;
   readonly #now: () => Instant;
   readonly #incoming: string;
-  /** A config never changes: it is what its id is the digest of. */
-  readonly #configs = new Map<ImageId, ImageConfig>();
+  readonly #catalogue: ImageCatalogue;
 
   constructor(parts: {
     readonly database: Database;
@@ -38,6 +48,7 @@ export class ImageStore implements Images {
     readonly now: () => Instant;
   }) {
     this.#rows = new ImageRows(parts.database);
+    this.#catalogue = new ImageCatalogue(this.#rows);
     this.#layers = parts.layers;
     this.#now = parts.now;
     this.#incoming = path.join(parts.dataRoot, 'incoming');
@@ -66,25 +77,57 @@ export class ImageStore implements Images {
   }
 
   list(filters: Filters = new Map()): readonly ListedImage[] {
-    const images = this.#rows.all().map((row) => this.#imageOf(row));
-    return listImages(images, filters, (text) => this.resolve(text));
+    return listImages(this.#catalogue.all(), filters, (text) => this.resolve(text));
   }
 
   resolve(text: string): Image {
-    const image = this.#byId(text) ?? this.#byName(text) ?? this.#byPrefix(text);
-    if (image !== null) return image;
-    throw notFound(`No such image: ${isId(text) ? text : familiarReference(withDefaultTag(parseReference(text)))}`);
+    return this.#catalogue.resolve(text);
   }
 
   get(id: ImageId): Image | null {
+    return this.#catalogue.get(id);
+  }
+
+  publish(request: PublishRequest): PublishedImage {
+    const { configText, names } = request;
+    const { diffIds } = parseImageConfig(Buffer.from(configText));
+    const id = parseDigest(`sha256:${createHash('sha256').update(configText).digest('hex')}`);
+    const topLayer = chainIds(diffIds).at(-1) ?? null;
+    if (topLayer !== null && this.#layers.find(topLayer) === null)
+      throw internal(`image ${id}: its layer ${topLayer} is not in the store`);
+    const moved = new Map<Reference, ImageId>();
+    this.#rows.transaction(() => {
+      this.#rows.add({ id, configText, topLayer, parent: request.parent ?? null }, this.#now());
+      for (const name of names) {
+        const before = this.#rows.taggedImage(name);
+        if (before !== null && before !== id) moved.set(name, before);
+        this.#rows.setTag(name, id, this.#now());
+      }
+      for (const reference of request.digests ?? []) this.#rows.addDigest(reference, id);
+      for (const manifest of request.manifests ?? []) this.#rows.addManifest(manifest, id);
+      for (const blob of request.layerBlobs ?? []) this.#rows.addLayerBlob(blob);
+    });
+    for (const changed of new Set([id, ...moved.values()])) this.#catalogue.refresh(changed);
+    return { image: this.resolve(id), moved };
+  }
+
+  source(id: ImageId): ImageSource {
     const row = this.#rows.find(id);
-    return row === null ? null : this.#imageOf(row);
+    const image = this.get(id);
+    if (row === null || image === null) throw notFound(`No such image: ${id}`);
+    return {
+      configText: row.configText,
+      manifests: this.#rows.manifestsOf(id),
+      layerBlobs: image.config.diffIds.flatMap((diffId) => this.#rows.blobsOf(diffId)),
+    };
   }
 
   tag(source: string, target: { readonly repository: string; readonly tag: string | null }): void {
     const { id } = this.resolve(source);
-    const name = target.tag === null ? target.repository : `${target.repository}:${target.tag}`;
-    this.#rows.setTag(this.#namedWithTag(name), id, this.#now());
+    const name = this.#namedWithTag(target.tag === null ? target.repository : `${target.repository}:${target.tag}`);
+    const before = this.#rows.taggedImage(name);
+    this.#rows.setTag(name, id, this.#now());
+    for (const changed of new Set([id, before ?? id])) this.#catalogue.refresh(changed);
   }
 
   async remove(text: string, options: RemoveOptions): Promise<readonly RemovedImage[]> {
@@ -100,8 +143,8 @@ export class ImageStore implements Images {
       if (plan.isDeleted) this.#rows.delete(image.id);
     });
     const untagged = plan.untag.map((reference) => ({ untagged: familiarReference(reference) }));
+    this.#catalogue.refresh(image.id);
     if (!plan.isDeleted) return untagged;
-    this.#configs.delete(image.id);
     const layers = await this.#layers.collect();
     return [...untagged, { deleted: image.id }, ...layers.map((chainId) => ({ deleted: chainId }))];
   }
@@ -122,13 +165,11 @@ export class ImageStore implements Images {
       const changed = request.change(JSON.parse(row.configText) as Readonly<Record<string, unknown>>);
       const diffIds = [...below, digest];
       const configText = JSON.stringify({ ...changed, rootfs: { type: 'layers', diff_ids: diffIds } });
-      const id = parseDigest(`sha256:${createHash('sha256').update(configText).digest('hex')}`);
       using _hold = this.#layers.hold(chainIds(diffIds));
       // Those that are there already are not read: the slice is the new one's.
       const layers = diffIds.map((diffId) => ({ diffId, blobDigest: null, source: { file, offset: 0, sizeBytes } }));
-      const topLayer = await this.#layers.add(layers, { signal: request.signal, onProgress: () => undefined });
-      this.#publish({ id, configText, topLayer }, name === null ? [] : [name]);
-      return this.resolve(id);
+      await this.#layers.add(layers, { signal: request.signal, onProgress: () => undefined });
+      return this.publish({ configText, names: name === null ? [] : [name], parent: base }).image;
     } finally {
       rmSync(file, { force: true });
     }
@@ -154,8 +195,8 @@ export class ImageStore implements Images {
     let isComplete = false;
     try {
       for await (const step of progress.read()) yield layerMessage(step);
-      const topLayer = await adding;
-      const moved = this.#publish({ id, configText: image.configText, topLayer }, names);
+      await adding;
+      const { moved } = this.publish({ configText: image.configText, names });
       isComplete = true;
       for (const message of loadedMessages({ id, names, moved })) yield message;
     } finally {
@@ -168,76 +209,10 @@ export class ImageStore implements Images {
     }
   }
 
-  /** One transaction: the image with all of its names. Returns the names that stood on another image before. */
-  #publish(row: ImageRow, names: readonly Reference[]): ReadonlyMap<Reference, ImageId> {
-    return this.#rows.transaction(() => {
-      const moved = new Map<Reference, ImageId>();
-      this.#rows.add(row, this.#now());
-      for (const name of names) {
-        const before = this.#rows.taggedImage(name);
-        if (before !== null && before !== row.id) moved.set(name, before);
-        this.#rows.setTag(name, row.id, this.#now());
-      }
-      return moved;
-    });
-  }
-
-  #byId(text: string): Image | null {
-    return isId(text) ? this.get(parseDigest(text.startsWith('sha256:') ? text : `sha256:${text}`)) : null;
-  }
-
-  #byName(text: string): Image | null {
-    if (isId(text)) return null;
-    const reference = withDefaultTag(parseReference(text));
-    const id = this.#rows.taggedImage(reference);
-    return id === null ? null : this.get(id);
-  }
-
-  #byPrefix(text: string): Image | null {
-    const prefix = /^(?:sha256:)?([0-9a-f]{1,64})$/.exec(text)?.[1];
-    if (prefix === undefined) return null;
-    const [found, other] = this.#rows.startingWith(`sha256:${prefix}`);
-    if (other !== undefined) throw notFound(`ambiguous reference: more than one image id begins with ${text}`);
-    return found === undefined ? null : this.get(found);
-  }
-
   #namedWithTag(name: string): Reference {
     const reference = withDefaultTag(parseReference(name));
     return { ...reference, tag: reference.tag ?? 'latest', digest: null };
   }
-
-  #imageOf(row: ImageRow): Image {
-    const tags = this.#rows.tagsOf(row.id);
-    const layers = this.#layers.stack(row.topLayer);
-    return {
-      id: row.id,
-      config: this.#configOf(row),
-      references: tags.map(({ reference }) => reference),
-      topLayer: row.topLayer,
-      sizeBytes: layers.reduce((sum, { sizeBytes }) => sum + sizeBytes, 0),
-      lastTaggedAt: tags.reduce<Instant | null>(
-        (latest, { taggedAt }) => (latest === null || taggedAt > latest ? taggedAt : latest),
-        null,
-      ),
-    };
-  }
-
-  #configOf(row: ImageRow): ImageConfig {
-    const known = this.#configs.get(row.id);
-    if (known !== undefined) return known;
-    const config = parseImageConfig(Buffer.from(row.configText));
-    this.#configs.set(row.id, config);
-    return config;
-  }
-}
-
-/** A full id, with or without `sha256:`: it can be no name. */
-function isId(text: string): boolean {
-  return /^(?:sha256:)?[0-9a-f]{64}$/.test(text);
-}
-
-function isIdOrPrefix(text: string, id: ImageId): boolean {
-  return text !== '' && (id.startsWith(text) || id.slice('sha256:'.length).startsWith(text));
 }
 
 function* loadedMessages(loaded: {

@@ -9,6 +9,10 @@ export interface Image {
   readonly config: ImageConfig;
   /** Its names, in the order of the alphabet. Empty: the image is dangling. */
   readonly references: readonly Reference[];
+  /** What it is called by digest (`name@sha256:…`): what was pulled or pushed. In the order of the alphabet. */
+  readonly digests: readonly Reference[];
+  /** The image that it was committed or built from; null when there is none in this store. */
+  readonly parent: ImageId | null;
   /** Null for an image without layers. */
   readonly topLayer: ChainId | null;
   /** Sum of the files of all its layers, as docker counts. */

@@ -1,6 +1,6 @@
 /**
  * The contract of the images room. An *image* is a config and the layers that it names; a *reference* is a name for one.
- * Images come in by `load` (later also by pull, import, commit and build), whole or not at all.
+ * Images come in by `publish`, whole or not at all: a load, a pull, an import, a commit put their layers into the store first.
  *
  *     for await (const message of images.load(archive, { signal })) show(message);
  *     const image = images.resolve('hello');            // throws "No such image: hello:latest"
@@ -9,9 +9,10 @@
  */
 import type { ProgressMessage } from '../../api/images.ts';
 import type { Filters } from '../model/filters.ts';
-import type { ContainerId, ImageId } from '../model/ids.ts';
+import type { ContainerId, DiffId, Digest, ImageId } from '../model/ids.ts';
 import type { Layer } from '../layers/layer-store.ts';
 import type { Image } from './image.ts';
+import type { Reference } from './reference.ts';
 
 export interface Images {
   /**
@@ -30,6 +31,16 @@ export interface Images {
 
   /** Null when it is gone. */
   get(id: ImageId): Image | null;
+
+  /**
+   * The one way in: makes an image appear with all that is known of it, in one transaction. Its layers must be in the store and
+   * held (`layers.hold`). For an image that is there already, what is told is added to it. Throws `invalid` for a config that is
+   * none, `internal` when a layer is missing.
+   */
+  publish(request: PublishRequest): PublishedImage;
+
+  /** What to send on of an image: its config as it was written, and what registries have of it. Throws `not-found`. */
+  source(id: ImageId): ImageSource;
 
   /** Gives a name to an image; a name that stood elsewhere moves. Throws `not-found`, `invalid`. */
   tag(source: string, target: { readonly repository: string; readonly tag: string | null }): void;
@@ -51,6 +62,48 @@ export interface Images {
 
   /** Folders of the image's layers, topmost first, absolute. Empty for an image without layers. */
   lowers(id: ImageId): readonly string[];
+}
+
+export interface PublishRequest {
+  /** Byte for byte: its digest is the id. */
+  readonly configText: string;
+  /** Names to give it, all with a tag; one that stood elsewhere moves. */
+  readonly names: readonly Reference[];
+  /** What it is called by digest, all `name@digest`: of the manifest or index that was pulled or pushed. */
+  readonly digests?: readonly Reference[];
+  /** The manifest of this very image, for its platform: a later push of it keeps its digest. */
+  readonly manifests?: readonly StoredManifest[];
+  /** Compressed forms of its layers that registries have; their bytes need not be in the content store. */
+  readonly layerBlobs?: readonly LayerBlob[];
+  /** The image that it was committed or built from. Null or left out: none, or nobody knows. */
+  readonly parent?: ImageId | null;
+}
+
+export interface PublishedImage {
+  readonly image: Image;
+  /** The names that stood on another image before, and on which. */
+  readonly moved: ReadonlyMap<Reference, ImageId>;
+}
+
+export interface ImageSource {
+  readonly configText: string;
+  readonly manifests: readonly StoredManifest[];
+  /** Of each diff id, what is known of it; the newest first. */
+  readonly layerBlobs: readonly LayerBlob[];
+}
+
+export interface StoredManifest {
+  readonly digest: Digest;
+  readonly mediaType: string;
+  /** As it is: its digest counts. */
+  readonly bytes: Buffer;
+}
+
+export interface LayerBlob {
+  readonly diffId: DiffId;
+  readonly digest: Digest;
+  readonly mediaType: string;
+  readonly sizeBytes: number;
 }
 
 export interface ExtendRequest {

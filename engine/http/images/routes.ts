@@ -36,9 +36,9 @@ export function imageSummary(parts: Parts, { image, names }: ListedImage): Image
   const users = parts.directory.all().filter(({ spec }) => spec.imageId === image.id);
   return {
     Id: image.id,
-    ParentId: '',
+    ParentId: image.parent ?? '',
     RepoTags: names,
-    RepoDigests: [],
+    RepoDigests: image.digests.map(familiarReference),
     Created: Number((image.config.createdAt ?? 0n) / 1_000_000_000n),
     Size: image.sizeBytes,
     VirtualSize: image.sizeBytes,
@@ -54,7 +54,7 @@ function inspect(image: Image): ImageInspect {
   return {
     Id: image.id,
     RepoTags: image.references.map(familiarReference),
-    RepoDigests: [],
+    RepoDigests: image.digests.map(familiarReference),
     Comment: config.comment,
     Created: config.createdAt === null ? never : formatInstant(config.createdAt),
     Author: config.author,
