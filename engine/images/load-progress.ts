@@ -1,5 +1,6 @@
 import type { ProgressMessage } from '../../api/images.ts';
 import type { DiffId } from '../model/ids.ts';
+import { progressBar } from './progress-bar.ts';
 
 export interface LayerProgress {
   readonly diffId: DiffId;
@@ -44,26 +45,7 @@ export function layerMessage({ diffId, readBytes, totalBytes }: LayerProgress): 
   return {
     status: 'Loading layer',
     progressDetail: { current: readBytes, total: totalBytes },
-    progress: `${bar(readBytes, totalBytes)} ${size(readBytes).padStart(8)}/${size(totalBytes)}`,
+    progress: progressBar(readBytes, totalBytes),
     id: diffId.slice(7, 19),
   };
-}
-
-const barWidth = 50;
-
-function bar(current: number, total: number): string {
-  const filled = total === 0 ? barWidth : Math.min(barWidth, Math.floor((current / total) * barWidth));
-  return `[${'='.repeat(filled)}>${' '.repeat(Math.max(0, barWidth - filled))}]`;
-}
-
-/** Four digits, decimal units, right-aligned: docker's. */
-function size(bytes: number): string {
-  const units = ['B', 'kB', 'MB', 'GB', 'TB'];
-  let value = bytes;
-  let unit = 0;
-  while (value >= 1000 && unit < units.length - 1) {
-    value /= 1000;
-    unit += 1;
-  }
-  return `${Number(value.toPrecision(4))}${units[unit]}`;
 }
