@@ -48,6 +48,18 @@ export interface ImageInspect {
   readonly Metadata: { readonly LastTagTime: string };
 }
 
+/** One step of how an image came to be, newest first. */
+export interface HistoryItem {
+  /** `<missing>` where no image ends with this step. */
+  readonly Id: string;
+  /** Unix seconds. */
+  readonly Created: number;
+  readonly CreatedBy: string;
+  readonly Tags: readonly string[] | null;
+  readonly Size: number;
+  readonly Comment: string;
+}
+
 /** One thing that a removal did: a name taken away, or an image (or layer) deleted. */
 export interface ImageRemoval {
   readonly Untagged?: string;

@@ -28,6 +28,7 @@ import { ImagesClient } from './images.ts';
 import { jsonStream } from './json-stream.ts';
 import type { JsonStream } from './json-stream.ts';
 import { NetworksClient } from './networks.ts';
+import { RegistriesClient } from './registries.ts';
 import { Session } from './session.ts';
 import type { PingAnswer } from './session.ts';
 import { Transport } from './transport.ts';
@@ -56,6 +57,7 @@ export class EngineClient implements Disposable {
   readonly files: FilesClient;
   readonly images: ImagesClient;
   readonly networks: NetworksClient;
+  readonly registries: RegistriesClient;
   readonly volumes: VolumesClient;
   readonly #transport: Transport;
   readonly #session: Session;
@@ -68,6 +70,7 @@ export class EngineClient implements Disposable {
     this.files = new FilesClient(this.#session);
     this.images = new ImagesClient(this.#session);
     this.networks = new NetworksClient(this.#session);
+    this.registries = new RegistriesClient(this.#session);
     this.volumes = new VolumesClient(this.#session);
   }
 

@@ -10,6 +10,13 @@ export class EngineError extends Error {
   }
 }
 
+/** The engine had answered well and then reported, in the answer, that what it was doing failed. */
+export class ReportedError extends EngineError {
+  constructor(message: string, options?: ErrorOptions) {
+    super(500, message, options);
+  }
+}
+
 /**
  * Why there is no answer: `connect` no stream could be opened; `lost` it ended before the answer was whole; `timeout` the
  * engine stayed silent; `protocol` what came is no answer of an engine; `incompatible` it is too old for this client;

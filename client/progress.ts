@@ -1,0 +1,18 @@
+import type { ProgressMessage } from '../api/images.ts';
+import { shapeOf } from './answers.ts';
+import { ReportedError } from './errors.ts';
+import { jsonStream } from './json-stream.ts';
+import type { JsonStream } from './json-stream.ts';
+import type { AnswerStream } from './transport.ts';
+
+/** Silence after which a transfer counts as hung: unpacking a large layer on a slow disk says nothing for minutes. */
+export const silenceMs = 10 * 60_000;
+
+/** The messages of a long operation; iterating throws ReportedError where the engine says that it failed. */
+export function progressOf(answer: AnswerStream): JsonStream<ProgressMessage> {
+  return jsonStream(answer, (value) => {
+    const message = shapeOf<ProgressMessage>(value, 'progress', {});
+    if (message.error !== undefined) throw new ReportedError(message.errorDetail?.message ?? message.error);
+    return message;
+  });
+}
