@@ -6,6 +6,7 @@ import path from 'node:path';
 import { faultPoints } from './config/faults.ts';
 import { keptBridgeAddress, namesOf } from './config/names.ts';
 import type { Settings } from './config/settings.ts';
+import { BlobStore } from './content/blob-store.ts';
 import { startAtBoot } from './containers/restarts/boot-starts.ts';
 import { Directory } from './containers/directory.ts';
 import { assertLogOptions } from './containers/logs/log-file.ts';
@@ -138,8 +139,11 @@ async function openEngine(settings: Settings, log: Log, laps = new Laps(() => pe
   const events = new Events(now);
   const host = readHostFacts();
   const { engineId, bridgeName, engineName } = namesOf(keptSetting(database, 'engine-id', randomUUID), settings);
+  const content = opening.use(new BlobStore({ database, dataRoot, log, nowMs: Date.now }));
   const workers = opening.use(new UnpackWorkers({ program: unpackProgram, most: 2 }));
-  const layers = opening.use(new LayerStore({ database, dataRoot, workers, log }));
+  const layers = opening.use(
+    new LayerStore({ database, dataRoot, workers, log, onCollected: () => content.collect() }),
+  );
   const images = new ImageStore({ database, dataRoot, layers, now });
   const trees = opening.use(new TreeWorkers({ program: treesProgram, most: 8 }));
   const measure = (folders: readonly string[]): Promise<readonly number[]> => trees.measure(folders);
@@ -181,6 +185,8 @@ async function openEngine(settings: Settings, log: Log, laps = new Laps(() => pe
     restarts: opening.use(new RestartTimers()),
     health: opening.use(new HealthChecks()),
     images,
+    content,
+    layers,
     roots,
     trees,
     volumes,

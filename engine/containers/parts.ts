@@ -1,7 +1,9 @@
+import type { Content } from '../content/content.ts';
 import type { Log } from '../diagnostics/log.ts';
 import type { Events } from '../events/events.ts';
 import type { Execs } from '../exec/execs.ts';
 import type { Images } from '../images/images.ts';
+import type { LayerStore } from '../layers/layer-store.ts';
 import type { Instant } from '../model/time.ts';
 import type { Monitor, RuntimeProgram } from '../monitor/monitor.ts';
 import type { NameServer } from '../networks/dns/name-server.ts';
@@ -27,6 +29,8 @@ export interface Parts {
   readonly restarts: RestartTimers;
   readonly health: HealthChecks;
   readonly images: Images;
+  readonly content: Content;
+  readonly layers: LayerStore;
   readonly roots: Roots;
   readonly trees: Trees;
   readonly volumes: Volumes;

@@ -1,12 +1,15 @@
 /**
- * The contract of the content room: bytes that are known by their digest (layers as a registry keeps them, manifests).
+ * The contract of the content room: bytes that are known by their digest (layers as a registry keeps them).
  * A blob is there when its row is there; what is on its way is an *ingest*, which survives a crash and is taken up again.
  *
- *     await using ingest = await content.ingest({ digest, sizeBytes });
- *     for await (const chunk of bytesFrom(ingest.offset)) await ingest.write(chunk);
+ *     using hold = content.hold([digest]);
+ *     await using ingest = await content.ingest({ digest, sizeBytes, signal });
+ *     const unpacking = layers.add([{ diffId, source: ingest, blobDigest: digest }], …);   // follows while it grows
+ *     if (ingest.offset !== sizeBytes) for await (const chunk of bytesFrom(ingest.offset)) await ingest.write(chunk);
  *     const blob = await ingest.commit();
  */
 import type { Digest } from '../model/ids.ts';
+import type { GrowingFile } from './growth.ts';
 
 export interface Blob {
   readonly digest: Digest;
@@ -16,11 +19,13 @@ export interface Blob {
 }
 
 export interface Content {
+  /** Null when it is not there, or not there any more. Hold it before relying on its file. */
   find(digest: Digest): Blob | null;
 
   /**
    * Opens the ingest of a blob, with what an earlier try left of it. One writer for each digest: who comes second waits for
-   * the first to end, or until `signal`. `sizeBytes` null: nobody told one.
+   * the first to end, or until `signal`. A blob that is there gives an ingest that is complete: `commit` it.
+   * `sizeBytes` null: nobody told one.
    */
   ingest(request: {
     readonly digest: Digest;
@@ -32,22 +37,26 @@ export interface Content {
   hold(digests: readonly Digest[]): Disposable;
 
   /**
-   * Deletes the blobs that nothing needs: those that no layer of the store came from, and whose layers' images are gone. Returns their bytes.
+   * Deletes the blobs that nothing needs: those of no layer (`layer_blobs`) that is in the store. Returns their bytes.
    * With `isSparing`, also those whose layers can be put together again from what is unpacked.
    */
   collect(options?: { readonly isSparing: boolean }): Promise<number>;
 }
 
-/** A blob on its way. Disposing without `commit` keeps what is there for the next try. */
-export interface Ingest extends AsyncDisposable {
-  /** Absolute; grows. May be read while it is written. */
-  readonly file: string;
-  /** Bytes that are there already. */
+/**
+ * A blob on its way; a layer's unpack may follow it (`IncomingLayer.source`), and fails when it is disposed before
+ * `commit`. Disposing without `commit` keeps what is there for the next try.
+ */
+export interface Ingest extends GrowingFile, AsyncDisposable {
+  /** Bytes that are there: where the next write goes. */
   readonly offset: number;
-  /** Throws `internal` ("no space left on device") when the disk is full; `invalid` for more bytes than were told. */
+  /**
+   * Throws `internal` ("no space left on device") when the disk is full even without the blobs that can be spared: what was
+   * there is deleted then, so that the disk is not kept full. Throws `invalid` for more bytes than were told.
+   */
   write(chunk: Uint8Array): Promise<void>;
-  /** Throws `invalid` when size or digest are not what was told; the bytes are deleted then. */
+  /** On the disk, and found, when this resolves. Throws `invalid` when size or digest are not what was told; the bytes are deleted then. */
   commit(): Promise<Blob>;
-  /** Throws away what is there: the next write begins at 0. */
+  /** The next write begins at 0 again, with the same bytes (a registry that knows no ranges). */
   restart(): Promise<void>;
 }

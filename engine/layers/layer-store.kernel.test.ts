@@ -1,7 +1,9 @@
 import { createHash } from 'node:crypto';
 import { execFileSync } from 'node:child_process';
 import {
+  appendFileSync,
   constants,
+  renameSync,
   openSync,
   existsSync,
   lstatSync,
@@ -18,6 +20,7 @@ import path from 'node:path';
 import { gzipSync, zstdCompressSync } from 'node:zlib';
 import { afterEach, beforeEach, expect, it } from 'vitest';
 import { describeWith } from '../../test/skip.ts';
+import { Growth } from '../content/growth.ts';
 import { openLog } from '../diagnostics/log.ts';
 import { attributeAt, attributeKeysAt, heldDirectory, setAttributeAt } from '../kernel/files.ts';
 import { parseDigest } from '../model/ids.ts';
@@ -327,6 +330,45 @@ describeWith(['linux', 'root'], 'the layer store', () => {
     await expect(other).rejects.toThrow();
     await layers.collect();
     expect(folders()).toEqual([]);
+  });
+
+  it('unpacks a layer while it is still coming, and knows when it was complete', async () => {
+    const tar = tarOf({ name: 'big', content: 'x'.repeat(3_000_000) }, { name: 'last' });
+    const whole = incoming(tar, (same) => gzipSync(same, { level: 0 }));
+    const packed = readFileSync('file' in whole.source ? whole.source.file : '');
+    const file = path.join(scratch, 'growing');
+    const growth = new Growth(0);
+    let readBytes = 0;
+    const source = { file, finalFile: `${file}.whole`, sizeBytes: packed.length, growth };
+    const adding = layers.add([{ ...whole, source }], options({ onProgress: (told) => (readBytes = told.readBytes) }));
+    writeFileSync(file, packed.subarray(0, 2_000_000));
+    growth.reach(2_000_000);
+    await expect.poll(() => readBytes, { timeout: 10_000 }).toBeGreaterThan(1_000_000);
+    appendFileSync(file, packed.subarray(2_000_000));
+    renameSync(file, `${file}.whole`);
+    growth.reach(packed.length);
+    growth.complete();
+    expect(folderContent(layers.stack(await adding)[0]?.folder ?? '')).toEqual(['big', 'last']);
+  });
+
+  it('gives up a layer whose download is given up, and finds one that was renamed before it was opened', async () => {
+    const tar = tarOf({ name: 'file' });
+    const file = path.join(scratch, 'growing');
+    const growth = new Growth(0);
+    const source = { file, finalFile: `${file}.whole`, sizeBytes: tar.length, growth };
+    const layer = { ...incoming(tar), source };
+    writeFileSync(file, '');
+    const adding = layers.add([layer], options());
+    growth.fail(new Error('the line was cut'));
+    await expect(adding).rejects.toThrow('the line was cut');
+    expect(folders()).toEqual([]);
+
+    writeFileSync(source.finalFile, tar);
+    const late = new Growth(tar.length);
+    late.complete();
+    rmSync(file);
+    const top = await layers.add([{ ...layer, source: { ...source, growth: late } }], options());
+    expect(layers.stack(top)).toHaveLength(1);
   });
 
   it('keeps what is held and removes the rest, topmost first', async () => {

@@ -12,8 +12,7 @@ import { removeTree } from '../kernel/remove-tree.ts';
 import { internal } from '../model/errors.ts';
 import { type ChainId, type DiffId, type Digest, hexOf, parseChainId, parseDigest } from '../model/ids.ts';
 import type { Database } from '../store/database.ts';
-import type { FileSlice } from './unpack-protocol.ts';
-import type { UnpackWorkers } from './unpack-workers.ts';
+import type { LayerSource, UnpackWorkers } from './unpack-workers.ts';
 
 export interface Layer {
   readonly chainId: ChainId;
@@ -29,8 +28,9 @@ export interface Layer {
 /** A layer that comes in. */
 export interface IncomingLayer {
   readonly diffId: DiffId;
-  readonly source: FileSlice;
-  /** Of the slice as it is, compressed or not; null when nobody told one. */
+  /** A growing one is followed: what is there is unpacked while the rest comes. When its growth fails, so does `add`. */
+  readonly source: LayerSource;
+  /** Of the source as it is, compressed or not; null when nobody told one, or somebody else checks it. */
   readonly blobDigest: Digest | null;
 }
 
@@ -56,6 +56,7 @@ export class LayerStore {
   readonly #database: Database;
   readonly #workers: UnpackWorkers;
   readonly #log: Log;
+  readonly #onCollected: () => Promise<unknown>;
   readonly #root: string;
   readonly #directory: number;
   readonly #inFlight = new Map<ChainId, InFlight>();
@@ -66,10 +67,13 @@ export class LayerStore {
     readonly dataRoot: string;
     readonly workers: UnpackWorkers;
     readonly log: Log;
+    /** Called when layers were collected: blobs that only they needed may go. */
+    readonly onCollected?: () => Promise<unknown>;
   }) {
     this.#database = parts.database;
     this.#workers = parts.workers;
     this.#log = parts.log;
+    this.#onCollected = parts.onCollected ?? ((): Promise<void> => Promise.resolve());
     this.#root = path.join(parts.dataRoot, 'layers');
     mkdirSync(this.#root, { recursive: true, mode: 0o700 });
     this.#directory = openSync(this.#root, constants.O_DIRECTORY);
@@ -161,6 +165,7 @@ export class LayerStore {
       removed.push(layer.chainId);
     }
     for (const name of trash) await removeTree(this.#directory, name);
+    if (removed.length > 0) await this.#onCollected();
     return removed;
   }
 
@@ -194,8 +199,9 @@ export class LayerStore {
 
   /** Returns how to leave: the last one to leave ends the work. */
   #join(job: InFlight, layer: IncomingLayer, options: AddOptions): () => void {
-    const totalBytes = layer.source.sizeBytes;
-    const listener = (readBytes: number): void => options.onProgress({ diffId: layer.diffId, readBytes, totalBytes });
+    const { diffId, source } = layer;
+    const listener = (readBytes: number): void =>
+      options.onProgress({ diffId, readBytes, totalBytes: totalBytesOf(source) });
     job.listeners.add(listener);
     return () => {
       if (job.listeners.delete(listener) && job.listeners.size === 0) job.abort.abort(internal('given up'));
@@ -222,7 +228,7 @@ export class LayerStore {
       },
       control.abort.signal,
     );
-    tell(layer.source.sizeBytes);
+    tell(totalBytesOf(layer.source));
     await this.#publish({ chainId, diffId: layer.diffId, parent, sizeBytes }, name);
   }
 
@@ -292,6 +298,11 @@ export function chainIds(diffIds: readonly DiffId[]): readonly ChainId[] {
 /** Short, since older kernels take all folders of an overlay in one page of options. */
 function folderName(chainId: ChainId): string {
   return hexOf(chainId).slice(0, 16);
+}
+
+/** What is there so far, where nobody told how much it will be. */
+function totalBytesOf(source: LayerSource): number {
+  return 'growth' in source ? (source.sizeBytes ?? source.growth.availableBytes) : source.sizeBytes;
 }
 
 async function settled(work: Promise<void> | undefined): Promise<void> {

@@ -1,4 +1,4 @@
-/** What the engine and its unpack program say to each other. One job at a time: unpack, written, finish, done. */
+/** What the engine and its unpack program say to each other. One job at a time: unpack, (grown), written, finish, done. */
 import type { Digest, DiffId } from '../model/ids.ts';
 
 /** Bytes of a file: a layer as it stands in a blob or inside an archive. */
@@ -9,10 +9,20 @@ export interface FileSlice {
   readonly sizeBytes: number;
 }
 
+/** A source as the program reads it. */
+export interface SourceFile {
+  /** Absolute; the first that is there. A growing file is renamed when it is complete, so it has two places. */
+  readonly files: readonly string[];
+  readonly offset: number;
+  readonly availableBytes: number;
+  /** No more comes than is available. */
+  readonly isComplete: boolean;
+}
+
 export type UnpackRequest =
   | {
       readonly verb: 'unpack';
-      readonly source: FileSlice;
+      readonly source: SourceFile;
       /** Digest of the slice as it is; null when nobody told one. */
       readonly blobDigest: Digest | null;
       /** Digest that the uncompressed tar must have. */
@@ -20,6 +30,8 @@ export type UnpackRequest =
       /** Absolute path; made by the program, and deleted by it when it fails. */
       readonly folder: string;
     }
+  /** More of a growing source is there. */
+  | { readonly verb: 'grown'; readonly availableBytes: number; readonly isComplete: boolean }
   /** The layers below are there: absolute folders, topmost first. */
   | { readonly verb: 'finish'; readonly lowers: readonly string[] };
 

@@ -5,10 +5,13 @@ import { WorkerPool } from '../kernel/worker-pool.ts';
 import { WorkerProcess } from '../kernel/worker-process.ts';
 import { type EngineError, internal, invalid } from '../model/errors.ts';
 import type { Digest, DiffId } from '../model/ids.ts';
-import type { FileSlice, UnpackReport, UnpackRequest } from './unpack-protocol.ts';
+import type { GrowingFile } from '../content/growth.ts';
+import type { FileSlice, SourceFile, UnpackReport, UnpackRequest } from './unpack-protocol.ts';
+
+export type LayerSource = FileSlice | GrowingFile;
 
 export interface UnpackJob {
-  readonly source: FileSlice;
+  readonly source: LayerSource;
   readonly blobDigest: Digest | null;
   readonly diffId: DiffId;
   /** Absolute; must not be there yet. */
@@ -77,6 +80,8 @@ export class UnpackWorkers implements AsyncDisposable {
     let stall: NodeJS.Timeout | null = null;
     const expectSign = (): void => {
       clearTimeout(stall ?? undefined);
+      // Waiting for a download has that one's time limits, not this one's.
+      if (isGrowing(source)) return;
       stall = setTimeout(() => {
         reject(internal(`unpacking layer ${diffId} gave no sign of life for ${this.#stallMs} ms`));
       }, this.#stallMs);
@@ -105,7 +110,8 @@ export class UnpackWorkers implements AsyncDisposable {
       }
     }, reject);
     expectSign();
-    worker.send({ verb: 'unpack', source, blobDigest, diffId, folder } satisfies UnpackRequest);
+    using _following = follow(source, { worker, reject, onEnd: expectSign });
+    worker.send({ verb: 'unpack', source: sourceFile(source), blobDigest, diffId, folder } satisfies UnpackRequest);
     try {
       return await promise;
     } finally {
@@ -113,6 +119,47 @@ export class UnpackWorkers implements AsyncDisposable {
       signal.removeEventListener('abort', onAbort);
     }
   }
+}
+
+/** A message for each of these many bytes, not for each chunk of a download. */
+const growthStepBytes = 256 * 1024;
+
+function isGrowing(source: LayerSource): boolean {
+  return 'growth' in source && source.growth.state.kind === 'growing';
+}
+
+function sourceFile(source: LayerSource): SourceFile {
+  if (!('growth' in source)) {
+    return { files: [source.file], offset: source.offset, availableBytes: source.sizeBytes, isComplete: true };
+  }
+  const { file, finalFile, growth } = source;
+  return { files: [file, finalFile], offset: 0, availableBytes: growth.availableBytes, isComplete: isWhole(source) };
+}
+
+/** All bytes are there: the unpack, which checks the content itself, need not wait until they are on the disk as well. */
+function isWhole({ sizeBytes, growth }: GrowingFile): boolean {
+  return growth.state.kind === 'complete' || growth.availableBytes === sizeBytes;
+}
+
+/** Tells the program how a growing source grows; one that fails, fails the job. */
+function follow(
+  source: LayerSource,
+  job: { readonly worker: WorkerProcess; readonly reject: (error: unknown) => void; readonly onEnd: () => void },
+): Disposable {
+  if (!('growth' in source)) return { [Symbol.dispose]: () => undefined };
+  const { growth } = source;
+  let toldBytes = growth.availableBytes;
+  const tell = (): void => {
+    const { availableBytes, state } = growth;
+    if (state.kind === 'failed') return job.reject(state.error);
+    const isComplete = isWhole(source);
+    if (state.kind === 'complete') job.onEnd();
+    if (!isComplete && Math.abs(availableBytes - toldBytes) < growthStepBytes) return;
+    toldBytes = availableBytes;
+    job.worker.send({ verb: 'grown', availableBytes, isComplete } satisfies UnpackRequest);
+  };
+  if (growth.state.kind === 'failed') job.reject(growth.state.error);
+  return growth.listen(tell);
 }
 
 function errorOf(report: Extract<UnpackReport, { kind: 'failed' }>, diffId: DiffId): EngineError {

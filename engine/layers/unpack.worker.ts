@@ -4,7 +4,7 @@
  * heap happens to this process alone. Started by `UnpackWorkers`; a release bundles it as an entry of its own.
  */
 import { createHash } from 'node:crypto';
-import { closeSync, constants, mkdirSync, openSync, readSync } from 'node:fs';
+import { closeSync, constants, mkdirSync, openSync } from 'node:fs';
 import path from 'node:path';
 import { openAt, syncFileSystem } from '../kernel/files.ts';
 import { removeTreeSync } from '../kernel/remove-tree.ts';
@@ -12,22 +12,30 @@ import { LayerWriter } from './apply/layer-writer.ts';
 import { decompressed } from './compression.ts';
 import { TarError } from '../../api/tar/entry.ts';
 import { TarReader } from '../../api/tar/reader.ts';
-import type { FailureReason, FileSlice, UnpackReport, UnpackRequest } from './unpack-protocol.ts';
+import { Arrival, sourceChunks } from './layer-source.ts';
+import type { FailureReason, UnpackReport, UnpackRequest } from './unpack-protocol.ts';
 
 type UnpackJob = Extract<UnpackRequest, { verb: 'unpack' }>;
 
-const readBytes = 256 * 1024;
 const progressStepBytes = 1024 * 1024;
 
 const report = (message: UnpackReport): void => void process.send?.(message);
 let onLowers: (lowers: readonly string[]) => void = () => undefined;
+let arrival = new Arrival({ availableBytes: 0, isComplete: true });
 
 process.umask(0);
 process.on('disconnect', () => process.exit(0));
 process.on('message', (message) => {
   const request = message as UnpackRequest; // from our own parent, of the same build
-  if (request.verb === 'finish') onLowers(request.lowers);
-  else void run(request);
+  switch (request.verb) {
+    case 'finish':
+      return onLowers(request.lowers);
+    case 'grown':
+      return arrival.change(request);
+    case 'unpack':
+      arrival = new Arrival(request.source);
+      return void run(request);
+  }
 });
 
 async function run(job: UnpackJob): Promise<void> {
@@ -68,7 +76,7 @@ async function write(job: UnpackJob, writer: LayerWriter): Promise<void> {
   const blobHash = createHash('sha256');
   const contentHash = createHash('sha256');
   for await (const chunk of decompressed(
-    chunksOf(job.source, (bytes) => void blobHash.update(bytes)),
+    watched(sourceChunks(job.source, arrival), (bytes) => void blobHash.update(bytes)),
     'all',
   )) {
     contentHash.update(chunk);
@@ -85,25 +93,20 @@ async function write(job: UnpackJob, writer: LayerWriter): Promise<void> {
   }
 }
 
-async function* chunksOf(source: FileSlice, see: (bytes: Buffer) => void): AsyncGenerator<Buffer, void, void> {
-  const fd = openSync(source.file, constants.O_RDONLY);
-  try {
-    let told = 0;
-    for (let at = 0; at < source.sizeBytes;) {
-      const buffer = Buffer.allocUnsafe(Math.min(readBytes, source.sizeBytes - at));
-      const count = readSync(fd, buffer, 0, buffer.length, source.offset + at);
-      if (count === 0) throw new Error(`${source.file} ends too early`);
-      at += count;
-      if (at - told >= progressStepBytes) {
-        report({ kind: 'progress', readBytes: at });
-        told = at;
-      }
-      const chunk = buffer.subarray(0, count);
-      see(chunk);
-      yield chunk;
+async function* watched(
+  source: AsyncIterable<Buffer>,
+  see: (bytes: Buffer) => void,
+): AsyncGenerator<Buffer, void, void> {
+  let at = 0;
+  let told = 0;
+  for await (const chunk of source) {
+    at += chunk.length;
+    if (at - told >= progressStepBytes) {
+      report({ kind: 'progress', readBytes: at });
+      told = at;
     }
-  } finally {
-    closeSync(fd);
+    see(chunk);
+    yield chunk;
   }
 }
 

@@ -146,4 +146,8 @@ export const migrations: readonly string[] = [
   -- The image that another was committed or built from.
   ALTER TABLE images ADD COLUMN parent TEXT;
   `,
+  `
+  -- Bytes of the file beside a layer's folder from which its tar is put together again; null: there is none.
+  ALTER TABLE layers ADD COLUMN recipe_bytes INTEGER;
+  `,
 ];

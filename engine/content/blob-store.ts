@@ -1,0 +1,196 @@
+import { closeSync, constants, fsync, mkdirSync, openSync, readdirSync, renameSync, rmSync, statSync } from 'node:fs';
+import { rm } from 'node:fs/promises';
+import path from 'node:path';
+import { promisify } from 'node:util';
+import type { Log } from '../diagnostics/log.ts';
+import { type Digest, hexOf, parseDigest } from '../model/ids.ts';
+import type { Database } from '../store/database.ts';
+import type { Blob, Content, Ingest } from './content.ts';
+import { completeIngest, IngestFile } from './ingest-file.ts';
+
+/** An ingest that nobody took up for so long goes at the next boot. */
+const ingestLifeMs = 24 * 60 * 60 * 1000;
+const trash = 'trash-';
+
+/** The blobs of one store (see `content.ts` for what each method promises). Opening it deletes what an engine that was killed left. */
+export class BlobStore implements Content, Disposable {
+  readonly #database: Database;
+  readonly #log: Log;
+  readonly #blobs: string;
+  readonly #ingests: string;
+  readonly #directory: number;
+  readonly #holds = new Map<Digest, number>();
+  /** The writers of a digest, one behind the other: resolves when the last of them has ended. */
+  readonly #writers = new Map<Digest, Promise<void>>();
+
+  /** `nowMs`: of the wall clock, which file times are compared with. */
+  constructor(parts: {
+    readonly database: Database;
+    readonly dataRoot: string;
+    readonly log: Log;
+    readonly nowMs: () => number;
+  }) {
+    this.#database = parts.database;
+    this.#log = parts.log;
+    const root = path.join(parts.dataRoot, 'content');
+    this.#blobs = path.join(root, 'sha256');
+    this.#ingests = path.join(root, 'ingest');
+    for (const folder of [this.#blobs, this.#ingests]) mkdirSync(folder, { recursive: true, mode: 0o700 });
+    this.#directory = openSync(this.#blobs, constants.O_DIRECTORY);
+    this.#tidy(parts.nowMs());
+  }
+
+  [Symbol.dispose](): void {
+    closeSync(this.#directory);
+  }
+
+  find(digest: Digest): Blob | null {
+    const row = this.#database.sql.prepare('SELECT size_bytes FROM blobs WHERE digest = ?').get(digest);
+    return row === undefined ? null : { digest, sizeBytes: Number(row['size_bytes']), file: this.#fileOf(digest) };
+  }
+
+  async ingest(request: {
+    readonly digest: Digest;
+    readonly sizeBytes: number | null;
+    readonly signal: AbortSignal;
+  }): Promise<Ingest> {
+    const { digest, sizeBytes, signal } = request;
+    const leave = await this.#turn(digest, signal);
+    try {
+      const blob = this.find(digest);
+      if (blob !== null) return completeIngest(blob, leave);
+      return await IngestFile.open({
+        digest,
+        sizeBytes,
+        file: path.join(this.#ingests, hexOf(digest)),
+        finalFile: this.#fileOf(digest),
+        spare: () => this.collect({ isSparing: true }),
+        publish: (size) => this.#publish(digest, size),
+        onEnd: leave,
+        signal,
+      });
+    } catch (error) {
+      leave();
+      throw error;
+    }
+  }
+
+  hold(digests: readonly Digest[]): Disposable {
+    for (const digest of digests) this.#holds.set(digest, (this.#holds.get(digest) ?? 0) + 1);
+    let isHeld = true;
+    return {
+      [Symbol.dispose]: () => {
+        if (!isHeld) return;
+        isHeld = false;
+        for (const digest of digests) {
+          const left = (this.#holds.get(digest) ?? 1) - 1;
+          if (left === 0) this.#holds.delete(digest);
+          else this.#holds.set(digest, left);
+        }
+      },
+    };
+  }
+
+  async collect({ isSparing }: { readonly isSparing: boolean } = { isSparing: false }): Promise<number> {
+    const needless = this.#database.sql
+      .prepare(
+        `SELECT digest, size_bytes FROM blobs AS blob
+          WHERE NOT EXISTS (SELECT 1 FROM layer_blobs JOIN layers USING (diff_id)
+                             WHERE layer_blobs.digest = blob.digest AND (? = 0 OR layers.recipe_bytes IS NULL))`,
+      )
+      .all(isSparing ? 1 : 0);
+    let freedBytes = 0;
+    for (const row of needless) {
+      const digest = parseDigest(String(row['digest']));
+      if (this.#isInUse(digest)) continue;
+      // Out of the way at once, so that the same blob can come again; a crash before the row goes is mended at boot.
+      const aside = path.join(this.#ingests, `${trash}${hexOf(digest)}`);
+      renameSync(this.#fileOf(digest), aside);
+      this.#database.sql.prepare('DELETE FROM blobs WHERE digest = ?').run(digest);
+      await rm(aside, { force: true });
+      freedBytes += Number(row['size_bytes']);
+    }
+    this.#forgetRelations();
+    return freedBytes;
+  }
+
+  /** What is known of blobs whose layers are gone, and which are gone themselves. */
+  #forgetRelations(): void {
+    const stale = this.#database.sql
+      .prepare(
+        `SELECT diff_id, digest FROM layer_blobs AS known
+          WHERE NOT EXISTS (SELECT 1 FROM layers WHERE diff_id = known.diff_id)
+            AND NOT EXISTS (SELECT 1 FROM blobs WHERE digest = known.digest)`,
+      )
+      .all()
+      .filter((row) => !this.#isInUse(parseDigest(String(row['digest']))));
+    if (stale.length === 0) return;
+    this.#database.transaction(() => {
+      const { sql } = this.#database;
+      for (const { diff_id: diffId, digest } of stale) {
+        sql.prepare('DELETE FROM layer_blobs WHERE diff_id = ? AND digest = ?').run(String(diffId), String(digest));
+      }
+      sql.exec(
+        'DELETE FROM blob_places WHERE NOT EXISTS (SELECT 1 FROM layer_blobs WHERE digest = blob_places.digest)',
+      );
+    });
+  }
+
+  #isInUse(digest: Digest): boolean {
+    return this.#holds.has(digest) || this.#writers.has(digest);
+  }
+
+  /** Waits for the writers before; returns how to end one's own turn. */
+  async #turn(digest: Digest, signal: AbortSignal): Promise<() => void> {
+    signal.throwIfAborted();
+    const before = this.#writers.get(digest);
+    const { promise: ended, resolve: end } = Promise.withResolvers<void>();
+    const last = Promise.all([before, ended]).then(() => {
+      if (this.#writers.get(digest) === last) this.#writers.delete(digest);
+    });
+    this.#writers.set(digest, last);
+    if (before === undefined) return end;
+    const { promise: aborted, reject } = Promise.withResolvers<never>();
+    const onAbort = (): void => reject(signal.reason);
+    signal.addEventListener('abort', onAbort, { once: true });
+    try {
+      await Promise.race([before, aborted]);
+      return end;
+    } catch (error) {
+      end();
+      throw error;
+    } finally {
+      signal.removeEventListener('abort', onAbort);
+    }
+  }
+
+  /** One rename, then the row: after a crash between the two the file has no row, and is taken up as an ingest. */
+  async #publish(digest: Digest, sizeBytes: number): Promise<Blob> {
+    const file = this.#fileOf(digest);
+    renameSync(path.join(this.#ingests, hexOf(digest)), file);
+    await promisify(fsync)(this.#directory);
+    this.#database.sql.prepare('INSERT INTO blobs (digest, size_bytes) VALUES (?, ?)').run(digest, sizeBytes);
+    return { digest, sizeBytes, file };
+  }
+
+  #fileOf(digest: Digest): string {
+    return path.join(this.#blobs, hexOf(digest));
+  }
+
+  #tidy(nowMs: number): void {
+    const rows = this.#database.sql.prepare('SELECT digest FROM blobs').all();
+    const known = new Set(rows.map((row) => hexOf(parseDigest(String(row['digest'])))));
+    for (const name of readdirSync(this.#blobs)) {
+      if (known.delete(name)) continue;
+      renameSync(path.join(this.#blobs, name), path.join(this.#ingests, name));
+    }
+    for (const lost of known) {
+      this.#log.warn('a blob is gone from the disk: it is fetched again when it is needed', { digest: lost });
+      this.#database.sql.prepare('DELETE FROM blobs WHERE digest = ?').run(`sha256:${lost}`);
+    }
+    for (const name of readdirSync(this.#ingests)) {
+      const file = path.join(this.#ingests, name);
+      if (name.startsWith(trash) || nowMs - statSync(file).mtimeMs > ingestLifeMs) rmSync(file, { force: true });
+    }
+  }
+}
