@@ -88,5 +88,7 @@ function neutral(text: string): string {
     .replaceAll(/127\.0\.0\.1:\d+/g, '127.0.0.1:PORT')
     .replaceAll(/^\d+ +(?=sleep 1000$)/gm, 'PID ')
     .replaceAll(/^exit status 1\n/gm, '')
+    // docker prints labels in the order of a Go map, which differs from call to call.
+    .replaceAll(/(?<="Labels":")[^"]*/g, (labels) => labels.split(',').sort().join(','))
     .replaceAll(/^(Usage: {2}PROGRAM volume) COMMAND$/gm, '$1');
 }
