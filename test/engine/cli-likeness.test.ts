@@ -76,19 +76,21 @@ interface Said {
 
 /** Without what may differ: names of the sides and programs, ids, process ids, addresses; and what docker prints by mistake. */
 function neutral(text: string): string {
-  return text
-    .replaceAll(/\bl[ds](?=[- ][a-z])/g, 'l@')
-    .replaceAll(/(?<=\b(?:like|prune)(?:=|":"))[ds]\b/g, '@')
-    .replaceAll(/(?<=^l@-\S+ .*) [ds]$/gm, ' @')
-    .replaceAll(/10\.211\.\d\./g, '10.211.@.')
-    .replaceAll(/\b(docker|skiff)(?=[ :'])/g, 'PROGRAM')
-    .replaceAll(/\b(See|SRun)(?= ')/g, 'Run')
-    .replaceAll(/\b[0-9a-f]{64}\b/g, 'ID64')
-    .replaceAll(/\b[0-9a-f]{12}\b/g, 'ID12')
-    .replaceAll(/127\.0\.0\.1:\d+/g, '127.0.0.1:PORT')
-    .replaceAll(/^\d+ +(?=sleep 1000$)/gm, 'PID ')
-    .replaceAll(/^exit status 1\n/gm, '')
-    // docker prints labels in the order of a Go map, which differs from call to call.
-    .replaceAll(/(?<="Labels":")[^"]*/g, (labels) => labels.split(',').sort().join(','))
-    .replaceAll(/^(Usage: {2}PROGRAM volume) COMMAND$/gm, '$1');
+  return (
+    text
+      .replaceAll(/\bl[ds](?=[- ][a-z])/g, 'l@')
+      .replaceAll(/(?<=\b(?:like|prune)(?:=|":"))[ds]\b/g, '@')
+      .replaceAll(/(?<=^l@-\S+ .*) [ds]$/gm, ' @')
+      .replaceAll(/10\.211\.\d\./g, '10.211.@.')
+      .replaceAll(/\b(docker|skiff)(?=[ :'])/g, 'PROGRAM')
+      .replaceAll(/\b(See|SRun)(?= ')/g, 'Run')
+      .replaceAll(/\b[0-9a-f]{64}\b/g, 'ID64')
+      .replaceAll(/\b[0-9a-f]{12}\b/g, 'ID12')
+      .replaceAll(/127\.0\.0\.1:\d+/g, '127.0.0.1:PORT')
+      .replaceAll(/^\d+ +(?=sleep 1000$)/gm, 'PID ')
+      .replaceAll(/^exit status 1\n/gm, '')
+      // docker prints labels in the order of a Go map, which differs from call to call.
+      .replaceAll(/(?<="Labels":")[^"]*/g, (labels) => labels.split(',').sort().join(','))
+      .replaceAll(/^(Usage: {2}PROGRAM volume) COMMAND$/gm, '$1')
+  );
 }
