@@ -41,6 +41,8 @@ export interface AddOptions {
     readonly readBytes: number;
     readonly totalBytes: number;
   }) => void;
+  /** A layer that was not there is complete: once each, in the order in which they end. */
+  readonly onAdded?: (chainId: ChainId) => void;
 }
 
 /** A layer that is being unpacked, for everyone who waits for it: it is given up only when all of them have. */
@@ -120,7 +122,7 @@ export class LayerStore {
         if (this.find(chainId) !== null) continue;
         const job = this.#inFlight.get(chainId) ?? this.#begin({ layer, chainId, parent: chain[index - 1] ?? null });
         leaving.push(this.#join(job, layer, options));
-        waits.push(job.done);
+        waits.push(job.done.then(() => options.onAdded?.(chainId)));
       }
       const onAbort = (): void => leaving.forEach((leave) => leave());
       options.signal.addEventListener('abort', onAbort, { once: true });
