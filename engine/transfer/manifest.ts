@@ -1,0 +1,132 @@
+/**
+ * Manifests and indexes as registries keep them (source: OCI image spec 1.1, "manifest.md" and "image-index.md"; Docker's schema 2, which
+ * has the same fields). What is said twice, in the answer's type and in the document, must be said alike: a document that two readers
+ * take for two things is refused.
+ */
+import type { RemoteManifest } from '../registry/registry.ts';
+import { JsonFields } from '../images/json-fields.ts';
+import { invalid } from '../model/errors.ts';
+import { type Digest, parseDigest } from '../model/ids.ts';
+
+export const mediaTypes = {
+  dockerManifest: 'application/vnd.docker.distribution.manifest.v2+json',
+  dockerList: 'application/vnd.docker.distribution.manifest.list.v2+json',
+  dockerConfig: 'application/vnd.docker.container.image.v1+json',
+  dockerLayer: 'application/vnd.docker.image.rootfs.diff.tar.gzip',
+  ociManifest: 'application/vnd.oci.image.manifest.v1+json',
+  ociIndex: 'application/vnd.oci.image.index.v1+json',
+  ociConfig: 'application/vnd.oci.image.config.v1+json',
+} as const;
+
+export interface Descriptor {
+  readonly mediaType: string;
+  readonly digest: Digest;
+  readonly sizeBytes: number;
+}
+
+export type Manifest =
+  | { readonly kind: 'image'; readonly config: Descriptor; /** Bottom first. */ readonly layers: readonly Descriptor[] }
+  /** Descriptors as they stand, for the chooser of platforms. */
+  | { readonly kind: 'index'; readonly entries: readonly JsonFields[] };
+
+const mostLayers = 1000;
+/** Larger ones are no configs of images: the largest known are some 100 KB. */
+const largestConfigBytes = 8 * 1024 * 1024;
+
+/** `shown`: the reference that was asked for, for messages. Throws `invalid` for what is no image, naming what it is. */
+export function parseManifest(remote: Pick<RemoteManifest, 'mediaType' | 'bytes'>, shown: string): Manifest {
+  const told = plainType(remote.mediaType);
+  if (told.startsWith('application/vnd.docker.distribution.manifest.v1+')) throw oldSchema(shown);
+  const root = JsonFields.parse(remote.bytes, `manifest of ${shown}`);
+  const version = root.number('schemaVersion');
+  if (version === 1) throw oldSchema(shown);
+  if (version !== 2) throw invalid(`manifest of ${shown}: unsupported schema version ${version}`);
+  const written = root.text('mediaType');
+  const isNeutral = told === '' || told === 'application/json' || told === 'application/octet-stream';
+  if (written !== '' && !isNeutral && written !== told) {
+    throw invalid(`manifest of ${shown}: it says of itself that it is ${written}, but the registry that it is ${told}`);
+  }
+  if (root.has('manifests') && (root.has('layers') || root.has('config')))
+    throw invalid(`manifest of ${shown}: it is both an image and an index of images`);
+  const type = isNeutral ? written : told;
+  switch (type === '' ? (root.has('manifests') ? mediaTypes.ociIndex : mediaTypes.ociManifest) : type) {
+    case mediaTypes.dockerList:
+    case mediaTypes.ociIndex:
+      return { kind: 'index', entries: root.list('manifests') };
+    case mediaTypes.dockerManifest:
+    case mediaTypes.ociManifest:
+      return imageOf(root, shown);
+    default:
+      throw invalid(`${shown}: unsupported media type ${type}`);
+  }
+}
+
+/** Throws `invalid` naming the field. */
+export function parseDescriptor(fields: JsonFields, where: string): Descriptor {
+  const sizeBytes = fields.number('size');
+  if (sizeBytes < 0 || !fields.has('size')) throw invalid(`${where}: a descriptor without a size`);
+  return { mediaType: fields.text('mediaType'), digest: digestOf(fields.text('digest'), where), sizeBytes };
+}
+
+/** As dockerd writes a manifest of its own, so that the same layers have the same digest whoever pushes them. */
+export function writeManifest(config: Descriptor, layers: readonly Descriptor[]): Buffer {
+  const wire = ({ mediaType, digest, sizeBytes }: Descriptor): object => ({ mediaType, size: sizeBytes, digest });
+  const document = {
+    schemaVersion: 2,
+    mediaType: mediaTypes.dockerManifest,
+    config: wire(config),
+    layers: layers.map(wire),
+  };
+  return Buffer.from(JSON.stringify(document, null, 3));
+}
+
+function imageOf(root: JsonFields, shown: string): Manifest {
+  const config = parseDescriptor(root.fields('config'), `manifest of ${shown}: config`);
+  // An artifact (a chart, a signature, a plugin) has the form of an image, and a config of another kind.
+  if (!isImageConfig(config.mediaType)) {
+    const kind = config.mediaType === 'application/vnd.docker.plugin.v1+json' ? 'plugin' : 'unknown';
+    throw invalid(`${shown} is no image: unsupported media type ${config.mediaType || '""'} (${kind}) of its config`);
+  }
+  if (config.sizeBytes > largestConfigBytes)
+    throw invalid(`manifest of ${shown}: a config of ${config.sizeBytes} bytes is larger than ${largestConfigBytes}`);
+  const listed = root.list('layers');
+  if (listed.length > mostLayers) throw invalid(`manifest of ${shown}: ${listed.length} layers, at most ${mostLayers}`);
+  const layers = listed.map((fields, index) => layerOf(fields, `manifest of ${shown}: layers[${index}]`));
+  return { kind: 'image', config, layers };
+}
+
+function layerOf(fields: JsonFields, where: string): Descriptor {
+  const layer = parseDescriptor(fields, where);
+  if (/\.foreign\.|\.nondistributable\./.test(layer.mediaType)) {
+    throw invalid(`${where}: foreign layers (${layer.mediaType}) are kept outside of the registry and are not pulled`);
+  }
+  // Compression is told by the first bytes; the type only says that it is a layer.
+  const isLayer =
+    /^application\/vnd\.docker\.image\.rootfs\.diff\.tar(?:\.gzip|\.zstd)?$/.test(layer.mediaType) ||
+    /^application\/vnd\.oci\.image\.layer\.v1\.tar(?:\+gzip|\+zstd)?$/.test(layer.mediaType);
+  if (!isLayer) throw invalid(`${where}: unsupported media type ${layer.mediaType || '""'}`);
+  return layer;
+}
+
+function isImageConfig(mediaType: string): boolean {
+  // The empty type and octet-stream are what the first pushers of schema 2 wrote; dockerd takes them too.
+  return [mediaTypes.dockerConfig, mediaTypes.ociConfig, 'application/octet-stream', ''].includes(mediaType);
+}
+
+function digestOf(text: string, where: string): Digest {
+  try {
+    return parseDigest(text);
+  } catch (error) {
+    throw invalid(`${where}: unsupported digest ${JSON.stringify(text.slice(0, 100))}`, { cause: error });
+  }
+}
+
+function plainType(contentType: string): string {
+  return (contentType.split(';')[0] ?? '').trim().toLowerCase();
+}
+
+function oldSchema(shown: string): Error {
+  return invalid(
+    `Docker Image Format v1 and Docker Image manifest version 2, schema 1 support has been removed. Suggest the author of ${shown} to upgrade the image to the OCI Format or Docker Image manifest v2, schema 2.`,
+  );
+}
