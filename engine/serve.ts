@@ -22,6 +22,8 @@ import type { Log } from './diagnostics/log.ts';
 import { Events } from './events/events.ts';
 import { Execs } from './exec/execs.ts';
 import { recoverExecs } from './exec/recover-execs.ts';
+import { Explorer } from './explorer/explorer.ts';
+import { explorerProgram } from './explorer/explorer-program.ts';
 import type { EngineFacts } from './facts.ts';
 import { commitRoute } from './http/containers/commit.ts';
 import { fileRoutes } from './http/containers/files.ts';
@@ -32,6 +34,7 @@ import { imageRoutes } from './http/images/routes.ts';
 import { networkRoutes } from './http/networks/routes.ts';
 import { notThereYetRoutes } from './http/not-there-yet.ts';
 import { serveApi } from './http/server.ts';
+import { type SkiffRooms, skiffRoutes } from './http/skiff/routes.ts';
 import { swarmRoutes } from './http/swarm.ts';
 import { systemRoutes } from './http/system/routes.ts';
 import { volumeRoutes } from './http/volumes/routes.ts';
@@ -69,6 +72,7 @@ const quietAfterMs = 15_000;
 interface OpenEngine extends AsyncDisposable {
   readonly parts: Parts;
   readonly facts: EngineFacts;
+  readonly skiff: SkiffRooms;
   readonly toStart: Recovery['toStart'];
 }
 
@@ -77,7 +81,7 @@ export async function startEngine(settings: Settings, log: Log): Promise<AsyncDi
   await using opening = new AsyncDisposableStack();
   const laps = new Laps(() => performance.now());
   laps.mark('loaded');
-  const { parts, facts, toStart } = opening.use(await openEngine(settings, log, laps));
+  const { parts, facts, skiff, toStart } = opening.use(await openEngine(settings, log, laps));
   const routes = [
     ...systemRoutes(parts, facts),
     ...containerRoutes(parts),
@@ -88,6 +92,7 @@ export async function startEngine(settings: Settings, log: Log): Promise<AsyncDi
     ...networkRoutes(parts),
     ...volumeRoutes(parts),
     udpRoute(parts),
+    ...skiffRoutes(skiff),
     ...swarmRoutes,
     ...notThereYetRoutes,
   ];
@@ -222,8 +227,9 @@ async function openEngine(settings: Settings, log: Log, laps = new Laps(() => pe
     labels: settings.labels,
     isDebugging: settings.verbosity === 'debug',
   };
+  const explorer = opening.use(new Explorer({ images, layers, program: explorerProgram }));
   const opened = opening.move();
-  return { parts, facts, toStart, [Symbol.asyncDispose]: () => opened.disposeAsync() };
+  return { parts, facts, skiff: { images, explorer }, toStart, [Symbol.asyncDispose]: () => opened.disposeAsync() };
 }
 
 /** The bridge keeps its address for as long as the data root lives, so that what people wrote down stays true. */

@@ -1,0 +1,166 @@
+/**
+ * Shapes of Skiff's own endpoints, below `/skiff/v1/` (described in `skiff-v1.yaml`). Sizes are bytes, times RFC 3339 with
+ * nanoseconds. A name of a file is bytes, not text: shown as UTF-8, with what is none replaced by U+FFFD; then the bytes
+ * themselves stand beside it, in base64 (`nameBytes`, `pathBytes`). Requests give paths as percent-encoded bytes.
+ */
+
+export interface SkiffTally {
+  /** Files, links, devices and directories. */
+  readonly entries: number;
+  readonly bytes: number;
+}
+
+export interface SkiffLayer {
+  /** 0 is the bottom. */
+  readonly index: number;
+  readonly diffId: string;
+  readonly chainId: string;
+  /** Of the files that this layer brings. */
+  readonly sizeBytes: number;
+  /** The step of the image's history that made it; null where the history does not tell. */
+  readonly instruction: string | null;
+  readonly comment: string | null;
+  readonly createdAt: string | null;
+  /** Against the layers below. `bytes` of what was removed: as it was. */
+  readonly added: SkiffTally;
+  readonly changed: SkiffTally;
+  readonly removed: SkiffTally;
+  /** Of this layer, that no container of the image sees: later layers have replaced or removed them. */
+  readonly wastedBytes: number;
+}
+
+export interface SkiffImageLayers {
+  readonly id: string;
+  readonly sizeBytes: number;
+  readonly wastedBytes: number;
+  /** Bottom first. */
+  readonly layers: readonly SkiffLayer[];
+}
+
+export type SkiffFileKind = 'file' | 'directory' | 'symlink' | 'character-device' | 'block-device' | 'fifo';
+
+export type SkiffChange = 'added' | 'changed' | 'removed';
+
+export interface SkiffTreeNode {
+  /** Empty for the root. */
+  readonly name: string;
+  readonly nameBytes?: string;
+  readonly kind: SkiffFileKind;
+  /** Of the file itself; 0 for everything that is no file. */
+  readonly sizeBytes: number;
+  /** With everything below; a file of several names counts at its first. */
+  readonly totalBytes: number;
+  /** What is below that is no directory. */
+  readonly totalFiles: number;
+  /** Permission bits with setuid, setgid and sticky: 0 to 4095. */
+  readonly mode: number;
+  readonly userId: number;
+  readonly groupId: number;
+  readonly modifiedAt: string;
+  /** Where a symlink leads; for a further name of a file: its first name. */
+  readonly linkTarget?: string;
+  readonly linkTargetBytes?: string;
+  readonly isHardLink?: true;
+  /** `major:minor` of a device. */
+  readonly device?: string;
+  /** Index of the layer that it comes from. */
+  readonly layer: number;
+  /** What the layer that was asked for did to it; null: nothing (something below it may have changed). */
+  readonly change: SkiffChange | null;
+  /** True when `change` is set for something below. */
+  readonly hasChangesBelow: boolean;
+  /** Of a directory. */
+  readonly childCount?: number;
+  /** Of a directory that was opened; one without is asked for by its path. */
+  readonly children?: readonly SkiffTreeNode[];
+}
+
+export interface SkiffTree {
+  readonly id: string;
+  readonly layer: number;
+  readonly view: 'merged' | 'layer';
+  readonly path: string;
+  readonly pathBytes?: string;
+  /** What is at `path`, with a page of its children. */
+  readonly node: SkiffTreeNode;
+  /** `after` of the next page of its children; null: there is no more. */
+  readonly next: string | null;
+}
+
+export interface SkiffWastedPath {
+  readonly path: string;
+  readonly pathBytes?: string;
+  readonly wastedBytes: number;
+  /** Layers that brought bytes here which are not seen any more. */
+  readonly layers: readonly number[];
+  /** The last layer that replaced or removed it. */
+  readonly hiddenBy: number;
+}
+
+export interface SkiffWaste {
+  readonly id: string;
+  readonly sizeBytes: number;
+  readonly wastedBytes: number;
+  /** Seen bytes over all bytes: 1 is an image without waste. */
+  readonly score: number;
+  /** The most wasteful first; at most `limit`. */
+  readonly paths: readonly SkiffWastedPath[];
+  /** How many there are. */
+  readonly pathCount: number;
+}
+
+export interface SkiffFileChange {
+  readonly path: string;
+  readonly pathBytes?: string;
+  readonly change: SkiffChange;
+  readonly kind: SkiffFileKind;
+  /** Before; 0 for what was added. */
+  readonly fromBytes: number;
+  readonly toBytes: number;
+  /** What of it differs, of something changed. */
+  readonly differs: readonly ('kind' | 'content' | 'mode' | 'owner' | 'link' | 'device')[];
+}
+
+export interface SkiffConfigChange {
+  /** As in the image's config: `Env.PATH`, `Entrypoint`, `Labels.version`, `Architecture`. */
+  readonly field: string;
+  /** Null: not there. */
+  readonly from: unknown;
+  readonly to: unknown;
+}
+
+export interface SkiffPackageChange {
+  readonly name: string;
+  /** Null: not there. */
+  readonly from: string | null;
+  readonly to: string | null;
+}
+
+export interface SkiffComparison {
+  readonly from: { readonly id: string; readonly sizeBytes: number };
+  readonly to: { readonly id: string; readonly sizeBytes: number };
+  /** Layers that both stand on. */
+  readonly sharedLayers: number;
+  readonly added: SkiffTally;
+  readonly changed: SkiffTally;
+  readonly removed: SkiffTally;
+  /** In the order of the alphabet; a page of them. */
+  readonly files: readonly SkiffFileChange[];
+  /** `after` of the next page; null: there is no more. */
+  readonly next: string | null;
+  readonly config: readonly SkiffConfigChange[];
+  /** Null when there is no database of dpkg or apk in both. */
+  readonly packages: { readonly kind: 'dpkg' | 'apk'; readonly changes: readonly SkiffPackageChange[] } | null;
+}
+
+export interface SkiffSquashed {
+  /** The new image. */
+  readonly id: string;
+  readonly from: number;
+  readonly to: number;
+  readonly layersBefore: number;
+  readonly layersAfter: number;
+  readonly bytesBefore: number;
+  readonly bytesAfter: number;
+  readonly savedBytes: number;
+}
