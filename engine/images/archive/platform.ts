@@ -26,25 +26,30 @@ export function hostPlatform(architecture: string = process.arch): HostPlatform 
  * The descriptor of an index that fits best (source: containerd's platform matching): the same variant before a lower
  * one. Attestations stand in indexes too, as platform `unknown/unknown`. Throws `invalid` in docker's words when none fits.
  */
-export function chooseManifest(descriptors: readonly JsonFields[], host: HostPlatform): JsonFields {
+export function chooseManifest(
+  descriptors: readonly JsonFields[],
+  host: HostPlatform & { /** `linux` when left out. */ readonly os?: string },
+): JsonFields {
+  const { os = 'linux' } = host;
+  const { architecture, variant } = normalised(host.architecture, host.variant);
   const ranked = descriptors
-    .map((descriptor) => ({ descriptor, rank: rankOf(descriptor, host) }))
+    .map((descriptor) => ({ descriptor, rank: rankOf(descriptor, { os, architecture, variant }) }))
     .filter((candidate) => candidate.rank !== null)
     .sort((a, b) => (a.rank ?? 0) - (b.rank ?? 0));
   const best = ranked[0];
   if (best === undefined) {
-    const variant = host.variant === '' ? '' : `/${host.variant}`;
-    throw invalid(`no matching manifest for linux/${host.architecture}${variant} in the manifest list entries`);
+    const shown = [os, architecture, variant].filter((part) => part !== '').join('/');
+    throw invalid(`no matching manifest for ${shown} in the manifest list entries`);
   }
   return best.descriptor;
 }
 
 /** 0 is an exact fit, null none. A descriptor that names no platform fits, but after all that do. */
-function rankOf(descriptor: JsonFields, host: HostPlatform): number | null {
+function rankOf(descriptor: JsonFields, host: HostPlatform & { readonly os: string }): number | null {
   if (!descriptor.has('platform')) return 100;
   const platform = descriptor.fields('platform');
   const { architecture, variant } = normalised(platform.text('architecture'), platform.text('variant'));
-  if (platform.text('os') !== 'linux') return null;
+  if (platform.text('os') !== host.os) return null;
   if (architecture === host.architecture) return variantRank(variant, host.variant);
   return architecture === '386' && host.architecture === 'amd64' ? 50 : null;
 }
