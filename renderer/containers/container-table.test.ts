@@ -1,6 +1,7 @@
 import { expect, test } from 'vitest';
 import type { Container } from '../../desktop/contract/containers.ts';
-import { nextSort, visibleContainers, type TableChoice } from './container-table.ts';
+import { nextSort } from '../lists/sort-choice.ts';
+import { downFirst, visibleContainers, type TableChoice } from './container-table.ts';
 
 let made = 0;
 const container = (fields: Partial<Container>): Container => ({
@@ -87,6 +88,6 @@ test.each([
 
 test('a second click on a column turns it round, and the newest come first by default', () => {
   const byName = { column: 'name', direction: 'ascending' } as const;
-  expect(nextSort(byName, 'name')).toEqual({ column: 'name', direction: 'descending' });
-  expect(nextSort(byName, 'created')).toEqual({ column: 'created', direction: 'descending' });
+  expect(nextSort(byName, 'name', downFirst)).toEqual({ column: 'name', direction: 'descending' });
+  expect(nextSort(byName, 'created', downFirst)).toEqual({ column: 'created', direction: 'descending' });
 });

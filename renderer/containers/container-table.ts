@@ -1,19 +1,18 @@
 import type { Container, ContainerState } from '../../desktop/contract/containers.ts';
+import type { SortChoice } from '../lists/sort-choice.ts';
 
 /** What the list of containers shows, and in which order. Pure, so that 10 000 rows and odd names are a matter of tests. */
 export interface TableChoice {
   /** Words that must all occur, in any letter case, in name, image, id, command, machine, state or a port. */
   readonly search: string;
   readonly onlyRunning: boolean;
-  readonly sort: SortChoice;
+  readonly sort: SortChoice<SortColumn>;
 }
 
 export type SortColumn = 'name' | 'state' | 'created';
 
-export interface SortChoice {
-  readonly column: SortColumn;
-  readonly direction: 'ascending' | 'descending';
-}
+/** Columns that begin with the newest. */
+export const downFirst: readonly SortColumn[] = ['created'];
 
 /** Those that live count as running: a paused or restarting one holds memory and ports too. */
 export function isRunning(state: ContainerState): boolean {
@@ -32,13 +31,6 @@ export function visibleContainers(rows: readonly Container[], choice: TableChoic
   const { column, direction } = choice.sort;
   const sign = direction === 'ascending' ? 1 : -1;
   return shown.sort((a, b) => sign * compare[column](a, b) || byName(a, b) || (a.id < b.id ? -1 : 1));
-}
-
-/** The first click on a column sorts it the way that is asked for most; the next ones turn it round. */
-export function nextSort(current: SortChoice, column: SortColumn): SortChoice {
-  if (current.column === column)
-    return { column, direction: current.direction === 'ascending' ? 'descending' : 'ascending' };
-  return { column, direction: column === 'created' ? 'descending' : 'ascending' };
 }
 
 const names = new Intl.Collator('en', { numeric: true, sensitivity: 'base' });
