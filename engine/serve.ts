@@ -22,25 +22,22 @@ import type { Log } from './diagnostics/log.ts';
 import { Events } from './events/events.ts';
 import { Execs } from './exec/execs.ts';
 import { recoverExecs } from './exec/recover-execs.ts';
-import { Explorer } from './explorer/explorer.ts';
-import { explorerProgram } from './explorer/explorer-program.ts';
 import type { EngineFacts } from './facts.ts';
-import { commitRoute } from './http/containers/commit.ts';
-import { fileRoutes } from './http/containers/files.ts';
 import { containerRoutes } from './http/containers/routes.ts';
 import { execRoutes } from './http/exec/routes.ts';
-import { udpRoute } from './http/forward/udp.ts';
 import { imageRoutes } from './http/images/routes.ts';
+import { type LateNeeds, lateRooms } from './http/late-rooms.ts';
 import { networkRoutes } from './http/networks/routes.ts';
 import { notThereYetRoutes } from './http/not-there-yet.ts';
 import { serveApi } from './http/server.ts';
-import { type SkiffRooms, skiffRoutes } from './http/skiff/routes.ts';
 import { swarmRoutes } from './http/swarm.ts';
 import { systemRoutes } from './http/system/routes.ts';
 import { volumeRoutes } from './http/volumes/routes.ts';
 import { ensureHelloImage } from './images/hello.ts';
 import { ImageStore } from './images/image-store.ts';
 import { LayerStore } from './layers/layer-store.ts';
+import { LayerTars } from './layers/layer-tars.ts';
+import { tarProgram } from './layers/tar-program.ts';
 import { unpackProgram } from './layers/unpack-program.ts';
 import { UnpackWorkers } from './layers/unpack-workers.ts';
 import { type ExecId, newNetworkId } from './model/ids.ts';
@@ -72,7 +69,7 @@ const quietAfterMs = 15_000;
 interface OpenEngine extends AsyncDisposable {
   readonly parts: Parts;
   readonly facts: EngineFacts;
-  readonly skiff: SkiffRooms;
+  readonly layers: LateNeeds['layers'];
   readonly toStart: Recovery['toStart'];
 }
 
@@ -81,18 +78,16 @@ export async function startEngine(settings: Settings, log: Log): Promise<AsyncDi
   await using opening = new AsyncDisposableStack();
   const laps = new Laps(() => performance.now());
   laps.mark('loaded');
-  const { parts, facts, skiff, toStart } = opening.use(await openEngine(settings, log, laps));
+  const { parts, facts, layers, toStart } = opening.use(await openEngine(settings, log, laps));
+  const owner = opening.use(new AsyncDisposableStack());
   const routes = [
     ...systemRoutes(parts, facts),
     ...containerRoutes(parts),
-    ...fileRoutes(parts),
-    commitRoute(parts),
     ...execRoutes(parts),
     ...imageRoutes(parts),
     ...networkRoutes(parts),
     ...volumeRoutes(parts),
-    udpRoute(parts),
-    ...skiffRoutes(skiff),
+    ...lateRooms({ parts, layers, owner }),
     ...swarmRoutes,
     ...notThereYetRoutes,
   ];
@@ -146,8 +141,9 @@ async function openEngine(settings: Settings, log: Log, laps = new Laps(() => pe
   const { engineId, bridgeName, engineName } = namesOf(keptSetting(database, 'engine-id', randomUUID), settings);
   const content = opening.use(new BlobStore({ database, dataRoot, log, nowMs: Date.now }));
   const workers = opening.use(new UnpackWorkers({ program: unpackProgram, most: 2 }));
+  const tars = opening.use(new LayerTars({ program: tarProgram, most: 3 }));
   const layers = opening.use(
-    new LayerStore({ database, dataRoot, workers, log, onCollected: () => content.collect() }),
+    new LayerStore({ database, dataRoot, workers, tars, content, log }),
   );
   const images = new ImageStore({ database, dataRoot, layers, now });
   const trees = opening.use(new TreeWorkers({ program: treesProgram, most: 8 }));
@@ -227,9 +223,8 @@ async function openEngine(settings: Settings, log: Log, laps = new Laps(() => pe
     labels: settings.labels,
     isDebugging: settings.verbosity === 'debug',
   };
-  const explorer = opening.use(new Explorer({ images, layers, program: explorerProgram }));
   const opened = opening.move();
-  return { parts, facts, skiff: { images, explorer }, toStart, [Symbol.asyncDispose]: () => opened.disposeAsync() };
+  return { parts, facts, layers, toStart, [Symbol.asyncDispose]: () => opened.disposeAsync() };
 }
 
 /** The bridge keeps its address for as long as the data root lives, so that what people wrote down stays true. */

@@ -21,7 +21,6 @@ import { lifeRoutes } from './life.ts';
 import { containerFilterKeys, listContainers } from './list.ts';
 import { logsRoute } from './logs.ts';
 import { statsRoute } from './stats.ts';
-import { topRoute } from './top.ts';
 import { containerSummary, presentSizes } from './summary.ts';
 
 export function containerRoutes(parts: Parts): readonly Route[] {
@@ -39,7 +38,6 @@ export function containerRoutes(parts: Parts): readonly Route[] {
     ...attachRoutes(parts),
     logsRoute(parts),
     statsRoute(parts),
-    topRoute(parts),
   ];
 }
 

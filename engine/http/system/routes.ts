@@ -5,7 +5,6 @@ import type { EngineFacts } from '../../facts.ts';
 import { engineCommit, engineVersion } from '../../version.ts';
 import type { Exchange } from '../exchange.ts';
 import type { Route } from '../router.ts';
-import { diskUsageRoute } from './disk-usage.ts';
 import { eventsRoute } from './events.ts';
 import { infoAnswer } from './info.ts';
 
@@ -16,7 +15,6 @@ export function systemRoutes(parts: Parts, facts: EngineFacts): readonly Route[]
     { method: 'GET', path: '/version', handle: (exchange) => exchange.json(200, versionAnswer(facts)) },
     { method: 'GET', path: '/info', handle: (exchange) => exchange.answer('info', infoAnswer(parts, facts)) },
     eventsRoute(parts),
-    diskUsageRoute(parts),
   ];
 }
 

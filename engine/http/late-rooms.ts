@@ -1,0 +1,46 @@
+/** The rooms of the API that are loaded when the first request comes for them: an entry a room (late-routes.ts says why). */
+import type { Parts } from '../containers/parts.ts';
+import type { LayerStore } from '../layers/layer-store.ts';
+import { lateRoutes } from './late-routes.ts';
+import type { Route } from './router.ts';
+
+/** What late rooms are made of, beyond the parts of a container's life: add what a room needs. */
+export interface LateNeeds {
+  readonly parts: Parts;
+  readonly layers: LayerStore;
+  /** Closes what a room opens (`owner.use(new Explorer(…))`), when the engine ends and before the other rooms close. */
+  readonly owner: Pick<AsyncDisposableStack, 'use'>;
+}
+
+export function lateRooms({ parts, layers, owner }: LateNeeds): readonly Route[] {
+  const { images } = parts;
+  return [
+    ...lateRoutes(['POST /commit'], async () => [(await import('./containers/commit.ts')).commitRoute(parts)]),
+    ...lateRoutes(
+      [
+        'HEAD /containers/:id/archive',
+        'GET /containers/:id/archive',
+        'PUT /containers/:id/archive',
+        'GET /containers/:id/export',
+        'GET /containers/:id/changes',
+      ],
+      async () => (await import('./containers/files.ts')).fileRoutes(parts),
+    ),
+    ...lateRoutes(['GET /containers/:id/top'], async () => [(await import('./containers/top.ts')).topRoute(parts)]),
+    ...lateRoutes(['GET /system/df'], async () => [(await import('./system/disk-usage.ts')).diskUsageRoute(parts)]),
+    ...lateRoutes([{ method: 'POST', path: '/skiff/udp', upgrades: 'tcp' }], async () => [
+      (await import('./forward/udp.ts')).udpRoute(parts),
+    ]),
+    ...lateRoutes(
+      [
+        'GET /skiff/v1/images/*name/layers',
+        'GET /skiff/v1/images/*name/tree',
+        'GET /skiff/v1/images/*name/waste',
+        'GET /skiff/v1/images/*name/file',
+        'HEAD /skiff/v1/images/*name/file',
+        'GET /skiff/v1/compare',
+      ],
+      async () => (await import('./skiff/routes.ts')).skiffRoutes({ images, layers, owner }),
+    ),
+  ];
+}
