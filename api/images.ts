@@ -22,8 +22,9 @@ export interface ImageConfig {
   readonly Env?: readonly string[];
   readonly Entrypoint?: readonly string[] | null;
   readonly Cmd?: readonly string[] | null;
-  readonly Volumes?: Readonly<Record<string, object>>;
+  readonly Volumes?: Readonly<Record<string, object>> | null;
   readonly WorkingDir?: string;
+  readonly OnBuild?: readonly string[] | null;
   readonly Labels?: Readonly<Record<string, string>> | null;
   readonly StopSignal?: string;
   readonly Shell?: readonly string[];
@@ -33,8 +34,11 @@ export interface ImageInspect {
   readonly Id: string;
   readonly RepoTags: readonly string[];
   readonly RepoDigests: readonly string[];
+  /** The image that it was committed or built from; empty when there is none. */
+  readonly Parent?: string;
   readonly Comment?: string;
   readonly Created: string;
+  readonly DockerVersion?: string;
   readonly Author?: string;
   readonly Config: ImageConfig;
   readonly Architecture: string;

@@ -62,6 +62,8 @@ export const gates: readonly Gate[] = [
     'Config.WorkingDir',
     'Author',
     'Comment',
+    'DockerVersion',
+    'Parent',
   ].map((field): Gate => ({ shape: 'image', field, until: '1.52', whenEmpty: 'left-out' })),
 ];
 

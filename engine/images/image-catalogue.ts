@@ -3,7 +3,7 @@
  * changes, since an image is looked up at every create and listed by every window: a list costs no statement for each image.
  */
 import { notFound } from '../model/errors.ts';
-import { type ImageId, parseDigest } from '../model/ids.ts';
+import { type ChainId, type ImageId, parseDigest } from '../model/ids.ts';
 import type { Instant } from '../model/time.ts';
 import type { Image, ImageConfig } from './image.ts';
 import { parseImageConfig } from './image-config.ts';
@@ -81,12 +81,27 @@ export class ImageCatalogue {
   #readAll(): void {
     const tags = Map.groupBy(this.#rows.tags(), ({ image }) => image);
     const digests = Map.groupBy(this.#rows.digests(), ({ image }) => image);
-    const sizes = this.#rows.stackSizes();
+    const layers = this.#rows.layerSizes();
+    const sums = new Map<ChainId, number>();
+    const sumOf = (top: ChainId | null): number => {
+      let sum = 0;
+      const path: ChainId[] = [];
+      for (let next = top; next !== null; next = layers.get(next)?.parent ?? null) {
+        const known = sums.get(next);
+        if (known !== undefined) {
+          sum = known;
+          break;
+        }
+        path.push(next);
+      }
+      for (const chainId of path.reverse()) sums.set(chainId, (sum += layers.get(chainId)?.sizeBytes ?? 0));
+      return sum;
+    };
     for (const row of this.#rows.all()) {
       this.#keep(row, {
         tags: tags.get(row.id) ?? [],
         digests: digests.get(row.id) ?? [],
-        sizeBytes: row.topLayer === null ? 0 : (sizes.get(row.topLayer) ?? 0),
+        sizeBytes: sumOf(row.topLayer),
       });
     }
     this.#isWhole = true;

@@ -24,6 +24,7 @@ export function parseImageConfig(blob: Buffer): ImageConfig {
     createdAt: instantOf(root.text('created')),
     author: root.text('author'),
     comment: root.text('comment'),
+    dockerVersion: root.text('docker_version'),
     diffIds,
     history: root.list('history').map((entry) => ({
       createdAt: instantOf(entry.text('created')),
@@ -48,6 +49,7 @@ function runConfig(config: JsonFields): RunConfig {
     stopSignal: config.text('StopSignal') || null,
     healthcheck: config.has('Healthcheck') ? healthcheck(config.fields('Healthcheck')) : null,
     shell: config.texts('Shell'),
+    onBuild: config.texts('OnBuild'),
   };
 }
 

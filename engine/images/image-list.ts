@@ -1,16 +1,21 @@
 import { invalid } from '../model/errors.ts';
-import { type Filters, passes, passesLabels } from '../model/filters.ts';
+import { type Filters, passes } from '../model/filters.ts';
+import { passesPruneLabels } from '../model/until.ts';
 import { type Instant, parseInstant, parseUnixTime } from '../model/time.ts';
 import type { Image } from './image.ts';
 import type { ListedImage } from './images.ts';
 import { familiarReference, matchesPattern } from './reference.ts';
 
-/** The images that pass, newest first. `resolve` finds the image that `before` and `since` name. */
+/**
+ * The images that pass, newest first. `resolve` finds the image that `before` and `since` name; `isHidden` says of a nameless
+ * one whether it is left out (source: moby, daemon/images/images.go).
+ */
 export function listImages(
   images: readonly Image[],
   filters: Filters,
-  resolve: (text: string) => Image,
+  lookup: { readonly resolve: (text: string) => Image; readonly isHidden: (image: Image) => boolean },
 ): readonly ListedImage[] {
+  const { resolve, isHidden } = lookup;
   const createdAt = ({ config }: Image): Instant => config.createdAt ?? 0n;
   const bound = (key: string, read: (value: string) => Instant): readonly Instant[] =>
     (filters.get(key) ?? []).map(read);
@@ -20,16 +25,18 @@ export function listImages(
     .filter(
       (image) =>
         passes(filters, 'dangling', (value) => isTrue(value) === (image.references.length === 0)) &&
-        passesLabels(filters, image.config.run.labels) &&
+        passesPruneLabels(filters, image.config.run.labels) &&
         before.every((bound) => createdAt(image) < bound) &&
-        since.every((bound) => createdAt(image) > bound),
+        since.every((bound) => createdAt(image) > bound) &&
+        !(image.references.length + image.digests.length === 0 && isHidden(image)),
     )
     .flatMap((image) => {
       const isWanted = (reference: Image['references'][number]): boolean =>
         passes(filters, 'reference', (pattern) => matchesPattern(reference, pattern));
       const names = image.references.filter(isWanted).map(familiarReference);
+      const digests = image.digests.filter(isWanted).map(familiarReference);
       const hasPattern = (filters.get('reference') ?? []).length > 0;
-      return hasPattern && names.length === 0 ? [] : [{ image, names }];
+      return hasPattern && names.length + digests.length === 0 ? [] : [{ image, names, digests }];
     })
     .sort((a, b) => Number(createdAt(b.image) - createdAt(a.image)) || (a.image.id < b.image.id ? -1 : 1));
 }

@@ -26,6 +26,12 @@ export interface DigestRow {
   readonly reference: Reference;
 }
 
+export interface LayerSize {
+  readonly parent: ChainId | null;
+  /** Of this layer alone. */
+  readonly sizeBytes: number;
+}
+
 /** The statements of this room: the tables of images, of their names and of what registries have of them. */
 export class ImageRows {
   readonly #database: Database;
@@ -196,24 +202,13 @@ export class ImageRows {
     );
   }
 
-  /** Of every layer with all below it. */
-  stackSizes(): ReadonlyMap<ChainId, number> {
-    const own = new Map(
-      this.#all('SELECT chain_id, parent, size_bytes FROM layers').map((row) => [String(row['chain_id']), row]),
+  layerSizes(): ReadonlyMap<ChainId, LayerSize> {
+    return new Map(
+      this.#all('SELECT chain_id, parent, size_bytes FROM layers').map((row) => [
+        parseChainId(String(row['chain_id'])),
+        { parent: parentOf(row), sizeBytes: Number(row['size_bytes']) },
+      ]),
     );
-    const sums = new Map<ChainId, number>();
-    for (const text of own.keys()) {
-      const path: ChainId[] = [];
-      let next: string | null = text;
-      for (; next !== null && !sums.has(parseChainId(next)); next = parentOf(own.get(next)))
-        path.push(parseChainId(next));
-      let sum = next === null ? 0 : (sums.get(parseChainId(next)) ?? 0);
-      for (const chainId of path.reverse()) {
-        sum += Number(own.get(chainId)?.['size_bytes'] ?? 0);
-        sums.set(chainId, sum);
-      }
-    }
-    return sums;
   }
 
   /** Bytes of a layer and all below it. */
@@ -256,9 +251,9 @@ function idOf(row: Row): ImageId {
   return parseDigest(String(row['id']));
 }
 
-function parentOf(row: Row | undefined): string | null {
-  const parent = row?.['parent'];
-  return typeof parent === 'string' ? parent : null;
+function parentOf(row: Row): ChainId | null {
+  const parent = row['parent'];
+  return typeof parent === 'string' ? parseChainId(parent) : null;
 }
 
 function repositoryOf({ domain, path }: Reference): string {

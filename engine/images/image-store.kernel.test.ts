@@ -17,10 +17,9 @@ import { afterEach, beforeEach, expect, it } from 'vitest';
 import type { ProgressMessage } from '../../api/images.ts';
 import { describeWith } from '../../test/skip.ts';
 import { openLog } from '../diagnostics/log.ts';
-import { LayerStore } from '../layers/layer-store.ts';
+import type { LayerStore } from '../layers/layer-store.ts';
 import { encodeEntry, endOfArchive } from '../../api/tar/writer.ts';
-import { unpackProgram } from '../layers/unpack-program.ts';
-import { UnpackWorkers } from '../layers/unpack-workers.ts';
+import { openLayers, type OpenLayers } from '../layers/open-layers.ts';
 import { type ContainerId, parseContainerId } from '../model/ids.ts';
 import { systemClock } from '../model/time.ts';
 import { type Database, openDatabase } from '../store/database.ts';
@@ -108,7 +107,7 @@ async function* stream(bytes: Buffer, step = 10_000): AsyncGenerator<Buffer> {
 describeWith(['linux', 'root'], 'the image store', () => {
   let scratch: string;
   let database: Database;
-  let workers: UnpackWorkers;
+  let opened: OpenLayers;
   let layers: LayerStore;
   let images: ImageStore;
   const lines: string[] = [];
@@ -117,13 +116,12 @@ describeWith(['linux', 'root'], 'the image store', () => {
   const openStore = (): void => {
     const dataRoot = path.join(scratch, 'data');
     database = openDatabase(dataRoot);
-    workers = new UnpackWorkers({ program: unpackProgram, most: 2 });
-    layers = new LayerStore({ database, dataRoot, workers, log });
+    opened = openLayers({ database, dataRoot, log });
+    layers = opened.layers;
     images = new ImageStore({ database, layers, dataRoot, now: systemClock() });
   };
   const closeStore = async (): Promise<void> => {
-    await workers[Symbol.asyncDispose]();
-    layers[Symbol.dispose]();
+    await opened[Symbol.asyncDispose]();
     database[Symbol.dispose]();
   };
 
@@ -151,11 +149,18 @@ describeWith(['linux', 'root'], 'the image store', () => {
   const said = (messages: readonly ProgressMessage[]): readonly string[] =>
     messages.flatMap(({ stream }) => stream ?? []);
   const names = (): readonly string[] => images.list().flatMap((listed) => listed.names);
-  const remove = (
+  /** As docker's answer has it. */
+  const remove = async (
     text: string,
     more: { isForced?: boolean; users?: readonly ImageUser[] } = {},
-  ): ReturnType<ImageStore['remove']> =>
-    images.remove(text, { isForced: more.isForced ?? false, usersOf: () => more.users ?? [] });
+  ): Promise<readonly object[]> => {
+    const usersOf = (): readonly ImageUser[] => more.users ?? [];
+    const steps = await images.remove(text, { isForced: more.isForced ?? false, keepsParents: false, usersOf });
+    return steps.map((step) => {
+      if (step.kind === 'untagged') return { untagged: step.name };
+      return { deleted: step.kind === 'deleted' ? step.image : step.layer };
+    });
+  };
 
   const two = image([layerOf('a'), layerOf('b')]);
 

@@ -3,7 +3,7 @@ import { mkdirSync, rmSync } from 'node:fs';
 import path from 'node:path';
 import type { ProgressMessage } from '../../api/images.ts';
 import { chainIds, type Layer, type LayerStore } from '../layers/layer-store.ts';
-import { internal, notFound } from '../model/errors.ts';
+import { conflict, internal, invalid, notFound } from '../model/errors.ts';
 import type { Filters } from '../model/filters.ts';
 import { type ImageId, parseDigest } from '../model/ids.ts';
 import type { Instant } from '../model/time.ts';
@@ -31,7 +31,9 @@ import type {
 } from './images.ts';
 import { layerMessage, ProgressQueue } from './load-progress.ts';
 import { familiarReference, parseReference, type Reference, withDefaultTag } from './reference.ts';
-import { planRemoval } from './remove-image.ts';
+import { imagesToPrune } from './prune-images.ts';
+import { type Kinship, planRemoval, type RemovalPlan } from './remove-image.ts';
+import { sharedSizes, type SharedSizes } from './shared-sizes.ts';
 
 /** The images of one store (see `images.ts` for what each method promises). */
 export class ImageStore implements Images {
@@ -40,6 +42,7 @@ export class ImageStore implements Images {
   readonly #now: () => Instant;
   readonly #incoming: string;
   readonly #catalogue: ImageCatalogue;
+  #isPruning = false;
 
   constructor(parts: {
     readonly database: Database;
@@ -76,8 +79,15 @@ export class ImageStore implements Images {
     }
   }
 
-  list(filters: Filters = new Map()): readonly ListedImage[] {
-    return listImages(this.#catalogue.all(), filters, (text) => this.resolve(text));
+  list(filters: Filters = new Map(), which: 'all' | 'shown' = 'all'): readonly ListedImage[] {
+    const images = this.#catalogue.all();
+    const parents = new Set(images.map(({ parent }) => parent));
+    const isHidden = ({ id }: Image): boolean => which === 'shown' && parents.has(id);
+    return listImages(images, filters, { resolve: (text) => this.resolve(text), isHidden });
+  }
+
+  sharedSizes(images: readonly Image[]): SharedSizes {
+    return sharedSizes(images, this.#rows.layerSizes());
   }
 
   resolve(text: string): Image {
@@ -122,31 +132,94 @@ export class ImageStore implements Images {
     };
   }
 
-  tag(source: string, target: { readonly repository: string; readonly tag: string | null }): void {
+  tag(
+    source: string,
+    target: { readonly repository: string; readonly tag: string | null },
+  ): { readonly image: Image; readonly name: string } {
     const { id } = this.resolve(source);
     const name = this.#namedWithTag(target.tag === null ? target.repository : `${target.repository}:${target.tag}`);
     const before = this.#rows.taggedImage(name);
     this.#rows.setTag(name, id, this.#now());
     for (const changed of new Set([id, before ?? id])) this.#catalogue.refresh(changed);
+    return { image: this.resolve(id), name: familiarReference(name) };
   }
 
   async remove(text: string, options: RemoveOptions): Promise<readonly RemovedImage[]> {
     const image = this.resolve(text);
-    const plan = planRemoval({
+    const reference = isIdOrPrefix(text, image.id) ? null : withDefaultTag(parseReference(text));
+    return this.#carryOut(
       image,
-      isForced: options.isForced,
-      users: options.usersOf(image.id),
-      reference: isIdOrPrefix(text, image.id) ? null : withDefaultTag(parseReference(text)),
-    });
+      planRemoval(
+        {
+          image,
+          isForced: options.isForced,
+          keepsParents: options.keepsParents,
+          reference: reference === null || reference.digest === null ? reference : { ...reference, tag: null },
+        },
+        this.#kinship(options.usersOf),
+      ),
+    );
+  }
+
+  async prune(filters: Filters, options: Pick<RemoveOptions, 'usersOf'>): Promise<readonly RemovedImage[]> {
+    if (this.#isPruning) throw conflict('a prune operation is already running');
+    const kinship = this.#kinship(options.usersOf);
+    const chosen = imagesToPrune(this.#catalogue.all(), filters, this.#now(), kinship);
+    this.#isPruning = true;
+    try {
+      const removed: RemovedImage[] = [];
+      for (let left = chosen, before = -1; removed.length > before;) {
+        before = removed.length;
+        const waiting: Image[] = [];
+        for (const { id } of left) {
+          const image = this.get(id);
+          // Gone with a child, or taken by a container meanwhile.
+          if (image === null || kinship.usersOf(id).length > 0) continue;
+          if (kinship.childrenOf(id).length > 0) waiting.push(image);
+          else {
+            const plan = planRemoval({ image, isForced: true, keepsParents: false, reference: null }, kinship);
+            removed.push(...(await this.#carryOut(image, plan)));
+          }
+        }
+        left = waiting;
+      }
+      return removed;
+    } finally {
+      this.#isPruning = false;
+    }
+  }
+
+  #kinship(usersOf: RemoveOptions['usersOf']): Kinship {
+    return { get: (id) => this.get(id), childrenOf: (id) => this.#rows.childrenOf(id), usersOf };
+  }
+
+  /** All rows in one transaction; the layers after it, in docker's order: each image, then its own. */
+  async #carryOut(image: Image, plan: RemovalPlan): Promise<readonly RemovedImage[]> {
+    const stacks = plan.delete.map(({ topLayer }) => this.#layers.stack(topLayer));
     this.#rows.transaction(() => {
-      for (const reference of plan.untag) this.#rows.deleteTag(reference);
-      if (plan.isDeleted) this.#rows.delete(image.id);
+      for (const reference of plan.untag) {
+        if (reference.digest === null) this.#rows.deleteTag(reference);
+        else this.#rows.deleteDigest(reference, image.id);
+      }
+      for (const { id } of plan.delete) this.#rows.delete(id);
     });
-    const untagged = plan.untag.map((reference) => ({ untagged: familiarReference(reference) }));
-    this.#catalogue.refresh(image.id);
-    if (!plan.isDeleted) return untagged;
-    const layers = await this.#layers.collect();
-    return [...untagged, { deleted: image.id }, ...layers.map((chainId) => ({ deleted: chainId }))];
+    for (const { id } of [image, ...plan.delete]) this.#catalogue.refresh(id);
+    const untagged = plan.untag.map((reference): RemovedImage => {
+      return { kind: 'untagged', name: familiarReference(reference), image: image.id };
+    });
+    if (plan.delete.length === 0) return untagged;
+    const gone = new Set(await this.#layers.collect());
+    return [
+      ...untagged,
+      ...plan.delete.flatMap(({ id }, index): readonly RemovedImage[] => {
+        const below = new Set(stacks[index + 1]?.map(({ chainId }) => chainId));
+        const own = (stacks[index] ?? []).filter(({ chainId }) => gone.has(chainId) && !below.has(chainId));
+        return [
+          { kind: 'deleted', image: id },
+          ...own.map(({ chainId, sizeBytes }): RemovedImage => ({ kind: 'deleted-layer', layer: chainId, sizeBytes })),
+        ];
+      }),
+    ];
   }
 
   lowers(id: ImageId): readonly string[] {
@@ -211,6 +284,7 @@ export class ImageStore implements Images {
 
   #namedWithTag(name: string): Reference {
     const reference = withDefaultTag(parseReference(name));
+    if (reference.digest !== null) throw invalid('cannot import digest reference');
     return { ...reference, tag: reference.tag ?? 'latest', digest: null };
   }
 }

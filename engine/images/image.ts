@@ -31,6 +31,8 @@ export interface ImageConfig {
   readonly createdAt: Instant | null;
   readonly author: string;
   readonly comment: string;
+  /** Version of the engine that made it; empty when it does not say. */
+  readonly dockerVersion: string;
   /** Bottom first. */
   readonly diffIds: readonly DiffId[];
   readonly history: readonly HistoryEntry[];
@@ -57,6 +59,8 @@ export interface RunConfig {
   readonly healthcheck: ImageHealthcheck | null;
   /** Shell form of later build steps, and of a health check; null when not set. */
   readonly shell: readonly string[] | null;
+  /** Instructions for builds that begin with this image; null when not set. */
+  readonly onBuild: readonly string[] | null;
 }
 
 export interface ImageHealthcheck {

@@ -5,13 +5,14 @@
  *     for await (const message of images.load(archive, { signal })) show(message);
  *     const image = images.resolve('hello');            // throws "No such image: hello:latest"
  *     const folders = images.lowers(image.id);          // for an overlay, topmost first
- *     await images.remove('hello', { isForced: false, usersOf });
+ *     await images.remove('hello', { isForced: false, keepsParents: false, usersOf });
  */
 import type { ProgressMessage } from '../../api/images.ts';
 import type { Filters } from '../model/filters.ts';
-import type { ContainerId, DiffId, Digest, ImageId } from '../model/ids.ts';
+import type { ChainId, ContainerId, DiffId, Digest, ImageId } from '../model/ids.ts';
 import type { Layer } from '../layers/layer-store.ts';
 import type { Image } from './image.ts';
+import type { SharedSizes } from './shared-sizes.ts';
 import type { Reference } from './reference.ts';
 
 export interface Images {
@@ -23,8 +24,14 @@ export interface Images {
    */
   load(archive: AsyncIterable<Uint8Array>, options?: LoadOptions): AsyncGenerator<ProgressMessage, void, void>;
 
-  /** Newest first. Keys of filters: `imageListFilterKeys`. Throws `invalid` for a value that cannot be understood. */
-  list(filters?: Filters): readonly ListedImage[];
+  /**
+   * Newest first. Keys of filters: `imageListFilterKeys`. `shown` leaves out what is nameless and only there because another
+   * image was made from it. Throws `invalid` for a value that cannot be understood.
+   */
+  list(filters?: Filters, which?: 'all' | 'shown'): readonly ListedImage[];
+
+  /** Bytes that these images have in common. */
+  sharedSizes(images: readonly Image[]): SharedSizes;
 
   /** Finds by name, full id or a prefix of the id. Throws `not-found` in docker's words, `invalid` for what is no reference. */
   resolve(text: string): Image;
@@ -42,14 +49,24 @@ export interface Images {
   /** What to send on of an image: its config as it was written, and what registries have of it. Throws `not-found`. */
   source(id: ImageId): ImageSource;
 
-  /** Gives a name to an image; a name that stood elsewhere moves. Throws `not-found`, `invalid`. */
-  tag(source: string, target: { readonly repository: string; readonly tag: string | null }): void;
+  /** Gives a name to an image; a name that stood elsewhere moves. Returns it in its short form. Throws `not-found`, `invalid`. */
+  tag(
+    source: string,
+    target: { readonly repository: string; readonly tag: string | null },
+  ): { readonly image: Image; readonly name: string };
 
   /**
-   * Takes a name away and, with the last name, the image and the layers that nothing else needs. In docker's order, with
-   * docker's conflicts (`conflict`): running containers always hold an image, stopped ones unless forced.
+   * Takes a name away and, with the last name, the image, the nameless ones that it was made from, and the layers that nothing
+   * else needs. In docker's order, with docker's conflicts (`conflict`): running containers and images made from it always
+   * hold an image, stopped containers unless forced.
    */
   remove(text: string, options: RemoveOptions): Promise<readonly RemovedImage[]>;
+
+  /**
+   * Removes what nobody needs. Keys of filters: `imagePruneFilterKeys`. Throws `conflict` while another prune runs, `invalid`
+   * for a value that cannot be understood.
+   */
+  prune(filters: Filters, options: Pick<RemoveOptions, 'usersOf'>): Promise<readonly RemovedImage[]>;
 
   /**
    * Makes an image of all layers of another and one more on top. Throws `not-found`, `invalid` for a name that is none; nothing
@@ -124,10 +141,14 @@ export interface ListedImage {
   readonly image: Image;
   /** Names to show, in their short form (`hello:latest`): those that the reference filter lets pass, else all. */
   readonly names: readonly string[];
+  /** As `names`, by digest. */
+  readonly digests: readonly string[];
 }
 
 export interface RemoveOptions {
   readonly isForced: boolean;
+  /** Whether nameless images that it was made from stay. */
+  readonly keepsParents: boolean;
   /** The containers made from an image: the containers room knows them. */
   readonly usersOf: (image: ImageId) => readonly ImageUser[];
 }
@@ -138,6 +159,10 @@ export interface ImageUser {
 }
 
 /** One line of docker's answer, in the order of what happened. */
-export type RemovedImage = { readonly untagged: string } | { readonly deleted: string };
+export type RemovedImage =
+  /** By tag or digest, in its short form. */
+  | { readonly kind: 'untagged'; readonly name: string; readonly image: ImageId }
+  | { readonly kind: 'deleted'; readonly image: ImageId }
+  | { readonly kind: 'deleted-layer'; readonly layer: ChainId; readonly sizeBytes: number };
 
-export const imageListFilterKeys = ['before', 'dangling', 'label', 'reference', 'since', 'until'];
+export const imageListFilterKeys = ['before', 'dangling', 'label', 'label!', 'reference', 'since', 'until'];

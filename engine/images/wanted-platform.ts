@@ -2,6 +2,7 @@
 import { invalid, notFound } from '../model/errors.ts';
 import { hostPlatform, normalised } from './archive/platform.ts';
 import type { ImageConfig } from './image.ts';
+import { JsonFields } from './json-fields.ts';
 
 export interface WantedPlatform {
   readonly os: string;
@@ -31,6 +32,22 @@ export function parseWantedPlatform(text: string): WantedPlatform | null {
   if (systems.includes(first)) return wanted({ os: first, ...host }, text);
   if (architectures.includes(first)) return wanted({ os: 'linux', architecture: first, variant: '' }, text);
   throw invalid(`"${text}": unknown operating system or architecture: invalid argument`);
+}
+
+/** `{"os":"linux","architecture":"arm64"}`, as queries of the API have it. Throws `invalid` in docker's words. */
+export function parsePlatformDocument(text: string): WantedPlatform {
+  let fields: JsonFields;
+  try {
+    fields = new JsonFields(JSON.parse(text), 'platform');
+  } catch (error) {
+    throw invalid(`failed to parse platform: ${error instanceof Error ? error.message : String(error)}`, {
+      cause: error,
+    });
+  }
+  const [os, architecture] = [fields.text('os'), fields.text('architecture')];
+  if (os === '' || architecture === '') throw invalid('both OS and Architecture must be provided');
+  const platform = { os, architecture, variant: fields.text('variant') };
+  return wanted(platform, platformText(platform));
 }
 
 function wanted(platform: ImagePlatform, text: string): WantedPlatform {

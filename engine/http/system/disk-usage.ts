@@ -9,7 +9,7 @@ import { invalid } from '../../model/errors.ts';
 import { mountFoldersOf } from '../containers/inspect/mounts.ts';
 import { containerSummary, presentSizes } from '../containers/summary.ts';
 import type { Exchange } from '../exchange.ts';
-import { imageSummary } from '../images/routes.ts';
+import { imageSummary, imageUsers } from '../images/list.ts';
 import type { Route } from '../router.ts';
 import { presentVolume } from '../volumes/routes.ts';
 
@@ -136,22 +136,15 @@ async function volumesOf({ volumes, trees }: Parts): Promise<readonly VolumeInsp
 /** Bytes of layers that several images have count once in the whole, and as shared in each. */
 function imagesOf(parts: Parts): { readonly list: readonly ImageSummary[]; readonly layersBytes: number } {
   const listed = parts.images.list();
-  const users = new Map<string, { readonly sizeBytes: number; count: number }>();
-  const layersOf = new Map(listed.map(({ image }) => [image.id, parts.images.layers(image.id)]));
-  for (const layers of layersOf.values()) {
-    for (const { chainId, sizeBytes } of layers) {
-      const seen = users.get(chainId);
-      if (seen === undefined) users.set(chainId, { sizeBytes, count: 1 });
-      else seen.count += 1;
-    }
-  }
-  const sharedBytes = (layers: readonly { readonly chainId: string; readonly sizeBytes: number }[]): number =>
-    layers.reduce((sum, { chainId, sizeBytes }) => sum + ((users.get(chainId)?.count ?? 0) > 1 ? sizeBytes : 0), 0);
+  const { sharedBytes, layersBytes } = parts.images.sharedSizes(listed.map(({ image }) => image));
+  const users = imageUsers(parts);
   return {
-    list: listed.map((entry) => ({
-      ...imageSummary(parts, entry),
-      SharedSize: sharedBytes(layersOf.get(entry.image.id) ?? []),
-    })),
-    layersBytes: [...users.values()].reduce((sum, { sizeBytes }) => sum + sizeBytes, 0),
+    list: listed.map((entry) =>
+      imageSummary(entry, {
+        containers: users.get(entry.image.id) ?? 0,
+        sharedBytes: sharedBytes.get(entry.image.id) ?? 0,
+      }),
+    ),
+    layersBytes,
   };
 }

@@ -1,0 +1,84 @@
+import type { ImageRemoval } from '../../../api/images.ts';
+import type { Parts } from '../../containers/parts.ts';
+import { countsAsRunning } from '../../containers/state.ts';
+import type { ImageUser, RemovedImage } from '../../images/images.ts';
+import { imagePruneFilterKeys } from '../../images/prune-images.ts';
+import { assertPlatform, parsePlatformDocument } from '../../images/wanted-platform.ts';
+import { invalid } from '../../model/errors.ts';
+import { parseFilters } from '../../model/filters.ts';
+import type { ImageId } from '../../model/ids.ts';
+import type { Exchange } from '../exchange.ts';
+
+export async function removeImage(parts: Parts, exchange: Exchange): Promise<void> {
+  const name = exchange.param('name');
+  const platforms = exchange.query.getAll('platforms').map(parsePlatformDocument);
+  const { config } = parts.images.resolve(name);
+  // An image of this engine is of one platform: to remove that one is to remove it.
+  for (const platform of platforms) assertPlatform(config, { platform, name });
+  const removed = await parts.images.remove(name, {
+    isForced: exchange.flag('force'),
+    keepsParents: exchange.flag('noprune'),
+    usersOf: usersOf(parts),
+  });
+  publish(parts, removed);
+  exchange.json(200, removed.map(line));
+}
+
+export async function pruneImages(parts: Parts, exchange: Exchange): Promise<void> {
+  const filters = parseFilters(exchange.query.get('filters'), imagePruneFilterKeys);
+  const removed = await parts.images.prune(filters, { usersOf: usersOf(parts) });
+  const reclaimedBytes = removed.reduce((sum, step) => sum + (step.kind === 'deleted-layer' ? step.sizeBytes : 0), 0);
+  publish(parts, removed);
+  parts.events.publish({
+    type: 'image',
+    action: 'prune',
+    actorId: '',
+    attributes: { reclaimed: String(reclaimedBytes) },
+  });
+  exchange.json(200, {
+    ImagesDeleted: removed.length === 0 ? null : removed.map(line),
+    SpaceReclaimed: reclaimedBytes,
+  });
+}
+
+export function tagImage(parts: Parts, exchange: Exchange): void {
+  const repository = exchange.query.get('repo') ?? '';
+  if (repository === '') throw invalid('repository name must have at least one component');
+  const tag = exchange.query.get('tag') || null;
+  const { image, name } = parts.images.tag(exchange.param('name'), { repository, tag });
+  parts.events.publish({
+    type: 'image',
+    action: 'tag',
+    actorId: image.id,
+    attributes: { ...image.config.run.labels, name },
+  });
+  exchange.response.writeHead(201, { 'Content-Length': 0 }).end();
+}
+
+function usersOf({ directory }: Parts): (image: ImageId) => readonly ImageUser[] {
+  return (image) =>
+    directory
+      .all()
+      .filter(({ spec }) => spec.imageId === image)
+      .map((container) => ({ id: container.id, isRunning: countsAsRunning(container.state) }));
+}
+
+/** Layers that go with an image are deleted too, but no event of docker's tells of them. */
+function publish({ events }: Parts, removed: readonly RemovedImage[]): void {
+  for (const step of removed) {
+    if (step.kind === 'deleted-layer') continue;
+    const action = step.kind === 'untagged' ? 'untag' : 'delete';
+    events.publish({ type: 'image', action, actorId: step.image, attributes: { name: step.image } });
+  }
+}
+
+function line(step: RemovedImage): ImageRemoval {
+  switch (step.kind) {
+    case 'untagged':
+      return { Untagged: step.name };
+    case 'deleted':
+      return { Deleted: step.image };
+    case 'deleted-layer':
+      return { Deleted: step.layer };
+  }
+}
