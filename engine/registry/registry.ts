@@ -42,6 +42,8 @@ export interface Repository {
 
 export interface CallOptions {
   readonly signal: AbortSignal;
+  /** Before a wait, for as many milliseconds, after which a failed step is tried again. */
+  readonly onWait?: (ms: number) => void;
 }
 
 export interface RemoteManifest {

@@ -14,6 +14,23 @@ import {
   type MachineState,
 } from '../../provisioners/machines.ts';
 import type { Operation } from '../../provisioners/progress.ts';
+import { driverSettings } from '../../provisioners/settings/driver-settings.ts';
+import { setting } from '../../provisioners/settings/setting.ts';
+
+const GiB = 2 ** 30;
+
+/** Sizes as a driver for machines of this computer has them. */
+const sizes = driverSettings({
+  cpus: setting.integer({
+    flag: 'cpus', title: 'Processors', help: 'Number of processors', least: 1, most: 64, standard: 2,
+  }),
+  memoryBytes: setting.bytes({
+    flag: 'memory', title: 'Memory', help: 'Size of its memory (2g)', least: GiB, most: 64 * GiB, standard: 2 * GiB,
+  }),
+  diskBytes: setting.bytes({
+    flag: 'disk', title: 'Disk', help: 'Size of its disk (20g)', least: GiB, most: 2 ** 44, standard: 32 * GiB,
+  }),
+}); // prettier-ignore
 
 export type FakeVerb = 'create' | 'start' | 'ensureRunning' | 'stop' | 'kill' | 'remove';
 
@@ -48,6 +65,7 @@ export class FakeMachines implements Machines {
       state: 'running',
       error: null,
       settings: { cpus: 2, memoryBytes: 2 ** 31, diskBytes: 2 ** 35 },
+      abilities: [],
       createdAt: new Date().toISOString(),
       dockerHost: `unix://${this.#options.engineSocket}`,
       dockerSocket: this.#options.engineSocket,
@@ -73,8 +91,8 @@ export class FakeMachines implements Machines {
 
   async drivers(): Promise<readonly DriverInfo[]> {
     return [
-      { name: 'fake', title: 'Fake', unavailable: null },
-      { name: 'absent', title: 'Absent', unavailable: 'It is not there: install it.' },
+      { name: 'fake', title: 'Fake', unavailable: null, abilities: [], settings: sizes.fields },
+      { name: 'absent', title: 'Absent', unavailable: 'It is not there: install it.', abilities: [], settings: [] },
     ];
   }
 

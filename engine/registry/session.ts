@@ -1,0 +1,211 @@
+/**
+ * Requests to one endpoint on behalf of one client: with the proof that the registry asks for, and through the redirects that
+ * registries use for blobs. The proof goes to the endpoint's own origin and nowhere else.
+ */
+import { EngineError } from '../model/errors.ts';
+import { refusalOf } from './answers.ts';
+import { type Challenge, parseChallenges } from './challenges.ts';
+import type { Contacts } from './contacts.ts';
+import type { Endpoint } from './endpoints.ts';
+import type { Credentials } from './registry.ts';
+import { isInsecure, type RegistrySettings } from './registry-settings.ts';
+import { basicProof, type Tokens } from './tokens.ts';
+import { goMethod, shownUrl } from './wire-errors.ts';
+import type { Answer, Wire } from './wire.ts';
+
+export interface SessionParts {
+  readonly wire: Wire;
+  readonly tokens: Tokens;
+  readonly contacts: Contacts;
+  readonly settings: RegistrySettings;
+  readonly userAgent: string;
+}
+
+export interface SessionRequest {
+  readonly method: string;
+  /** Below the endpoint (`v2/library/hello/tags/list`), or a whole address (an upload's). */
+  readonly target: string | URL;
+  readonly headers?: Readonly<Record<string, string>>;
+  readonly body?: Buffer | AsyncIterable<Buffer> | null;
+  readonly scopes: readonly string[];
+  readonly signal: AbortSignal;
+  readonly answerMs?: number;
+}
+
+const mostRedirects = 10;
+const redirects = new Set([301, 302, 303, 307, 308]);
+
+export class Session {
+  readonly endpoint: Endpoint;
+  readonly #credentials: Credentials;
+  readonly #parts: SessionParts;
+
+  constructor(endpoint: Endpoint, credentials: Credentials, parts: SessionParts) {
+    this.endpoint = endpoint;
+    this.#credentials = endpoint.role === 'mirror' ? { kind: 'none' } : credentials;
+    this.#parts = parts;
+  }
+
+  get wire(): Wire {
+    return this.#parts.wire;
+  }
+
+  /** Whatever the status, but 401: that throws `unauthorized`. The body must be read or destroyed. */
+  async ask(request: SessionRequest): Promise<Answer> {
+    const { contacts } = this.#parts;
+    await this.#greet(request.signal);
+    let scopes = request.scopes;
+    for (let freshness: 'kept' | 'new' = 'kept'; ; freshness = 'new') {
+      const answer = await this.#follow(request, await this.#proof({ ...request, scopes }, freshness));
+      if (answer.status !== 401) return answer;
+      const challenges = this.#isOwn(answer.url) ? parseChallenges(answer.headers['www-authenticate']) : [];
+      if (challenges.length > 0) contacts.met(this.endpoint.url, challenges);
+      scopes = [
+        ...new Set([...scopes, ...challenges.flatMap(({ parameters }) => parameters['scope']?.split(' ') ?? [])]),
+      ];
+      // A body that was a stream is gone: its owner starts again.
+      const isRepeatable = request.body === undefined || request.body === null || Buffer.isBuffer(request.body);
+      if (freshness === 'new' || !isRepeatable || !this.#canProve())
+        throw await refusalOf(this.wire, answer, request.signal);
+      answer.body.resume();
+    }
+  }
+
+  /** The registry's refusal, read from its answer. */
+  refusal(answer: Answer, signal: AbortSignal): Promise<EngineError> {
+    return refusalOf(this.wire, answer, signal);
+  }
+
+  /** A proof from a fresh look at the registry; what `docker login` wants to know. Null: the registry asks for none. */
+  async login(signal: AbortSignal): Promise<{ readonly identityToken: string } | null> {
+    await this.#greet(signal);
+    const bearer = this.#challenge('bearer');
+    if (bearer === null) {
+      const answer = await this.ask({ method: 'GET', target: 'v2/', scopes: [], signal });
+      if (answer.status !== 200) throw await this.refusal(answer, signal);
+      answer.body.resume();
+      return { identityToken: '' };
+    }
+    const registry = new URL(this.endpoint.url);
+    const credentials = this.#credentials;
+    const token = await this.#parts.tokens.token({
+      ...{ registry, challenge: bearer, scopes: [], credentials, signal },
+      freshness: 'new',
+      purpose: 'offline',
+    });
+    const answer = await this.#follow({ method: 'GET', target: 'v2/', scopes: [], signal }, `Bearer ${token.text}`);
+    if (answer.status !== 200) throw await this.refusal(answer, signal);
+    answer.body.resume();
+    return { identityToken: token.identityToken };
+  }
+
+  /** Once for each endpoint: which proof it wants, and whether it is there at all (source: distribution spec, "API Version Check"). */
+  async #greet(signal: AbortSignal): Promise<void> {
+    const { contacts, wire } = this.#parts;
+    if (contacts.challenges(this.endpoint.url) !== null) return;
+    const url = new URL('v2/', this.endpoint.url);
+    const answer = await wire.send({ method: 'GET', url, headers: this.#headers(), body: null, signal });
+    contacts.met(this.endpoint.url, parseChallenges(answer.headers['www-authenticate']));
+    answer.body.resume();
+  }
+
+  async #follow(request: SessionRequest, proof: string | null): Promise<Answer> {
+    const { method, headers = {}, body = null, signal, answerMs } = request;
+    let url = new URL(request.target, this.endpoint.url);
+    for (let hops = 0; ; hops += 1) {
+      const proofHeader: Readonly<Record<string, string>> =
+        proof !== null && this.#isOwn(url) ? { Authorization: proof } : {};
+      const answer = await this.wire.send({
+        ...{ method, url, body, signal },
+        headers: { ...this.#headers(), ...headers, ...proofHeader },
+        ...(answerMs === undefined ? {} : { answerMs }),
+      });
+      const location =
+        redirects.has(answer.status) && ['GET', 'HEAD'].includes(method) ? answer.headers.location : undefined;
+      if (location === undefined) return answer;
+      answer.body.resume();
+      if (hops === mostRedirects)
+        throw new EngineError(
+          'internal',
+          `${goMethod(method)} "${shownUrl(url)}": stopped after ${mostRedirects} redirects`,
+        );
+      url = this.#redirected(url, location);
+    }
+  }
+
+  #redirected(from: URL, location: string): URL {
+    const to = URL.canParse(location, from.href) ? new URL(location, from) : null;
+    if (to === null || !['http:', 'https:'].includes(to.protocol))
+      throw new EngineError('internal', `${shownUrl(from)} redirects to what is no web address`);
+    this.assertReachable(from, to);
+    to.username = '';
+    to.password = '';
+    return to;
+  }
+
+  /** Throws for a step from HTTPS down to plain HTTP: whoever listens there could write what he likes. */
+  assertReachable(from: URL, to: URL): void {
+    if (from.protocol === 'http:' || to.protocol === 'https:' || isInsecure(to.host, this.#parts.settings)) return;
+    throw new EngineError(
+      'internal',
+      `${shownUrl(from)} redirects to plain HTTP at ${to.host}, which is not followed; if that is right, start the engine with --insecure-registry ${to.host}`,
+    );
+  }
+
+  #headers(): Readonly<Record<string, string>> {
+    return { 'User-Agent': this.#parts.userAgent, 'Accept-Encoding': 'identity' };
+  }
+
+  async #proof(request: SessionRequest, freshness: 'kept' | 'new'): Promise<string | null> {
+    const credentials = this.#credentials;
+    if (credentials.kind === 'registry-token') return `Bearer ${credentials.token}`;
+    const bearer = this.#challenge('bearer');
+    if (bearer !== null) return `Bearer ${(await this.#token(bearer, request, freshness)).text}`;
+    if (this.#challenge('basic') === null) return null;
+    if (credentials.kind !== 'basic') {
+      const url = new URL(request.target, this.endpoint.url);
+      throw new EngineError(
+        'unauthorized',
+        `${goMethod(request.method)} "${shownUrl(url)}": no basic auth credentials`,
+      );
+    }
+    return basicProof(credentials.user, credentials.password);
+  }
+
+  async #token(
+    challenge: Challenge,
+    request: SessionRequest,
+    freshness: 'kept' | 'new',
+  ): Promise<{ readonly text: string }> {
+    const { scopes, signal, method } = request;
+    const registry = new URL(this.endpoint.url);
+    try {
+      return await this.#parts.tokens.token({
+        ...{ registry, challenge, credentials: this.#credentials, signal, freshness },
+        scopes,
+        purpose: 'access',
+      });
+    } catch (error) {
+      signal.throwIfAborted();
+      if (!(error instanceof EngineError)) throw error;
+      const url = new URL(request.target, this.endpoint.url);
+      throw new EngineError(error.kind, `${goMethod(method)} "${shownUrl(url)}": ${error.message}`, { cause: error });
+    }
+  }
+
+  /** Whether another proof could be had than the one that was refused. */
+  #canProve(): boolean {
+    return (
+      this.#credentials.kind !== 'registry-token' && (this.#challenge('bearer') ?? this.#challenge('basic')) !== null
+    );
+  }
+
+  #challenge(scheme: string): Challenge | null {
+    const challenges = this.#parts.contacts.challenges(this.endpoint.url) ?? [];
+    return challenges.find((challenge) => challenge.scheme === scheme) ?? null;
+  }
+
+  #isOwn(url: URL): boolean {
+    return url.origin === new URL(this.endpoint.url).origin;
+  }
+}
