@@ -38,7 +38,7 @@ export function chooseManifest(
     .sort((a, b) => (a.rank ?? 0) - (b.rank ?? 0));
   const best = ranked[0];
   if (best === undefined) {
-    const shown = [os, architecture, variant].filter((part) => part !== '').join('/');
+    const shown = [os, host.architecture, host.variant].filter((part) => part !== '').join('/');
     throw invalid(`no matching manifest for ${shown} in the manifest list entries`);
   }
   return best.descriptor;
