@@ -49,14 +49,14 @@ export class LayerReport {
   }
 
   /** `Downloading`, `Extracting`, `Pushing`: at most ten times a second, and always at the end. */
-  count(status: string, current: number): void {
+  count(status: string, current: number, totalBytes = this.#totalBytes): void {
     const now = this.#nowMs();
-    if (now - this.#countedAtMs < stepMs && current < this.#totalBytes) return;
+    if (now - this.#countedAtMs < stepMs && current < totalBytes) return;
     this.#countedAtMs = now;
     this.#tell({
       status,
-      progressDetail: { current, total: this.#totalBytes },
-      progress: progressBar(current, this.#totalBytes),
+      progressDetail: { current, total: totalBytes },
+      progress: progressBar(current, totalBytes),
       id: this.#id,
     });
   }

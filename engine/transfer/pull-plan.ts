@@ -8,7 +8,7 @@ import { chainIds } from '../layers/layer-store.ts';
 import { internal, invalid } from '../model/errors.ts';
 import type { ChainId, DiffId, Digest } from '../model/ids.ts';
 import type { RemoteManifest, Repository } from '../registry/registry.ts';
-import { type Descriptor, type Manifest, parseDescriptor, parseManifest } from './manifest.ts';
+import { assertImage, type Descriptor, type IndexManifest, parseDescriptor, parseManifest } from './manifest.ts';
 import { readConfig } from './read-config.ts';
 
 /** An image as a registry names it. */
@@ -34,8 +34,6 @@ export interface PlannedLayer {
   readonly chainId: ChainId;
 }
 
-type Index = Extract<Manifest, { kind: 'index' }>;
-
 /**
  * `onFound`: the name is there, before the right one of an index is looked up. Throws `not-found` in docker's words; `invalid` for
  * what is no image, or none for this platform.
@@ -55,13 +53,17 @@ export async function findImage(
   const top = await repository.manifest(reference.digest ?? reference.tag ?? 'latest', { signal });
   const parsed = parseManifest(top, shown);
   from.onFound();
-  if (parsed.kind === 'image') return { ...parsed, digest: top.digest, manifest: storedOf(top) };
+  if (parsed.kind === 'image') {
+    assertImage(parsed, shown);
+    return { ...parsed, digest: top.digest, manifest: storedOf(top) };
+  }
   const fitting = chooseFrom(parsed, from.platform, shown);
   const remote = await repository.manifest(fitting.digest, { signal });
   if (remote.bytes.length !== fitting.sizeBytes)
     throw invalid(`${shown}: manifest ${fitting.digest} has ${remote.bytes.length} bytes, not ${fitting.sizeBytes}`);
   const manifest = parseManifest(remote, shown);
   if (manifest.kind === 'index') throw invalid(`${shown}: an index in an index (${fitting.digest}) is not supported`);
+  assertImage(manifest, shown);
   return { ...manifest, digest: top.digest, manifest: storedOf(remote) };
 }
 
@@ -87,7 +89,7 @@ export async function planPull(
   return { repository, configText: bytes.toString('utf8'), layers };
 }
 
-function chooseFrom(index: Index, platform: WantedPlatform | null, shown: string): Descriptor {
+function chooseFrom(index: IndexManifest, platform: WantedPlatform | null, shown: string): Descriptor {
   return parseDescriptor(chooseManifest(index.entries, platform ?? hostPlatform()), `manifest of ${shown}`);
 }
 
