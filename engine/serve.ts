@@ -19,6 +19,7 @@ import { ContainerRows } from './containers/rows.ts';
 import { giveMemoryBack } from './diagnostics/give-memory-back.ts';
 import { Laps } from './diagnostics/laps.ts';
 import type { Log } from './diagnostics/log.ts';
+import { QuietHours } from './diagnostics/quiet-hours.ts';
 import { Events } from './events/events.ts';
 import { Execs } from './exec/execs.ts';
 import { recoverExecs } from './exec/recover-execs.ts';
@@ -91,7 +92,11 @@ export async function startEngine(settings: Settings, log: Log): Promise<AsyncDi
     ...swarmRoutes,
     ...notThereYetRoutes,
   ];
-  opening.use(await serveApi({ routes, sockets: settings.sockets, group: settings.socketGroup, log }));
+  const quiet = opening.use(quietHours());
+  opening.use(parts.events.subscribe(() => quiet.stir()));
+  const onRequest = (): void => quiet.stir();
+  opening.use(await serveApi({ routes, sockets: settings.sockets, group: settings.socketGroup, log, onRequest }));
+  quiet.stir();
   opening.use(writePidFile(settings.pidFile));
   laps.mark('served');
   log.info('the engine is ready', { sockets: settings.sockets, dataRoot: settings.dataRoot, laps: String(laps) });
@@ -99,10 +104,17 @@ export async function startEngine(settings: Settings, log: Log): Promise<AsyncDi
   // Not at once: a process more would make those wait who ask whether the engine is there. Who needs it earlier starts it.
   const preparing = setTimeout(() => parts.monitor.prepare(), 500);
   opening.defer(() => clearTimeout(preparing));
-  const tidying = setTimeout(giveMemoryBack, quietAfterMs);
-  opening.defer(() => clearTimeout(tidying));
   void startAtBoot(parts, toStart);
   return opening.move();
+}
+
+function quietHours(): QuietHours {
+  return new QuietHours({
+    quietMs: quietAfterMs,
+    giveBack: giveMemoryBack,
+    memory: () => process.memoryUsage.rss(),
+    clock: () => performance.now(),
+  });
 }
 
 /** Ends every container and removes everything that this engine made on the host, but for the files below its data root. */

@@ -38,9 +38,11 @@ export async function serveApi(options: {
   readonly sockets: readonly string[];
   readonly group: string | null;
   readonly log: Log;
+  /** Called at each request, before anything else. */
+  readonly onRequest?: () => void;
 }): Promise<ApiServer> {
-  const { sockets, group, log } = options;
-  const server = apiServer(new Router(options.routes), log);
+  const { sockets, group, log, onRequest } = options;
+  const server = apiServer(new Router(options.routes), log, onRequest);
   const listeners: net.Server[] = [];
   // Those that were taken over (attach) are no longer known to the HTTP server.
   const connections = new Set<net.Socket>();
@@ -59,8 +61,9 @@ export async function serveApi(options: {
   };
 }
 
-function apiServer(router: Router, log: Log): Server {
+function apiServer(router: Router, log: Log, onRequest: (() => void) | undefined): Server {
   const respond = (request: IncomingMessage, response: ServerResponse, upgrade: Exchange['upgrade']): void => {
+    onRequest?.();
     void answer({ router, log, request, response, upgrade });
   };
   const server = createServer({
