@@ -154,8 +154,9 @@ export interface SkiffComparison {
 }
 
 export interface SkiffSquashed {
-  /** The new image. */
+  /** The new image; the source itself where its layers were one already. */
   readonly id: string;
+  readonly source: string;
   readonly from: number;
   readonly to: number;
   readonly layersBefore: number;

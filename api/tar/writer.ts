@@ -4,6 +4,7 @@
  */
 import { blockSize, paddingOf, type TarEntry, type TarEntryKind } from './entry.ts';
 import { encodeRecord } from './pax.ts';
+import type { SparseSegment } from './sparse.ts';
 
 const types: Readonly<Record<TarEntryKind, string>> = {
   file: '0',
@@ -25,12 +26,36 @@ export function padding(sizeBytes: number): Buffer {
 
 /** The header of one entry, with its PAX header in front where one is needed. Exactly `sizeBytes` of content must follow. */
 export function encodeHeader(entry: TarEntry): Buffer {
-  const records = recordsOf(entry);
+  return headerOf(entry, new Map());
+}
+
+function headerOf(entry: TarEntry, further: ReadonlyMap<string, Buffer>): Buffer {
+  const records = recordsOf(entry, further);
   const own = block(entry, types[entry.kind]);
   if (records.length === 0) return own;
   const data = Buffer.concat(records);
   const pax = block({ ...plainEntry, name: Buffer.from('PaxHeaders/pax'), mode: 0o644, sizeBytes: data.length }, 'x');
   return Buffer.concat([pax, data, padding(data.length), own]);
+}
+
+/**
+ * The header of a file with holes (PAX 1.0 of the GNU tar manual, "Storing Sparse Files"), with its map behind it. What must
+ * follow: the content of the segments, one behind the other, then padding for their bytes (the map fills whole blocks).
+ */
+export function encodeSparseHeader(entry: TarEntry, segments: readonly SparseSegment[]): Buffer {
+  const lines = [segments.length, ...segments.flatMap(({ offset, length }) => [offset, length])];
+  const map = Buffer.from(`${lines.join('\n')}\n`);
+  const storedBytes = map.length + paddingOf(map.length) + segments.reduce((sum, { length }) => sum + length, 0);
+  const base = entry.name.subarray(entry.name.lastIndexOf(0x2f) + 1);
+  const stored = { ...entry, name: Buffer.concat([Buffer.from('GNUSparseFile.0/'), base]).subarray(0, 100) };
+  const sparse = new Map<string, Buffer>([
+    ['GNU.sparse.major', Buffer.from('1')],
+    ['GNU.sparse.minor', Buffer.from('0')],
+    ['GNU.sparse.name', entry.name],
+    ['GNU.sparse.realsize', Buffer.from(String(entry.sizeBytes))],
+  ]);
+  const header = headerOf({ ...stored, sizeBytes: storedBytes }, sparse);
+  return Buffer.concat([header, map, padding(map.length)]);
 }
 
 /** A whole entry in memory. */
@@ -62,8 +87,8 @@ const plainEntry: TarEntry = {
 const largestId = 0o7777777;
 const largestSize = 0o77777777777;
 
-function recordsOf(entry: TarEntry): readonly Buffer[] {
-  const records = new Map<string, Buffer>();
+function recordsOf(entry: TarEntry, further: ReadonlyMap<string, Buffer>): readonly Buffer[] {
+  const records = new Map<string, Buffer>(further);
   const number = (key: string, value: number, largest: number): void => {
     if (value > largest) records.set(key, Buffer.from(String(value)));
   };

@@ -5,7 +5,15 @@ import type { ChainId } from '../model/ids.ts';
 import type { TreeSort } from './present-tree.ts';
 
 /** Layers bottom first. */
-export type Stack = readonly { readonly chainId: ChainId; readonly folder: string }[];
+export type Stack = readonly StackedLayer[];
+
+export interface StackedLayer {
+  readonly chainId: ChainId;
+  /** Absolute. */
+  readonly folder: string;
+  /** The list of its entries, written while it was unpacked; null for a layer of an older engine, whose tree is walked instead. */
+  readonly recipe: string | null;
+}
 
 export type ExplorerJob =
   | { readonly verb: 'layers'; readonly stack: Stack }

@@ -16,7 +16,7 @@ import type { Layer, LayerStore } from '../layers/layer-store.ts';
 import { EngineError, internal, invalid } from '../model/errors.ts';
 import { formatInstant } from '../model/time.ts';
 import { configChanges } from './config-changes.ts';
-import type { ExplorerJob, ExplorerReport, ExplorerResult, Stack } from './explorer-protocol.ts';
+import type { ExplorerJob, ExplorerReport, ExplorerResult, StackedLayer } from './explorer-protocol.ts';
 import type { TreeSort } from './present-tree.ts';
 import { openLayerFile } from './stack-files.ts';
 
@@ -65,7 +65,7 @@ export class Explorer implements AsyncDisposable {
 
   async layers(image: Image, signal: AbortSignal): Promise<SkiffImageLayers> {
     const stack = this.#stackOf(image);
-    const result = await this.#run({ verb: 'layers', stack: stack.map(placeOf) }, stack, signal);
+    const result = await this.#run({ verb: 'layers', stack: this.#places(stack) }, stack, signal);
     if (result.is !== 'layers') throw wrongAnswer();
     const steps = image.config.history.filter(({ isEmptyLayer }) => !isEmptyLayer);
     // A history that does not fit its layers would name the wrong step for each.
@@ -93,7 +93,7 @@ export class Explorer implements AsyncDisposable {
   async tree(image: Image, request: TreeRequest, signal: AbortSignal): Promise<SkiffTree> {
     const { layer, ...rest } = request;
     const stack = this.#stackOf(image, layer);
-    const result = await this.#run({ verb: 'tree', stack: stack.map(placeOf), ...rest }, stack, signal);
+    const result = await this.#run({ verb: 'tree', stack: this.#places(stack), ...rest }, stack, signal);
     if (result.is !== 'tree') throw wrongAnswer();
     const { tree, next } = result;
     const at = Math.max(0, stack.length - 1);
@@ -109,7 +109,7 @@ export class Explorer implements AsyncDisposable {
     const stack = this.#stackOf(image, place.layer);
     const hold = this.#layers.hold(stack.map(({ chainId }) => chainId));
     try {
-      const result = await this.#run({ verb: 'locate', stack: stack.map(placeOf), path: place.path }, stack, signal);
+      const result = await this.#run({ verb: 'locate', stack: this.#places(stack), path: place.path }, stack, signal);
       const folder = result.is === 'place' ? stack[result.layer]?.folder : undefined;
       if (result.is !== 'place' || folder === undefined) throw wrongAnswer();
       const fd = openLayerFile(folder, result.path);
@@ -122,7 +122,7 @@ export class Explorer implements AsyncDisposable {
 
   async waste(image: Image, limit: number, signal: AbortSignal): Promise<SkiffWaste> {
     const stack = this.#stackOf(image);
-    const result = await this.#run({ verb: 'waste', stack: stack.map(placeOf), limit }, stack, signal);
+    const result = await this.#run({ verb: 'waste', stack: this.#places(stack), limit }, stack, signal);
     if (result.is !== 'waste') throw wrongAnswer();
     return { id: image.id, ...result.waste };
   }
@@ -133,7 +133,7 @@ export class Explorer implements AsyncDisposable {
     signal: AbortSignal,
   ): Promise<SkiffComparison> {
     const [from, to] = [this.#stackOf(images.from), this.#stackOf(images.to)];
-    const job = { verb: 'compare', from: from.map(placeOf), to: to.map(placeOf), ...page } as const;
+    const job = { verb: 'compare', from: this.#places(from), to: this.#places(to), ...page } as const;
     const result = await this.#run(job, [...from, ...to], signal);
     if (result.is !== 'comparison') throw wrongAnswer();
     const sizeOf = (stack: readonly Layer[]): number => stack.reduce((sum, { sizeBytes }) => sum + sizeBytes, 0);
@@ -157,6 +157,10 @@ export class Explorer implements AsyncDisposable {
     if (layer < 0 || layer >= stack.length)
       throw invalid(`layer ${layer} is not in this image: it has ${stack.length}, counted from 0 at the bottom`);
     return stack.slice(0, layer + 1);
+  }
+
+  #places(stack: readonly Layer[]): readonly StackedLayer[] {
+    return stack.map(({ chainId, folder }) => ({ chainId, folder, recipe: this.#layers.recipeFile(chainId) }));
   }
 
   async #run(job: ExplorerJob, layers: readonly Layer[], signal: AbortSignal): Promise<ExplorerResult> {
@@ -186,10 +190,6 @@ export class Explorer implements AsyncDisposable {
       () => isRefused,
     );
   }
-}
-
-function placeOf({ chainId, folder }: Layer): Stack[number] {
-  return { chainId, folder };
 }
 
 function stepText(step: HistoryEntry | undefined): {

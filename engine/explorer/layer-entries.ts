@@ -1,12 +1,14 @@
 /**
- * What a layer brings, entry by entry, as its tar says it (whiteouts by their names). Read from the folder that it was
- * unpacked into: parents come before what is in them, and links in paths are resolved already.
+ * What a layer brings, entry by entry. Read from its recipe, which was written while it was unpacked: one file, in the order
+ * of the tar, so that sixty thousand inodes need not be looked at. Layers of older engines have none: their folders are walked.
  */
 import { type BigIntStats, closeSync, constants, openSync } from 'node:fs';
 import type { TarEntryKind } from '../../api/tar/entry.ts';
 import { attributeAt, namesIn, openAt, readLinkAt, statAt } from '../kernel/files.ts';
 import { isWhiteout, opaqueAttribute } from '../layers/apply/layer-folder.ts';
 import { deviceOf } from '../layers/apply/lower-layers.ts';
+import { entryPath } from '../layers/apply/names.ts';
+import { recipeEntries } from '../layers/recipe/recipe-entries.ts';
 
 /** Names are byte strings (one character a byte). */
 export interface LayerEntry {
@@ -20,6 +22,33 @@ export interface LayerEntry {
   /** Target of a symlink as it is; path of a hard link's first name. */
   readonly link: string;
   readonly device: string;
+}
+
+/** `file`: absolute. */
+export function* entriesOfRecipe(file: string): Generator<LayerEntry, void, void> {
+  for (const { path, whiteout, entry: found } of recipeEntries(file)) {
+    if (whiteout?.kind === 'bookkeeping') continue;
+    if (whiteout?.kind === 'opaque') yield mark(path.slice(0, -1), 'opaque');
+    else if (whiteout?.kind === 'whiteout') yield mark([...path.slice(0, -1), whiteout.name], 'whiteout');
+    else {
+      const { kind, mode, userId, groupId, modifiedNs, linkName, device } = found;
+      const isDevice = kind === 'character-device' || kind === 'block-device';
+      const link =
+        kind === 'symlink' ? linkName.toString('latin1') : kind === 'hardlink' ? entryPath(linkName).join('/') : '';
+      yield {
+        path,
+        kind,
+        // A link has no mode of its own: Linux shows 0777.
+        mode: kind === 'symlink' ? 0o777 : mode,
+        userId,
+        groupId,
+        sizeBytes: kind === 'file' ? found.sizeBytes : 0,
+        modifiedNs,
+        link,
+        device: isDevice ? `${device.major}:${device.minor}` : '',
+      };
+    }
+  }
 }
 
 /** `folder`: absolute, of an unpacked layer. */

@@ -112,10 +112,11 @@ function changeOf({ now, before }: Pair): SkiffChange | null {
 
 function hasChangesBelow({ now, before }: Pair): boolean {
   if (now === before) return false;
-  if (now?.children == null || before?.children == null) return (now ?? before)?.children?.size !== 0;
-  if (now.children.size !== before.children.size) return true;
-  for (const [name, child] of now.children) {
-    const was = before.children.get(name) ?? null;
+  const [inside, wasInside] = [now?.children ?? null, before?.children ?? null];
+  if (inside === null || wasInside === null) return (inside ?? wasInside)?.size !== 0;
+  if (inside.size !== wasInside.size) return true;
+  for (const [name, child] of inside) {
+    const was = wasInside.get(name) ?? null;
     if (changeOf({ now: child, before: was }) !== null) return true;
     if (child.children !== null && hasChangesBelow({ now: child, before: was })) return true;
   }

@@ -1,6 +1,6 @@
-import { type ChainId } from '../model/ids.ts';
+import type { ChainId } from '../model/ids.ts';
 import type { Stack } from './explorer-protocol.ts';
-import { entriesOfFolder } from './layer-entries.ts';
+import { entriesOfFolder, entriesOfRecipe } from './layer-entries.ts';
 import { applyLayer, emptyTree, type StackTree } from './stack-tree.ts';
 
 /** Trees that were looked at lately, by chain id: a stack is built once, and one on top of it from there. */
@@ -17,8 +17,9 @@ export class TreeCache {
   /** The tree that all layers of the stack show. */
   tree(stack: Stack): StackTree {
     let tree = emptyTree;
-    for (const { chainId, folder } of stack) {
-      tree = this.#trees.get(chainId) ?? applyLayer(tree, entriesOfFolder(folder));
+    for (const { chainId, folder, recipe } of stack) {
+      const entries = recipe === null ? entriesOfFolder(folder) : entriesOfRecipe(recipe);
+      tree = this.#trees.get(chainId) ?? applyLayer(tree, entries);
       this.#trees.set(chainId, tree);
     }
     // A tree holds those below it in memory: they count as used after it.

@@ -13,7 +13,6 @@ export interface LateNeeds {
 }
 
 export function lateRooms({ parts, layers, owner }: LateNeeds): readonly Route[] {
-  const { images } = parts;
   return [
     ...lateRoutes(['POST /commit'], async () => [(await import('./containers/commit.ts')).commitRoute(parts)]),
     ...lateRoutes(
@@ -39,8 +38,10 @@ export function lateRooms({ parts, layers, owner }: LateNeeds): readonly Route[]
         'GET /skiff/v1/images/*name/file',
         'HEAD /skiff/v1/images/*name/file',
         'GET /skiff/v1/compare',
+        'POST /skiff/v1/images/*name/squash',
+        'POST /skiff/v1/images/*name/flatten',
       ],
-      async () => (await import('./skiff/routes.ts')).skiffRoutes({ images, layers, owner }),
+      async () => (await import('./skiff/routes.ts')).skiffRoutes({ parts, layers, owner }),
     ),
   ];
 }

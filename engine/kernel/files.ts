@@ -47,6 +47,9 @@ const lgetxattr = systemCall<[Buffer, Buffer, Buffer, number]>(
   'long lgetxattr(const char *path, const char *name, void *value, size_t size)',
 );
 const llistxattr = systemCall<[Buffer, Buffer, number]>('long llistxattr(const char *path, void *list, size_t size)');
+const lseek = systemCall<[number, number, number]>('int64_t lseek(int fd, int64_t offset, int whence)');
+const seekData = 3;
+const seekHole = 4;
 const syncfs = systemCall<[number]>('int syncfs(int fd)');
 const openat2 = systemCall<[number, number, Buffer, Buffer, number]>(
   'long syscall(long number, int dirfd, const char *path, const void *how, size_t size)',
@@ -160,6 +163,30 @@ export function attributeKeysAt(directory: number, name: string): readonly strin
     if (isCode(error, 'ENOTSUP', 'EOPNOTSUPP')) return [];
     throw error;
   }
+}
+
+/**
+ * The parts of an open file that its file system keeps (holes lie between them), in order; the whole file where it knows no
+ * holes. Source: lseek(2), SEEK_DATA and SEEK_HOLE.
+ */
+export function dataPartsOf(
+  fd: number,
+  sizeBytes: number,
+): readonly { readonly offset: number; readonly length: number }[] {
+  const parts: { readonly offset: number; readonly length: number }[] = [];
+  for (let at = 0; at < sizeBytes;) {
+    let offset: number;
+    try {
+      offset = lseek('', fd, at, seekData);
+    } catch (error) {
+      if (isCode(error, 'ENXIO')) break; // a hole up to the end
+      throw error;
+    }
+    const end = Math.min(lseek('', fd, offset, seekHole), sizeBytes);
+    parts.push({ offset, length: end - offset });
+    at = end;
+  }
+  return parts;
 }
 
 /** Writes everything of the file system that `fd` is on to the disk. Takes as long as that takes: not for the main thread. */
