@@ -23,6 +23,7 @@
  * machine hold its OS lock: a second process gets `busy` naming the holder, at once, never a wait without end.
  */
 import type { Operation } from './progress.ts';
+import type { SettingField, SettingValue } from './settings/setting.ts';
 
 export type MachineState =
   | 'creating'
@@ -31,6 +32,10 @@ export type MachineState =
   | 'starting'
   | 'running'
   | 'stopping'
+  /** Its processors stand still, its memory is kept; `resume` goes on. */
+  | 'paused'
+  /** Its memory is written to disk and nothing of it runs; `start` goes on where it was. */
+  | 'suspended'
   | 'removing'
   | 'remove-failed'
   /** The driver cannot tell: its program is missing, or its answer made no sense. `error` says why. */
@@ -46,6 +51,11 @@ export type MachineErrorCode =
   | 'already-running'
   | 'already-stopped'
   | 'not-running'
+  | 'not-supported'
+  | 'no-such-snapshot'
+  | 'login-refused'
+  | 'host-key'
+  | 'quota'
   | 'busy'
   | 'no-space'
   | 'image-unavailable'
@@ -67,11 +77,15 @@ export class MachineError extends Error {
   }
 }
 
-/** What a machine is given; every driver honours those that it can and refuses the others with `invalid-setting`. */
+/**
+ * What a machine is given, by the keys of its driver's settings (`DriverInfo.settings`); those that many drivers have are
+ * named here. A driver refuses a key that it does not have with `invalid-setting`.
+ */
 export interface MachineSettings {
   readonly cpus?: number;
   readonly memoryBytes?: number;
   readonly diskBytes?: number;
+  readonly [ofDriver: string]: SettingValue | undefined;
 }
 
 export interface CreateMachine {
@@ -88,7 +102,10 @@ export interface Machine {
   readonly state: MachineState;
   /** Why the state is `unknown` or `…-failed`; null otherwise. */
   readonly error: string | null;
-  readonly settings: Required<MachineSettings>;
+  /** Complete, without secrets. A host that is not ours has no sizes here. */
+  readonly settings: MachineSettings;
+  /** What can be asked of it; the verbs of the others answer `not-supported`. */
+  readonly abilities: readonly Ability[];
   /** RFC 3339. */
   readonly createdAt: string;
   /** Where a docker client on this computer reaches the engine: `unix:///…/docker.sock` (a named pipe on Windows). Served while the machine runs. */
@@ -136,12 +153,19 @@ export interface PortForward {
   readonly error: string | null;
 }
 
+/** What only some drivers can do; CLI and desktop ask before they offer it. */
+export const abilities = ['pause', 'suspend', 'resize', 'snapshots', 'copies', 'file-sharing'] as const;
+export type Ability = (typeof abilities)[number];
+
 /** A driver as a person chooses it. */
 export interface DriverInfo {
   readonly name: string;
   readonly title: string;
   /** Null when it can be used on this computer; else the reason and what to do about it. */
   readonly unavailable: string | null;
+  readonly abilities: readonly Ability[];
+  /** Of which flags and forms are made. */
+  readonly settings: readonly SettingField[];
 }
 
 export interface Machines {

@@ -17,6 +17,8 @@ export const machineState = z.enum([
   'starting',
   'running',
   'stopping',
+  'paused',
+  'suspended',
   'removing',
   'remove-failed',
   'unknown',
@@ -67,7 +69,7 @@ const machineSettings = z.strictObject({
     .optional(),
 });
 
-/** Fields that are null are not known yet: the machine is only being made. */
+/** Fields that are null are not known yet: the machine is only being made. A host that is not ours has no settings. */
 const machine = z.object({
   name: z.string(),
   driver: z.string().nullable(),
@@ -115,6 +117,11 @@ const machineErrors: readonly ErrorCode[] = [
   'already-running',
   'already-stopped',
   'not-running',
+  'not-supported',
+  'no-such-snapshot',
+  'login-refused',
+  'host-key',
+  'quota',
   'busy',
   'no-space',
   'image-unavailable',

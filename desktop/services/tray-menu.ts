@@ -45,6 +45,8 @@ const stateWords: Readonly<Record<Machine['state'], string>> = {
   starting: 'starting',
   running: 'running',
   stopping: 'stopping',
+  paused: 'paused',
+  suspended: 'suspended',
   removing: 'being removed',
   'remove-failed': 'half removed',
   unknown: 'state unknown',

@@ -8,7 +8,7 @@ import type { TestSshd } from '../../test/peers/sshd.ts';
 import { sshdProgram, startSshd } from '../../test/peers/sshd.ts';
 import { describeWith } from '../../test/skip.ts';
 import type { SshConnection } from '../ssh/ssh-connection.ts';
-import { connectSsh } from '../ssh/ssh-connection.ts';
+import { connectSsh, pinnedTarget } from '../ssh/ssh-connection.ts';
 import { readProcess } from '../store/process-identity.ts';
 import type { Deployed, WantedNode } from './deploy-engine.ts';
 import { deployEngine } from './deploy-engine.ts';
@@ -69,13 +69,13 @@ describeWith(['linux', { program: sshdProgram }], 'a deployment', () => {
       restart: join(folder, 'restart'),
     };
     ssh = await connectSsh(
-      {
+      pinnedTarget({
         host: '127.0.0.1',
         port: sshd.port,
         user: sshd.user,
         privateKey: sshd.identity.privateKey,
         hostKey: sshd.hostKey.publicKey,
-      },
+      }),
       { signal: never, deadlineMs: 10_000 },
     );
   });
@@ -111,7 +111,7 @@ describeWith(['linux', { program: sshdProgram }], 'a deployment', () => {
 
   const deploy = (what: EngineRelease, change: { node?: WantedNode } = {}): Promise<Deployed> =>
     deployEngine({
-      ssh,
+      line: ssh,
       layout,
       release: what,
       node: change.node ?? null,
@@ -208,7 +208,7 @@ describeWith(['linux', { program: sshdProgram }], 'a deployment', () => {
     const lying = await release('2.0.0', { 'skiffd.js': program('1.0.0') });
     await expect(
       deployEngine({
-        ssh,
+        line: ssh,
         layout,
         release: lying,
         node: null,

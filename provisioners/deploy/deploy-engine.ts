@@ -9,8 +9,8 @@ import { z } from 'zod';
 import { EngineClient } from '../../client/engine-client.ts';
 import { tarMember } from '../machine-image/seed.ts';
 import { MachineError } from '../machines.ts';
-import type { SshConnection } from '../ssh/ssh-connection.ts';
-import { shellQuote } from '../ssh/ssh-connection.ts';
+import type { Line } from '../line/line.ts';
+import { shellQuote } from '../line/line.ts';
 import type { EngineRelease } from './engine-release.ts';
 import type { MachineLayout } from './machine-layout.ts';
 import {
@@ -34,11 +34,14 @@ import { runScript } from './run-script.ts';
  * begins anew. Containers go on: only skiffd restarts, their monitor does not.
  */
 export interface Deployment {
-  readonly ssh: SshConnection;
+  /** Its commands run as root. */
+  readonly line: Line;
   readonly layout: MachineLayout;
   readonly release: EngineRelease;
   /** Null: whatever runtime the machine's system has. */
   readonly node: WantedNode | null;
+  /** Which group may use the engine's socket beside root: a number or a name; null: nobody. */
+  readonly group?: string | null;
   readonly signal: AbortSignal;
   readonly tell: (progress: { readonly fraction?: number; readonly detail?: string }) => void;
   /** How long the new engine may take until it answers; its very first start on a busy emulated machine takes half a minute. */
@@ -63,7 +66,7 @@ export interface Deployed {
 }
 
 export async function deployEngine(deployment: Deployment): Promise<Deployed> {
-  const { ssh, layout, release, signal, tell } = deployment;
+  const { line, layout, release, signal, tell } = deployment;
   const { manifest } = release;
   tell({ detail: 'looking at what is there' });
   const found = await inspect(deployment);
@@ -75,7 +78,7 @@ export async function deployEngine(deployment: Deployment): Promise<Deployed> {
     );
   }
   const node = await provideNode(deployment, found);
-  const script = runScript({ layout, node: node.path });
+  const script = runScript({ layout, node: node.path, group: deployment.group ?? null });
   const name = createHash('sha256').update(`${release.digest}\n${script}`).digest('hex').slice(0, 32);
   // After a boot the machine's own service is just starting it.
   const isCurrent = found.current === name;
@@ -87,14 +90,14 @@ export async function deployEngine(deployment: Deployment): Promise<Deployed> {
     return { release: name, engineVersion: manifest.engineVersion, isNew: false, sentBytes: node.sentBytes };
   }
   const sentBytes = node.sentBytes + (await sendObjects(deployment, found.objects));
-  await ssh.check(assembleScript({ layout, release: name, files: manifest.files, runScript: script }), {
+  await line.check(assembleScript({ layout, release: name, files: manifest.files, runScript: script }), {
     signal,
     timeoutMs: 60_000,
   });
   tell({ detail: 'starting the engine' });
   await switchTo(deployment, { name, previous: found.current });
   const keep = found.current === null ? [name] : [name, found.current];
-  await ssh.check(pruneScript(layout, keep), { signal, timeoutMs: 60_000 });
+  await line.check(pruneScript(layout, keep), { signal, timeoutMs: 60_000 });
   return { release: name, engineVersion: manifest.engineVersion, isNew: true, sentBytes };
 }
 
@@ -110,9 +113,9 @@ interface Found {
 
 const runtimeSchema = z.object({ sourceSha256: z.string() });
 
-async function inspect({ ssh, layout, release, signal }: Deployment): Promise<Found> {
+async function inspect({ line, layout, release, signal }: Deployment): Promise<Found> {
   const digests = release.manifest.files.map(({ sha256 }) => sha256);
-  const answer = await ssh.check(inspectScript(layout, digests), { signal });
+  const answer = await line.check(inspectScript(layout, digests), { signal });
   const values = (key: string): string[] =>
     answer.split('\n').flatMap((line) => (line.startsWith(`${key} `) ? [line.slice(key.length + 1).trim()] : []));
   const runtime = values('runtime')[0];
@@ -130,7 +133,7 @@ async function provideNode(
   deployment: Deployment,
   found: Found,
 ): Promise<{ readonly path: string; readonly sentBytes: number }> {
-  const { ssh, layout, node, signal, tell } = deployment;
+  const { line, layout, node, signal, tell } = deployment;
   if (node === null || node.sha256 === found.systemNode) {
     if (found.systemNode === null)
       throw new MachineError('deploy-failed', 'The machine has no Node runtime and none was given');
@@ -142,7 +145,7 @@ async function provideNode(
   const file = await node.file();
   const { size } = await stat(file);
   const incoming = `${layout.deployFolder}/node/incoming.gz`;
-  await ssh.check(`mkdir -p ${shellQuote(`${layout.deployFolder}/node`)}`, { signal });
+  await line.check(`mkdir -p ${shellQuote(`${layout.deployFolder}/node`)}`, { signal });
   // A hundred megabytes: sent compressed, and unpacked as it comes in.
   let readBytes = 0;
   const source = createReadStream(file, { highWaterMark: 256 * 1024 });
@@ -150,11 +153,11 @@ async function provideNode(
     readBytes += chunk.length;
     tell({ fraction: readBytes / size, detail: `Node ${node.version}: ${mega(readBytes)} of ${mega(size)} MB` });
   });
-  const sentBytes = await ssh.pipeInto(source.pipe(createGzip({ level: 1 })), {
+  const sentBytes = await line.pipeInto(source.pipe(createGzip({ level: 1 })), {
     command: `gunzip -c > ${shellQuote(incoming)}`,
     signal,
   });
-  await ssh.check(
+  await line.check(
     [
       `cd ${shellQuote(`${layout.deployFolder}/node`)} || exit 1`,
       `echo "${node.sha256}  incoming.gz" | sha256sum -c - >&2 || { echo "the Node runtime arrived damaged" >&2; exit 1; }`,
@@ -166,7 +169,7 @@ async function provideNode(
 }
 
 async function sendObjects(deployment: Deployment, present: ReadonlySet<string>): Promise<number> {
-  const { ssh, layout, release, signal, tell } = deployment;
+  const { line, layout, release, signal, tell } = deployment;
   const missing = new Map(
     release.manifest.files.filter(({ sha256 }) => !present.has(sha256)).map((file) => [file.sha256, file]),
   );
@@ -178,7 +181,7 @@ async function sendObjects(deployment: Deployment, present: ReadonlySet<string>)
   );
   const archive = gzipSync(Buffer.concat([...members.flat(), Buffer.alloc(1024)]), { level: 6 });
   const command = storeObjectsScript(layout, [...missing.keys()]);
-  return await ssh.pipeInto(Readable.from(slices(archive)), {
+  return await line.pipeInto(Readable.from(slices(archive)), {
     command,
     signal,
     onSent: (sent) => tell({ fraction: sent / archive.length, detail: `${mega(sent)} of ${mega(archive.length)} MB` }),
@@ -193,23 +196,23 @@ async function switchTo(
   deployment: Deployment,
   target: { readonly name: string; readonly previous: string | null },
 ): Promise<void> {
-  const { ssh, layout, signal } = deployment;
+  const { line, layout, signal } = deployment;
   const { name, previous } = target;
-  await ssh.check(switchScript(layout, name), { signal });
+  await line.check(switchScript(layout, name), { signal });
   const trouble = await waitForAnswer(deployment, {
     name,
     version: deployment.release.manifest.engineVersion,
     since: 'switch',
   });
   if (trouble === null) return;
-  const log = (await ssh.check(logSinceSwitchScript(layout, name), { signal }))
+  const log = (await line.check(logSinceSwitchScript(layout, name), { signal }))
     .trim()
     .split('\n')
     .slice(-20)
     .join('\n');
   let back = 'There was no earlier release to go back to.';
   if (previous !== null && previous !== name) {
-    await ssh.check(switchScript(layout, previous), { signal });
+    await line.check(switchScript(layout, previous), { signal });
     const stillTrouble = await waitForAnswer(deployment, { name: previous, version: null, since: 'switch' });
     back =
       stillTrouble === null
@@ -246,30 +249,30 @@ async function waitForAnswer(deployment: Deployment, expected: ExpectedRelease):
 /** An engine that ends this often right after its start will not come up; waiting longer only delays the way back. */
 const hopelessStarts = 3;
 
-async function countFailedStarts({ ssh, layout, signal }: Deployment, name: string): Promise<number> {
-  const log = await ssh.check(logSinceSwitchScript(layout, name), { signal });
+async function countFailedStarts({ line, layout, signal }: Deployment, name: string): Promise<number> {
+  const log = await line.check(logSinceSwitchScript(layout, name), { signal });
   // As the machine's engine-service writes it.
   return log.split('\n').filter((line) => line.startsWith('skiff: the engine ended with code')).length;
 }
 
 async function lookForAnswer(deployment: Deployment, expected: ExpectedRelease): Promise<string | null> {
-  const { ssh, layout, signal } = deployment;
+  const { line, layout, signal } = deployment;
   const { name, version: expectedVersion } = expected;
   try {
-    using engine = new EngineClient((dialSignal) => ssh.dialUnix(layout.engineSocket, dialSignal), {
+    using engine = new EngineClient((dialSignal) => line.dialUnix(layout.engineSocket, dialSignal), {
       timeoutMs: 10_000,
     });
     await engine.ping({ signal });
     const { Version } = await engine.version({ signal });
     // The old engine may answer until it has ended.
-    const running = (await ssh.check(runningReleaseScript(layout), { signal })).trim();
+    const running = (await line.check(runningReleaseScript(layout), { signal })).trim();
     if (!running.endsWith(`/releases/${name}`))
       return `another release still answers (${running || 'its process is not known'})`;
     const wanted = expectedVersion ?? Version;
     return Version === wanted ? null : `it says that it is version ${Version}, not ${wanted}`;
   } catch (error) {
     signal.throwIfAborted();
-    if (!ssh.isOpen) throw error;
+    if (!line.isOpen) throw error;
     return error instanceof Error ? error.message : String(error);
   }
 }

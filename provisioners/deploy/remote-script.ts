@@ -1,4 +1,4 @@
-import { shellQuote } from '../ssh/ssh-connection.ts';
+import { shellQuote } from '../line/line.ts';
 import type { MachineLayout } from './machine-layout.ts';
 
 /**

@@ -1,4 +1,4 @@
-import { shellQuote } from '../ssh/ssh-connection.ts';
+import { shellQuote } from '../line/line.ts';
 import type { MachineLayout } from './machine-layout.ts';
 import { engineProgram } from './engine-release.ts';
 
@@ -6,8 +6,12 @@ import { engineProgram } from './engine-release.ts';
  * The program `run` of a release: what the machine's service starts. `SKIFF_RELEASE` stays in the environment of the engine and of
  * its monitor, and so tells which release a process is of: command lines do not, for a program may give itself a title.
  */
-export function runScript(options: { readonly layout: MachineLayout; readonly node: string }): string {
-  const { layout, node } = options;
+export function runScript(options: {
+  readonly layout: MachineLayout;
+  readonly node: string;
+  readonly group: string | null;
+}): string {
+  const { layout, node, group } = options;
   const flags = [
     // node:sqlite still announces itself as experimental on each start.
     '--disable-warning=ExperimentalWarning',
@@ -19,13 +23,14 @@ export function runScript(options: { readonly layout: MachineLayout; readonly no
     ['--data-root', layout.dataRoot],
     ['--exec-root', layout.execRoot],
     ['--pidfile', layout.enginePidFile],
+    group === null ? [] : ['--group', group],
   ].flat();
   return [
     '#!/bin/sh',
     'here=$(readlink -f "$0") || exit 1',
     'export SKIFF_RELEASE="${here%/*}"',
     `export NODE_COMPILE_CACHE=${shellQuote(layout.compileCache)}`,
-    `exec ${shellQuote(node)} ${flags.join(' ')} "$SKIFF_RELEASE/${engineProgram}" ${args.map(shellQuote).join(' ')}`,
+    `exec ${shellQuote(node)} ${flags.join(' ')} "$SKIFF_RELEASE/${engineProgram}" ${args.map(shellQuote).join(' ')} "$@"`,
     '',
   ].join('\n');
 }

@@ -12,6 +12,7 @@ import type { TestSshd } from '../../test/peers/sshd.ts';
 import { sshdProgram, startSshd } from '../../test/peers/sshd.ts';
 import { describeWith } from '../../test/skip.ts';
 import type { HostAgentState } from '../machines.ts';
+import { connectSsh, pinnedTarget } from '../ssh/ssh-connection.ts';
 import { readAgent } from './agent-state.ts';
 import { runHostAgent } from './host-agent.ts';
 
@@ -114,18 +115,19 @@ describeWith(['linux', { program: sshdProgram }], 'a host agent', () => {
     agent = runHostAgent({
       paths: { agentState: join(folder, 'agent.json'), dockerSocket: join(folder, 'docker.sock') },
       engineSocket: join(folder, 'engine.sock'),
-      target: () =>
-        Promise.resolve(
-          isMachineRunning
-            ? {
+      open: (how) =>
+        isMachineRunning
+          ? connectSsh(
+              pinnedTarget({
                 host: '127.0.0.1',
                 port: sshd.port,
                 user: sshd.user,
                 privateKey: sshd.identity.privateKey,
                 hostKey: sshd.hostKey.publicKey,
-              }
-            : null,
-        ),
+              }),
+              how,
+            )
+          : Promise.resolve(null),
       log: (line) => log.push(line),
       signal: ending.signal,
     });

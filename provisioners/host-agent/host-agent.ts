@@ -1,12 +1,11 @@
 import { chmod, rm } from 'node:fs/promises';
 import type { Duplex } from 'node:stream';
 import type { HostAgentState, PortForward } from '../machines.ts';
-import type { SshTarget } from '../ssh/ssh-connection.ts';
 import type { MachinePaths } from '../store/home.ts';
 import { ownIdentity } from '../store/process-identity.ts';
 import { writeAgentState } from './agent-state.ts';
 import { followPublishedPorts } from './container-ports.ts';
-import type { LinkState } from './machine-link.ts';
+import type { LinkState, MachineLinkOptions } from './machine-link.ts';
 import { MachineLink } from './machine-link.ts';
 import { PortForwarder } from './port-forwarder.ts';
 import { serveStreams } from './stream-server.ts';
@@ -16,7 +15,7 @@ export interface HostAgentOptions {
   /** Where the engine listens in the machine. */
   readonly engineSocket: string;
   /** See MachineLinkOptions. */
-  readonly target: () => Promise<SshTarget | null>;
+  readonly open: MachineLinkOptions['open'];
   readonly log: (line: string) => void;
   readonly signal: AbortSignal;
 }
@@ -40,7 +39,7 @@ export async function runHostAgent(options: HostAgentOptions): Promise<void> {
       .catch((error: unknown) => log(`the state could not be written: ${String(error)}`));
   };
   const link = new MachineLink({
-    target: options.target,
+    open: options.open,
     signal: whole,
     onChange: (now) => {
       log(describeLink(now));

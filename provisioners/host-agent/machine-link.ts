@@ -1,18 +1,17 @@
 import type { Duplex } from 'node:stream';
 import { setTimeout as delay } from 'node:timers/promises';
+import type { Line } from '../line/line.ts';
 import { MachineError } from '../machines.ts';
-import type { SshConnection, SshTarget } from '../ssh/ssh-connection.ts';
-import { connectSsh } from '../ssh/ssh-connection.ts';
 
 /** How the link stands; every change is told. */
 export type LinkState =
   | { readonly kind: 'connecting' }
-  | { readonly kind: 'ready'; readonly connection: SshConnection }
+  | { readonly kind: 'ready'; readonly connection: Line }
   | { readonly kind: 'lost'; readonly error: MachineError };
 
 export interface MachineLinkOptions {
-  /** Asked before each try: a machine may come back at another port. Null when the machine has stopped, which ends the link. */
-  readonly target: () => Promise<SshTarget | null>;
+  /** Called for each try: a machine may come back at another port. Null when the machine has stopped, which ends the link. */
+  readonly open: (options: { readonly signal: AbortSignal; readonly deadlineMs: number }) => Promise<Line | null>;
   readonly onChange: (state: LinkState) => void;
   readonly signal: AbortSignal;
   /** Longest pause between two tries. */
@@ -20,13 +19,13 @@ export interface MachineLinkOptions {
 }
 
 /**
- * The one SSH connection of a host agent, made again whenever it breaks: at once the first time, then with growing pauses.
+ * The one line (an SSH connection, mostly) of a host agent, made again whenever it breaks: at once the first time, then with growing pauses.
  * Who needs a channel while it is away waits for it a while instead of failing.
  */
 export class MachineLink {
   readonly #options: MachineLinkOptions;
   #state: LinkState = { kind: 'connecting' };
-  #waiting: ((connection: SshConnection) => void)[] = [];
+  #waiting: ((connection: Line) => void)[] = [];
 
   constructor(options: MachineLinkOptions) {
     this.#options = options;
@@ -38,13 +37,12 @@ export class MachineLink {
 
   /** Runs until the machine has stopped or the signal is aborted. */
   async run(): Promise<void> {
-    const { target, signal, maxPauseMs = 5_000 } = this.#options;
+    const { open, signal, maxPauseMs = 5_000 } = this.#options;
     let pauseMs = 0;
     while (!signal.aborted) {
-      const goal = await target();
-      if (goal === null) return;
       try {
-        await using connection = await connectSsh(goal, { signal, deadlineMs: 20_000 });
+        await using connection = await open({ signal, deadlineMs: 20_000 });
+        if (connection === null) return;
         pauseMs = 0;
         this.#become({ kind: 'ready', connection });
         for (const resolve of this.#waiting.splice(0)) resolve(connection);
@@ -75,10 +73,10 @@ export class MachineLink {
     return (await this.#ready(options)).dialTcp(address, options.signal);
   }
 
-  #ready(options: { readonly waitMs: number }): Promise<SshConnection> {
+  #ready(options: { readonly waitMs: number }): Promise<Line> {
     if (this.#state.kind === 'ready' && this.#state.connection.isOpen) return Promise.resolve(this.#state.connection);
     return new Promise((resolve, reject) => {
-      const arrive = (connection: SshConnection): void => {
+      const arrive = (connection: Line): void => {
         clearTimeout(timer);
         resolve(connection);
       };

@@ -3,9 +3,10 @@
  * second one for the same machine ends at once. It ends by itself when the machine has stopped.
  */
 import { parseArgs } from 'node:util';
+import type { Driver, DriverStateQuery } from '../drivers/driver.ts';
 import { openDrivers } from '../drivers/drivers.ts';
 import { imageLayout } from '../deploy/machine-layout.ts';
-import { readKeys, sshTarget } from '../machines/machine-keys.ts';
+import { openLine, readKeys } from '../machines/machine-keys.ts';
 import { tryLockFile } from '../store/machine-lock.ts';
 import { parseMachineName } from '../store/machine-name.ts';
 import { MachineStore } from '../store/machine-store.ts';
@@ -28,19 +29,28 @@ async function main(): Promise<void> {
   const ending = new AbortController();
   for (const signal of ['SIGTERM', 'SIGINT', 'SIGHUP'] as const) process.on(signal, () => ending.abort());
   const drivers = openDrivers(store.paths);
+  const look = async (): Promise<{ readonly driver: Driver; readonly query: DriverStateQuery } | null> => {
+    const document = await store.read(name);
+    const driver = document === null ? undefined : drivers.get(document.driver);
+    if (document === null || driver === undefined) return null;
+    const { driverMemory: memory, settings } = document;
+    return { driver, query: { name, paths, memory, settings } };
+  };
+  const engineSocket = async (): Promise<string> => {
+    const found = await look();
+    return found?.driver.host?.place(found.query).layout.engineSocket ?? imageLayout.engineSocket;
+  };
   log(`agent ${process.pid} begins`);
   try {
     await runHostAgent({
       paths,
-      engineSocket: imageLayout.engineSocket,
+      engineSocket: await engineSocket(),
       log,
       signal: ending.signal,
-      target: async () => {
-        const document = await store.read(name);
-        const driver = document === null ? undefined : drivers.get(document.driver);
-        if (document === null || driver === undefined) return null;
-        const address = await driver.address({ name, paths, memory: document.driverMemory });
-        return address === null ? null : sshTarget(address, await readKeys(paths));
+      open: async (options) => {
+        const found = await look();
+        const access = found === null ? null : await found.driver.access(found.query);
+        return access === null ? null : openLine(access, { ...options, keys: await readKeys(paths) });
       },
     });
     log('agent ends');

@@ -3,7 +3,7 @@
  * version as this checkout's own `node`, checked against the registry's integrity and stripped of its symbol table.
  */
 import { createHash } from 'node:crypto';
-import { createReadStream } from 'node:fs';
+import { createReadStream, existsSync } from 'node:fs';
 import { copyFile, mkdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
 import { createRequire } from 'node:module';
 import { join } from 'node:path';
@@ -62,6 +62,27 @@ export async function installNodeRuntime(options: {
   };
   await writeFile(join(folder, 'runtime.json'), `${JSON.stringify(runtime)}\n`);
   return runtime;
+}
+
+/** Path of the official binary for an architecture, kept in the cache between runs; its symbol table stays, for `strip` may not know the architecture. */
+export async function provideNodeBinary(options: {
+  readonly version: string;
+  readonly arch: Architecture;
+  readonly cacheDir: string;
+}): Promise<string> {
+  const { version, arch, cacheDir } = options;
+  const name = `node-${version}-linux-${architectureNames[arch].npm}`;
+  const file = join(cacheDir, 'node', name);
+  if (existsSync(file)) return file;
+  const work = join(cacheDir, 'node', `${name}.${process.pid}.new`);
+  try {
+    const signal = AbortSignal.timeout(15 * 60_000);
+    const unpacked = await fetchNodePackage({ version, arch, work, signal });
+    await rename(join(unpacked, 'bin/node'), file);
+    return file;
+  } finally {
+    await rm(work, { recursive: true, force: true });
+  }
 }
 
 /** npm's own client fetches it (mirrors, proxies and credentials are its business); the integrity is checked here once more. */

@@ -2,22 +2,24 @@ import { writeFile } from 'node:fs/promises';
 import { setTimeout as delay } from 'node:timers/promises';
 import { unixSocketDialer } from '../../client/dial.ts';
 import { EngineClient } from '../../client/engine-client.ts';
+import type { Deployment, WantedNode } from '../deploy/deploy-engine.ts';
 import { deployEngine } from '../deploy/deploy-engine.ts';
 import type { EngineRelease } from '../deploy/engine-release.ts';
+import { prepareHost } from '../deploy/host/prepare-host.ts';
 import type { MachineLayout } from '../deploy/machine-layout.ts';
-import type { BootImage, DriverMachine } from '../drivers/driver.ts';
+import type { Access, BootImage, DriverMachine } from '../drivers/driver.ts';
+import type { Line } from '../line/line.ts';
+import { asRoot } from '../line/root-line.ts';
 import { MachineError } from '../machines.ts';
 import type { Operation } from '../progress.ts';
 import { runStep } from '../progress.ts';
 import { knownHostsLine } from '../ssh/keys.ts';
 import { SshRefusal } from '../ssh/ssh-error.ts';
-import type { SshConnection } from '../ssh/ssh-connection.ts';
-import { connectSsh } from '../ssh/ssh-connection.ts';
 import type { CreateStep } from '../store/machine-document.ts';
 import type { AgentProgram } from './agent-process.ts';
 import { ensureAgent } from './agent-process.ts';
 import type { MachineKeys } from './machine-keys.ts';
-import { sshTarget } from './machine-keys.ts';
+import { openLine } from './machine-keys.ts';
 import type { MachineSession } from './machine-session.ts';
 
 /** From a machine that is made to one whose engine answers on this computer. Every part does nothing where nothing is to do. */
@@ -28,6 +30,8 @@ export interface BringUp {
   /** Begun by the caller before the boot, so that both go on side by side. */
   readonly release: Promise<EngineRelease>;
   readonly layout: MachineLayout;
+  /** A runtime for systems that do not bring one. */
+  readonly openRuntime: () => Promise<WantedNode>;
   readonly home: string;
   readonly agent: AgentProgram;
   readonly operation: Operation;
@@ -42,22 +46,21 @@ const boots = 2;
 export async function bringUp(up: BringUp): Promise<void> {
   const { operation, session } = up;
   if (await resumeEngine(up)) return;
-  const ssh = await runStep({ step: 'boot', title: 'Starting the machine', operation }, (tell) =>
-    bootAndLogIn(up, tell),
-  );
+  const { host } = session.driver;
+  const title = host === undefined ? 'Starting the machine' : 'Connecting to the host';
+  const line = await runStep({ step: 'boot', title, operation }, (tell) => bootAndLogIn(up, tell));
   {
-    await using connection = ssh;
+    await using connection = line;
     await up.onDone('boot');
     // Its own login takes as long as the engine's start; both wait for the machine, not for each other.
     const agent = connectComputer(up);
     agent.catch(() => undefined);
+    const place = await enginePlace(up, connection);
     await runStep({ step: 'deploy-engine', title: 'Deploying the engine', operation }, async (tell) => {
       const release = await up.release;
       const deployed = await deployEngine({
-        ssh: connection,
-        layout: up.layout,
+        ...place,
         release,
-        node: null,
         signal: operation.signal,
         tell,
       });
@@ -77,11 +80,13 @@ export async function bringUp(up: BringUp): Promise<void> {
 async function resumeEngine(up: BringUp): Promise<boolean> {
   const { session, operation, keys, image } = up;
   const { driver, document, name, paths } = session;
+  // A host that is not ours may have lost what the engine needs since; it is looked at each time.
+  if (driver.host !== undefined) return false;
   if (document.lifecycle.phase !== 'ready' || document.engine?.digest !== (await up.release).digest) return false;
   const machine = session.driverMachine({ keys, image });
   await runStep({ step: 'boot', title: 'Starting the machine', operation }, async (tell) => {
     await driver.start(machine, { tell, signal: operation.signal });
-    await writeKnownHosts({ machine, address: await driver.address(machine), keys });
+    await writeKnownHosts({ machine, access: await driver.access(machine), keys });
   });
   try {
     await runStep({ step: 'engine', title: 'Waiting for the engine', operation }, async (tell) => {
@@ -122,10 +127,33 @@ export async function connectComputer(up: Pick<BringUp, 'agent' | 'home' | 'sess
   await ensureAgent({ program: agent, home, name, paths }, { signal: operation.signal, timeoutMs: 60_000 });
 }
 
+/** Where the engine goes, and the line to put it there; a host that is not ours is made fit for it first. */
+async function enginePlace(up: BringUp, line: Line): Promise<Pick<Deployment, 'line' | 'layout' | 'node' | 'group'>> {
+  const { session, keys, image, operation } = up;
+  const { host } = session.driver;
+  if (host === undefined) return { line, layout: up.layout, node: null, group: null };
+  const machine = session.driverMachine({ keys, image });
+  const asRootLine = asRoot(line, host.rights(machine));
+  const place = host.place(machine);
+  const { id, name } = machine;
+  const { facts, group } = await runStep(
+    { step: 'prepare-host', title: 'Making the host fit for the engine', operation },
+    (tell) =>
+      prepareHost({ line: asRootLine, userLine: line, place, machine: { id, name }, tell, signal: operation.signal }),
+  );
+  await session.addFacts({
+    system: facts.title,
+    kernel: facts.kernel,
+    'started by': place.start === 'at-boot' ? facts.init : 'skiff',
+    ...(facts.hasDockerd ? { docker: 'a docker daemon runs there too; it was left alone' } : {}),
+  });
+  return { line: asRootLine, layout: place.layout, node: await up.openRuntime(), group };
+}
+
 async function bootAndLogIn(
   up: BringUp,
   tell: (progress: { fraction?: number; detail?: string }) => void,
-): Promise<SshConnection> {
+): Promise<Line> {
   const { session, operation, keys, image } = up;
   const { driver } = session;
   const machine = session.driverMachine({ keys, image });
@@ -144,23 +172,24 @@ async function bootAndLogIn(
   }
 }
 
-async function logIn(machine: DriverMachine, up: BringUp): Promise<SshConnection> {
+async function logIn(machine: DriverMachine, up: BringUp): Promise<Line> {
   const { session, keys, operation } = up;
-  const address = await session.driver.address(machine);
-  if (address === null)
-    throw new MachineError('boot-failed', `Machine "${machine.name}" stopped right after its start`);
-  await writeKnownHosts({ machine, address, keys });
-  return await connectSsh(sshTarget(address, keys), { signal: operation.signal, deadlineMs: loginTimeoutMs });
+  const access = await session.driver.access(machine);
+  if (access === null) throw new MachineError('boot-failed', `Machine "${machine.name}" stopped right after its start`);
+  await writeKnownHosts({ machine, access, keys });
+  return await openLine(access, { keys, signal: operation.signal, deadlineMs: loginTimeoutMs });
 }
 
 /** For OpenSSH's programs; our own connection compares with the key itself. The port may be another at each start. */
 async function writeKnownHosts(options: {
   readonly machine: DriverMachine;
-  readonly address: { readonly host: string; readonly port: number } | null;
+  readonly access: Access | null;
   readonly keys: MachineKeys;
 }): Promise<void> {
-  const { machine, address, keys } = options;
-  if (address === null) return;
-  const line = knownHostsLine({ ...address, alias: `skiff-${machine.name}`, publicKey: keys.host.publicKey });
+  const { machine, access, keys } = options;
+  if (access?.kind !== 'ssh') return;
+  const { host, port } = access;
+  const publicKey = access.hostKey ?? keys.host.publicKey;
+  const line = knownHostsLine({ host, port, alias: `skiff-${machine.name}`, publicKey });
   await writeFile(machine.paths.knownHosts, line, { mode: 0o600 });
 }

@@ -1,9 +1,11 @@
+import { randomBytes } from 'node:crypto';
 import { readdir } from 'node:fs/promises';
 import type { Driver } from '../drivers/driver.ts';
 import type { CreateMachine } from '../machines.ts';
 import { MachineError } from '../machines.ts';
 import type { Operation } from '../progress.ts';
 import { runStep } from '../progress.ts';
+import { storedSettings } from '../settings/driver-settings.ts';
 import { isErrno, makePrivateFolder } from '../store/atomic-file.ts';
 import { dockerHost } from '../store/home.ts';
 import type { CreateStep, MachineDocument } from '../store/machine-document.ts';
@@ -75,20 +77,22 @@ async function begin(
   if (twin !== undefined)
     throw new MachineError('name-taken', `There is a machine "${twin}" already; names must differ in more than case`);
   const driver = await chooseDriver(context, request.driver);
-  const settings = driver.resolveSettings(request.settings);
+  const resolved = driver.settings.resolve(request.settings);
   const document: MachineDocument = {
     version: documentVersion,
+    id: randomBytes(16).toString('hex'),
     name,
     driver: driver.name,
     createdAt: new Date().toISOString(),
-    settings,
+    settings: storedSettings(driver.settings.fields, { ...resolved }),
     lifecycle: { phase: 'creating', done: [], error: null },
     driverMemory: {},
     facts: {},
+    resources: [],
     engine: null,
     dockerContext: null,
   };
-  const session = new MachineSession({ store, driver, name, document });
+  const session = new MachineSession({ store, driver, name, document, secrets: { ...resolved } });
   await makePrivateFolder(store.paths.machines);
   await driver.preCreateCheck(session.driverMachine(withoutKeys), quietRun(operation));
   await store.makeFolders(name);
@@ -116,8 +120,15 @@ function resume(
   const asked = Object.values(request.settings).some((value) => value !== undefined);
   if (!asked) return new MachineSession({ store: context.store, driver, name, document });
   // What was asked for now counts; a disk that is there already only grows.
-  const settings = driver.resolveSettings({ ...document.settings, ...request.settings });
-  return new MachineSession({ store: context.store, driver, name, document: { ...document, settings } });
+  const resolved = { ...driver.settings.resolve({ ...document.settings, ...request.settings }) };
+  const settings = storedSettings(driver.settings.fields, resolved);
+  return new MachineSession({
+    store: context.store,
+    driver,
+    name,
+    document: { ...document, settings },
+    secrets: resolved,
+  });
 }
 
 async function chooseDriver(context: MachinesContext, wanted: string | undefined): Promise<Driver> {

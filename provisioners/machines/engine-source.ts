@@ -2,8 +2,11 @@ import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { freshEngineRelease } from '../deploy/build-release.ts';
+import type { WantedNode } from '../deploy/deploy-engine.ts';
 import type { EngineRelease, ReleaseArchitecture } from '../deploy/engine-release.ts';
 import { readEngineRelease } from '../deploy/engine-release.ts';
+import { checkoutNodeVersion, provideNodeBinary, sha256OfFile } from '../machine-image/node-runtime.ts';
+import type { Architecture } from '../machine-image/recipe.ts';
 import { MachineError } from '../machines.ts';
 
 /** Where the engine comes from that machines get. */
@@ -32,4 +35,19 @@ export async function openRelease(
     case 'releases':
       return readEngineRelease(join(source.folder, arch));
   }
+}
+
+/** The Node runtime for a Linux that has none of ours: this checkout's own where it fits, else npm's package for that processor. */
+export async function openRuntime(
+  source: EngineSource | null,
+  options: { readonly cacheDir: string; readonly arch: Architecture },
+): Promise<WantedNode> {
+  if (source?.kind !== 'checkout')
+    throw new MachineError(
+      'deploy-failed',
+      'This Skiff carries no Node runtime for hosts that are not its own machines; use a checkout of Skiff for them',
+    );
+  const version = await checkoutNodeVersion();
+  const file = await provideNodeBinary({ version, ...options });
+  return { version, sha256: await sha256OfFile(file), file: () => Promise.resolve(file) };
 }

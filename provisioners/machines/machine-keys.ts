@@ -1,8 +1,13 @@
 import { readFile } from 'node:fs/promises';
+import type { Access, SshAccess, SshJump } from '../drivers/driver.ts';
+import type { Line } from '../line/line.ts';
+import { LocalLine } from '../line/local-line.ts';
 import { MachineError } from '../machines.ts';
 import type { SshKeyPair } from '../ssh/keys.ts';
 import { generateSshKeyPair } from '../ssh/keys.ts';
+import { ownLogins } from '../ssh/own-logins.ts';
 import type { SshTarget } from '../ssh/ssh-connection.ts';
+import { connectSsh, pinnedHostKey, pinnedTarget } from '../ssh/ssh-connection.ts';
 import { readIfThere, writeFileAtomic } from '../store/atomic-file.ts';
 import type { MachinePaths } from '../store/home.ts';
 
@@ -13,9 +18,6 @@ export interface MachineKeys {
 }
 
 type KeyPaths = Pick<MachinePaths, 'identity' | 'hostKey'>;
-
-/** Everybody logs in as root: whoever holds the key of a machine owns all of it, the engine's socket included. */
-export const machineUser = 'root';
 
 /** Makes the keys that are not there yet. The public half is written first: a private key that is there is complete. */
 export async function provideKeys(paths: KeyPaths, name: string): Promise<MachineKeys> {
@@ -48,6 +50,32 @@ export async function readKeys(paths: KeyPaths): Promise<MachineKeys> {
   return { identity, host };
 }
 
-export function sshTarget(address: { readonly host: string; readonly port: number }, keys: MachineKeys): SshTarget {
-  return { ...address, user: machineUser, privateKey: keys.identity.privateKey, hostKey: keys.host.publicKey };
+/** How a machine is logged into with its own key; hosts on the way are entered with the user's own agent and keys. */
+export async function sshTarget(access: SshAccess, keys: MachineKeys): Promise<SshTarget> {
+  const { host, port, user, jumps } = access;
+  const hostKey = access.hostKey ?? keys.host.publicKey;
+  const target = pinnedTarget({ host, port, user, privateKey: keys.identity.privateKey, hostKey });
+  if (jumps.length === 0) return target;
+  const via = await jumpTarget(jumps);
+  return via === null ? target : { ...target, via };
+}
+
+async function jumpTarget(jumps: readonly SshJump[]): Promise<SshTarget | null> {
+  const logins = await ownLogins(process.env);
+  let via: SshTarget | null = null;
+  for (const { host, port, user, hostKey } of jumps) {
+    const rule = pinnedHostKey(hostKey, `${host}:${port}`);
+    via = { host, port, user, logins, hostKey: rule, ...(via === null ? {} : { via }) };
+  }
+  return via;
+}
+
+/** Opens the line to a machine; over SSH it is tried until `deadlineMs` has passed. */
+export async function openLine(
+  access: Access,
+  options: { readonly keys: MachineKeys; readonly signal: AbortSignal; readonly deadlineMs: number },
+): Promise<Line> {
+  const { keys, signal, deadlineMs } = options;
+  if (access.kind === 'this-computer') return new LocalLine();
+  return await connectSsh(await sshTarget(access, keys), { signal, deadlineMs });
 }

@@ -1,9 +1,10 @@
-import type { Driver, DriverMachine, DriverRun } from '../drivers/driver.ts';
+import type { Driver, DriverMachine, DriverRun, DriverStateQuery } from '../drivers/driver.ts';
+import type { OutsideResource } from '../drivers/resources.ts';
+import type { MachineSettings } from '../machines.ts';
 import type { Operation } from '../progress.ts';
 import type { MachineDocument } from '../store/machine-document.ts';
 import type { MachineName } from '../store/machine-name.ts';
 import type { MachineStore } from '../store/machine-store.ts';
-import type { MachineKeys } from './machine-keys.ts';
 
 /**
  * A machine in the hands of the one who holds its lock: its document, kept on disk as it changes, and the same as its driver
@@ -14,17 +15,21 @@ export class MachineSession {
   readonly driver: Driver;
   readonly store: MachineStore;
   #document: MachineDocument;
+  readonly #secrets: MachineSettings;
 
   constructor(options: {
     readonly store: MachineStore;
     readonly driver: Driver;
     readonly name: MachineName;
     readonly document: MachineDocument;
+    /** What this operation was given beside what is written. */
+    readonly secrets?: MachineSettings;
   }) {
     this.store = options.store;
     this.driver = options.driver;
     this.name = options.name;
     this.#document = options.document;
+    this.#secrets = options.secrets ?? {};
   }
 
   get document(): MachineDocument {
@@ -47,11 +52,27 @@ export class MachineSession {
     await this.change({ facts: { ...this.#document.facts, ...facts } });
   }
 
-  driverMachine(given: { readonly keys: MachineKeys; readonly image: DriverMachine['image'] }): DriverMachine {
+  /** The part of it that a driver may be asked about without the lock. */
+  get query(): DriverStateQuery {
+    const { driverMemory: memory, settings } = this.#document;
+    return { name: this.name, paths: this.paths, memory, settings };
+  }
+
+  driverMachine(given: Pick<DriverMachine, 'keys' | 'image'>): DriverMachine {
     const document = (): MachineDocument => this.#document;
+    const changeResources = (change: (all: readonly OutsideResource[]) => readonly OutsideResource[]): Promise<void> =>
+      this.change({ resources: change(this.#document.resources) });
     return {
       name: this.name,
-      settings: this.#document.settings,
+      id: this.#document.id,
+      settings: { ...this.#document.settings, ...this.#secrets },
+      resources: {
+        get all() {
+          return document().resources;
+        },
+        put: (resource) => changeResources((all) => [...all.filter(({ key }) => key !== resource.key), resource]),
+        drop: (dropped) => changeResources((all) => all.filter(({ key }) => key !== dropped)),
+      },
       paths: this.paths,
       get memory() {
         return document().driverMemory;

@@ -1,14 +1,15 @@
 import { stat } from 'node:fs/promises';
-import type { Driver, DriverState } from '../drivers/driver.ts';
+import type { Access, Driver, DriverState } from '../drivers/driver.ts';
+import { abilitiesOf } from '../drivers/driver.ts';
 import { readAgent } from '../host-agent/agent-state.ts';
 import type { Machine, MachineState } from '../machines.ts';
 import { MachineError } from '../machines.ts';
+import type { MachinePaths } from '../store/home.ts';
 import { dockerHost } from '../store/home.ts';
 import type { MachineDocument } from '../store/machine-document.ts';
 import type { LockVerb } from '../store/machine-lock.ts';
 import type { MachineName } from '../store/machine-name.ts';
 import type { MachineStore } from '../store/machine-store.ts';
-import { machineUser } from './machine-keys.ts';
 
 /** What others see of a machine: put together from its document, its driver's answer, its lock's holder and its agent. */
 export async function viewMachine(options: {
@@ -26,7 +27,7 @@ export async function viewMachine(options: {
   if (document === null) return null;
   const paths = store.machine(name);
   const driver = drivers.get(document.driver);
-  const query = { name, paths, memory: document.driverMemory };
+  const query = { name, paths, memory: document.driverMemory, settings: document.settings };
   const [holder, agent, asked] = await Promise.all([
     store.lockHolder(name),
     readAgent(paths),
@@ -39,14 +40,12 @@ export async function viewMachine(options: {
     state,
     error,
     settings: document.settings,
+    abilities: driver === undefined ? [] : abilitiesOf(driver),
     createdAt: document.createdAt,
     dockerHost: dockerHost(paths.dockerSocket),
     dockerSocket: paths.dockerSocket,
     dockerContext: document.dockerContext,
-    ssh:
-      asked.address === null
-        ? null
-        : { ...asked.address, user: machineUser, identityFile: paths.identity, knownHostsFile: paths.knownHosts },
+    ssh: sshOf(asked.access, paths),
     engineVersion: document.engine?.version ?? null,
     facts: document.facts,
     serialLogFile: driver?.capabilities.console === 'serial-log' ? paths.serialLog : null,
@@ -56,7 +55,7 @@ export async function viewMachine(options: {
 
 interface Asked {
   readonly state: DriverState | null;
-  readonly address: { readonly host: string; readonly port: number } | null;
+  readonly access: Access | null;
   /** Why the driver could not tell. */
   readonly trouble: string | null;
 }
@@ -66,21 +65,46 @@ async function askDriver(
   name: string,
   query: Parameters<Driver['state']>[0],
 ): Promise<Asked> {
-  if (driver === undefined) return { state: null, address: null, trouble: `This Skiff has no driver "${name}"` };
+  if (driver === undefined) return { state: null, access: null, trouble: `This Skiff has no driver "${name}"` };
   try {
-    const [state, address] = await Promise.all([driver.state(query), driver.address(query)]);
-    return { state, address, trouble: null };
+    const [state, access] = await inTime(Promise.all([driver.state(query), driver.access(query)]));
+    return { state, access, trouble: null };
   } catch (error) {
-    return { state: null, address: null, trouble: error instanceof Error ? error.message : String(error) };
+    return { state: null, access: null, trouble: error instanceof Error ? error.message : String(error) };
   }
 }
 
-const underWay: Readonly<Record<LockVerb, MachineState>> = {
+/** A host that does not answer must not hold up the list of the others. */
+const answerTimeoutMs = 250;
+
+function inTime<T>(work: Promise<T>): Promise<T> {
+  let timer: NodeJS.Timeout;
+  const late = new Promise<never>((_resolve, reject) => {
+    timer = setTimeout(
+      () => reject(new MachineError('timeout', `It did not answer within ${answerTimeoutMs} ms`)),
+      answerTimeoutMs,
+    );
+  });
+  return Promise.race([work, late]).finally(() => clearTimeout(timer));
+}
+
+function sshOf(access: Access | null, paths: MachinePaths): Machine['ssh'] {
+  if (access?.kind !== 'ssh') return null;
+  const { host, port, user } = access;
+  return { host, port, user, identityFile: paths.identity, knownHostsFile: paths.knownHosts };
+}
+
+/** What others see meanwhile; null: what it was before. */
+const underWay: Readonly<Record<LockVerb, MachineState | null>> = {
   create: 'creating',
   start: 'starting',
   stop: 'stopping',
   kill: 'stopping',
   remove: 'removing',
+  pause: null,
+  resume: null,
+  suspend: 'stopping',
+  change: null,
 };
 
 /** The state as a pure function of what is known. */
@@ -92,7 +116,8 @@ export function machineState(known: {
 }): { readonly state: MachineState; readonly error: string | null } {
   const { document, verb, asked } = known;
   const { lifecycle } = document;
-  if (verb !== null) return { state: underWay[verb], error: null };
+  const during = verb === null ? null : underWay[verb];
+  if (during !== null) return { state: during, error: null };
   switch (lifecycle.phase) {
     case 'creating':
       return {
@@ -118,7 +143,8 @@ async function unreadable(store: MachineStore, name: MachineName, error: unknown
     driver: 'unknown',
     state: 'unknown',
     error: why,
-    settings: { cpus: 0, memoryBytes: 0, diskBytes: 0 },
+    settings: {},
+    abilities: [],
     createdAt: made.birthtime.toISOString(),
     dockerHost: dockerHost(paths.dockerSocket),
     dockerSocket: paths.dockerSocket,

@@ -1,3 +1,4 @@
+import type { WantedNode } from '../deploy/deploy-engine.ts';
 import type { EngineRelease } from '../deploy/engine-release.ts';
 import type { MachineLayout } from '../deploy/machine-layout.ts';
 import type { Driver } from '../drivers/driver.ts';
@@ -17,4 +18,5 @@ export interface MachinesContext {
   readonly layout: MachineLayout;
   readonly openImage: (operation: Operation) => Promise<MachineImage>;
   readonly openRelease: () => Promise<EngineRelease>;
+  readonly openRuntime: () => Promise<WantedNode>;
 }

@@ -26,7 +26,8 @@ async function add(text: string, change: Partial<MachineDocument> = {}): Promise
   const name = parseMachineName(text);
   await store.makeFolders(name);
   await store.write(name, {
-    version: 1,
+    version: 2,
+    id: '0123456789abcdef'.repeat(2),
     name,
     driver: 'qemu',
     createdAt: '2026-01-02T03:04:05Z',
@@ -34,6 +35,7 @@ async function add(text: string, change: Partial<MachineDocument> = {}): Promise
     lifecycle: { phase: 'ready' },
     driverMemory: {},
     facts: {},
+    resources: [],
     engine: null,
     dockerContext: null,
     ...change,

@@ -2,6 +2,8 @@ import { resolve } from 'node:path';
 import { EngineClient } from '../../client/engine-client.ts';
 import { unixSocketDialer } from '../../client/dial.ts';
 import { imageLayout } from '../deploy/machine-layout.ts';
+import type { DriverState } from '../drivers/driver.ts';
+import { abilitiesOf } from '../drivers/driver.ts';
 import { openDrivers } from '../drivers/drivers.ts';
 import { readAgent } from '../host-agent/agent-state.ts';
 import { cacheFolder } from '../machine-image/cache.ts';
@@ -11,7 +13,6 @@ import type { CreateMachine, DriverInfo, Machine, Machines, RemoteCommand } from
 import { MachineError } from '../machines.ts';
 import type { Operation } from '../progress.ts';
 import { runStep } from '../progress.ts';
-import { connectSsh } from '../ssh/ssh-connection.ts';
 import { skiffHome } from '../store/home.ts';
 import type { MachineName } from '../store/machine-name.ts';
 import { parseMachineName } from '../store/machine-name.ts';
@@ -23,8 +24,8 @@ import { bringUp, connectComputer } from './bring-up.ts';
 import { createMachine } from './create-machine.ts';
 import { dockerContexts } from './docker-context.ts';
 import type { EngineSource } from './engine-source.ts';
-import { openRelease, ownCheckout } from './engine-source.ts';
-import { readKeys, sshTarget } from './machine-keys.ts';
+import { openRelease, openRuntime, ownCheckout } from './engine-source.ts';
+import { openLine, readKeys } from './machine-keys.ts';
 import { MachineSession } from './machine-session.ts';
 import { viewMachine } from './machine-view.ts';
 import type { MachinesContext } from './machines-context.ts';
@@ -74,6 +75,7 @@ class LocalMachines implements Machines {
         return await ensureMachineImage({ arch: isArm ? 'arm64' : 'amd64', cacheDir, source }, operation);
       },
       openRelease: () => openRelease(engine, { cacheDir, arch: isArm ? 'arm64' : 'x64' }),
+      openRuntime: () => openRuntime(engine, { cacheDir, arch: isArm ? 'arm64' : 'amd64' }),
     };
   }
 
@@ -84,6 +86,8 @@ class LocalMachines implements Machines {
         name: driver.name,
         title: driver.title,
         unavailable: await driver.availability(),
+        abilities: abilitiesOf(driver),
+        settings: driver.settings.fields,
       })),
     );
   }
@@ -172,11 +176,11 @@ class LocalMachines implements Machines {
   ): Promise<{ readonly exitCode: number; readonly signal: string | null }> {
     const name = parseMachineName(text);
     const session = await this.#session(name);
-    const address = await session.driver.address({ name, paths: session.paths, memory: session.document.driverMemory });
-    if (address === null) throw notRunning(name);
-    const target = sshTarget(address, await readKeys(session.paths));
-    await using ssh = await connectSsh(target, { signal: command.signal, deadlineMs: 30_000 });
-    return await ssh.exec(command);
+    const access = await session.driver.access(session.query);
+    if (access === null) throw notRunning(name);
+    const keys = await readKeys(session.paths);
+    await using line = await openLine(access, { keys, signal: command.signal, deadlineMs: 30_000 });
+    return await line.exec(command);
   }
 
   async #end(
@@ -242,9 +246,8 @@ class LocalMachines implements Machines {
     return session.document.engine?.digest === digest;
   }
 
-  async #stateOf(session: MachineSession): Promise<'absent' | 'stopped' | 'running'> {
-    const { name, paths, document } = session;
-    return session.driver.state({ name, paths, memory: document.driverMemory });
+  async #stateOf(session: MachineSession): Promise<DriverState> {
+    return session.driver.state(session.query);
   }
 
   async #session(name: MachineName): Promise<MachineSession> {

@@ -34,7 +34,7 @@ export async function removeMachine(
   } else {
     // Nobody knows whose it was; drivers that run on this computer find their processes by the folder alone.
     for (const local of drivers.values()) {
-      if (local.capabilities.reach !== 'local-port') continue;
+      if (local.capabilities.place !== 'this-computer') continue;
       const session = new MachineSession({ store, driver: local, name, document: emptyDocument(name, local.name) });
       await local.remove(session.driverMachine(withoutKeys), quietRun(operation));
     }
@@ -59,10 +59,12 @@ function emptyDocument(name: MachineName, driver: string): MachineDocument {
     name,
     driver,
     createdAt: new Date(0).toISOString(),
-    settings: { cpus: 1, memoryBytes: 1, diskBytes: 1 },
+    id: '0'.repeat(32),
+    settings: {},
     lifecycle: { phase: 'removing', error: null },
     driverMemory: {},
     facts: {},
+    resources: [],
     engine: null,
     dockerContext: null,
   };

@@ -1,7 +1,10 @@
+import { EngineClient } from '../../client/engine-client.ts';
 import type { DriverRun } from '../drivers/driver.ts';
-import { connectSsh } from '../ssh/ssh-connection.ts';
+import type { Line } from '../line/line.ts';
+import { shellQuote } from '../line/line.ts';
+import { asRoot } from '../line/root-line.ts';
 import { endAgent } from './agent-process.ts';
-import { readKeys, sshTarget } from './machine-keys.ts';
+import { openLine, readKeys } from './machine-keys.ts';
 import type { MachineSession } from './machine-session.ts';
 import { withoutKeys } from './machine-session.ts';
 
@@ -18,9 +21,28 @@ export async function stopMachine(
 }
 
 async function powerOff(session: MachineSession, signal: AbortSignal): Promise<void> {
-  const { name, paths, driver, document } = session;
-  const address = await driver.address({ name, paths, memory: document.driverMemory });
-  if (address === null) return;
-  await using ssh = await connectSsh(sshTarget(address, await readKeys(paths)), { signal, deadlineMs: 10_000 });
-  await ssh.run('poweroff', { signal, timeoutMs: 10_000 });
+  const { paths, driver, query } = session;
+  const access = await driver.access(query);
+  if (access === null) return;
+  const keys = await readKeys(paths);
+  await using line = await openLine(access, { keys, signal, deadlineMs: 10_000 });
+  if (driver.host === undefined) {
+    await line.run('poweroff', { signal, timeoutMs: 10_000 });
+    return;
+  }
+  const place = driver.host.place(query);
+  await stopContainers(line, { socket: place.layout.engineSocket, signal });
+  const root = asRoot(line, driver.host.rights(session.driverMachine({ keys, image: null })));
+  await root.check(shellQuote(`${place.serviceFolder}/engine-stop`), { signal, timeoutMs: 30_000 });
+}
+
+/** On a host that is not ours nothing else would end them: their monitor outlives the engine. */
+async function stopContainers(
+  line: Line,
+  options: { readonly socket: string; readonly signal: AbortSignal },
+): Promise<void> {
+  const { socket, signal } = options;
+  using engine = new EngineClient((dialSignal) => line.dialUnix(socket, dialSignal), { timeoutMs: 60_000 });
+  const running = await engine.containers.list({}, { signal });
+  await Promise.all(running.map(({ Id }) => engine.containers.stop(Id, {}, { signal })));
 }

@@ -13,7 +13,8 @@ import type { TestSshd } from '../../test/peers/sshd.ts';
 import { sshdProgram, startSshd } from '../../test/peers/sshd.ts';
 import { generateSshKeyPair } from './keys.ts';
 import type { SshConnection } from './ssh-connection.ts';
-import { connectSsh, shellQuote } from './ssh-connection.ts';
+import { connectSsh, pinnedTarget } from './ssh-connection.ts';
+import { shellQuote } from '../line/line.ts';
 
 vi.setConfig({ testTimeout: 30_000, hookTimeout: 30_000 });
 
@@ -34,13 +35,13 @@ describeWith(['linux', { program: sshdProgram }], 'an SSH connection to a real s
 
   const open = (change: { hostKey?: string; privateKey?: string; deadlineMs?: number } = {}): Promise<SshConnection> =>
     connectSsh(
-      {
+      pinnedTarget({
         host: '127.0.0.1',
         port: sshd.port,
         user: sshd.user,
         privateKey: change.privateKey ?? sshd.identity.privateKey,
         hostKey: change.hostKey ?? sshd.hostKey.publicKey,
-      },
+      }),
       { signal: never, deadlineMs: change.deadlineMs ?? 10_000 },
     );
 
@@ -164,13 +165,13 @@ describeWith(['linux', { program: sshdProgram }], 'an SSH connection to a real s
   it('ends waiting for a connection when it is aborted', async () => {
     sshd.refuse();
     try {
-      const target = {
+      const target = pinnedTarget({
         host: '127.0.0.1',
         port: sshd.port,
         user: sshd.user,
         privateKey: sshd.identity.privateKey,
         hostKey: sshd.hostKey.publicKey,
-      };
+      });
       await expect(connectSsh(target, { signal: AbortSignal.timeout(100), deadlineMs: 60_000 })).rejects.toMatchObject({
         name: 'TimeoutError',
       });
@@ -202,13 +203,13 @@ describeWith(['linux', { program: sshdProgram }], 'channels to sockets of the ma
     sshd = await startSshd();
     folder = await mkdtemp(join(tmpdir(), 'skiff-channels-'));
     ssh = await connectSsh(
-      {
+      pinnedTarget({
         host: '127.0.0.1',
         port: sshd.port,
         user: sshd.user,
         privateKey: sshd.identity.privateKey,
         hostKey: sshd.hostKey.publicKey,
-      },
+      }),
       { signal: never, deadlineMs: 10_000 },
     );
   });

@@ -1,10 +1,11 @@
-import { constants } from 'node:os';
 import type { Duplex } from 'node:stream';
 import { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import { setTimeout as delay } from 'node:timers/promises';
-import type { Client as SshClient, ClientChannel, ConnectConfig } from 'ssh2';
+import type { AnyAuthMethod, Client as SshClient, ClientChannel, ConnectConfig, ServerHostKeyAlgorithm } from 'ssh2';
 import ssh2 from 'ssh2';
+import { collect, commandFailed, commandTooSlow, outputOf, signalExitCode } from '../line/command.ts';
+import type { CommandResult, ExecRequest, ExitStatus, Line, PipeOptions, RunOptions } from '../line/line.ts';
 import { MachineError } from '../machines.ts';
 import { publicKeyBlob } from './keys.ts';
 import { connectFailure, hostKeyMismatch } from './ssh-error.ts';
@@ -17,10 +18,25 @@ export interface SshTarget {
   readonly host: string;
   readonly port: number;
   readonly user: string;
-  /** OpenSSH private key text. */
-  readonly privateKey: string;
-  /** Public key line of the only host key that is accepted. */
-  readonly hostKey: string;
+  /** Tried in this order. */
+  readonly logins: readonly SshLogin[];
+  readonly hostKey: HostKeyRule;
+  /** The host before this one on the way: its connection carries this one's. */
+  readonly via?: SshTarget;
+}
+
+export type SshLogin =
+  | { readonly kind: 'key'; readonly privateKey: string; readonly passphrase?: string }
+  /** Path of an agent's socket (a named pipe on Windows). */
+  | { readonly kind: 'agent'; readonly socket: string }
+  | { readonly kind: 'password'; readonly password: string };
+
+/** Which host key is accepted. */
+export interface HostKeyRule {
+  /** As the key exchange names them, best first. */
+  readonly algorithms: readonly ServerHostKeyAlgorithm[];
+  /** Null when it is the right one; else what to tell. */
+  readonly check: (offered: Buffer) => MachineError | null;
 }
 
 export interface ConnectOptions {
@@ -31,34 +47,12 @@ export interface ConnectOptions {
   readonly attemptTimeoutMs?: number;
 }
 
-export interface ExecRequest {
-  /** Null opens a login shell. */
-  readonly command: string | null;
-  readonly stdin: NodeJS.ReadableStream | null;
-  readonly stdout: NodeJS.WritableStream;
-  readonly stderr: NodeJS.WritableStream;
-  readonly terminal: { readonly columns: number; readonly rows: number; readonly type: string } | null;
-  readonly signal: AbortSignal;
-}
-
-export interface ExitStatus {
-  readonly exitCode: number;
-  /** Name without `SIG` when a signal ended the command; the exit code is then 128 + its number or 255. */
-  readonly signal: string | null;
-}
-
-export interface CommandResult extends ExitStatus {
-  readonly stdout: string;
-  readonly stderr: string;
-}
-
 /**
  * ChaCha20 first: an emulated guest takes it in at 17 MB/s and AES-GCM at 7, for emulated AES instructions are slow; on a real
  * processor the two differ little here (50 and 60 MB/s). Curve25519 is the cheapest key exchange on both sides.
  */
 const algorithms: ConnectConfig['algorithms'] = {
   kex: ['curve25519-sha256', 'curve25519-sha256@libssh.org', 'ecdh-sha2-nistp256'],
-  serverHostKey: ['ssh-ed25519'],
   cipher: ['chacha20-poly1305@openssh.com', 'aes128-gcm@openssh.com', 'aes256-gcm@openssh.com', 'aes128-ctr'],
   compress: ['none'],
 };
@@ -98,7 +92,8 @@ async function connectOnce(
   options: { readonly signal: AbortSignal; readonly timeoutMs: number },
 ): Promise<SshConnection> {
   const { signal, timeoutMs } = options;
-  const expected = publicKeyBlob(target.hostKey);
+  const before = target.via === undefined ? null : await connectOnce(target.via, options);
+  const sock = await before?.dialTcp(target, signal);
   const client = new ssh2.Client();
   let refusal: MachineError | null = null;
   const { promise: ready, resolve, reject } = Promise.withResolvers<undefined>();
@@ -111,36 +106,90 @@ async function connectOnce(
     host: target.host,
     port: target.port,
     username: target.user,
-    privateKey: target.privateKey,
+    authHandler: target.logins.map((login) => authMethod(target.user, login)),
+    ...(sock === undefined ? {} : { sock }),
     readyTimeout: timeoutMs,
     keepaliveInterval: 15_000,
     keepaliveCountMax: 3,
-    algorithms,
+    algorithms: { ...algorithms, serverHostKey: [...target.hostKey.algorithms] },
     hostVerifier: (offered: Buffer) => {
-      if (offered.equals(expected)) return true;
-      refusal = hostKeyMismatch({ where: `${target.host}:${target.port}`, expected, offered });
-      return false;
+      refusal = target.hostKey.check(offered);
+      return refusal === null;
     },
   });
   try {
     await ready;
     client.setNoDelay(true);
-    return new SshConnection(client);
+    return new SshConnection(client, before);
   } catch (error) {
     client.destroy();
+    await before?.[Symbol.asyncDispose]();
     throw error;
   } finally {
     signal.removeEventListener('abort', onAbort);
   }
 }
 
-export class SshConnection implements AsyncDisposable {
+function authMethod(username: string, login: SshLogin): AnyAuthMethod {
+  switch (login.kind) {
+    case 'key': {
+      const { privateKey: key, passphrase } = login;
+      return { type: 'publickey', username, key, ...(passphrase === undefined ? {} : { passphrase }) };
+    }
+    case 'agent':
+      return { type: 'agent', username, agent: login.socket };
+    case 'password':
+      return { type: 'password', username, password: login.password };
+  }
+}
+
+/** A machine that proves itself with one host key (a public key line) and lets one private key in. */
+export function pinnedTarget(target: {
+  readonly host: string;
+  readonly port: number;
+  readonly user: string;
+  readonly privateKey: string;
+  readonly hostKey: string;
+}): SshTarget {
+  const { host, port, user, privateKey, hostKey } = target;
+  const logins = [{ kind: 'key', privateKey }] as const;
+  return { host, port, user, logins, hostKey: pinnedHostKey(hostKey, `${host}:${port}`) };
+}
+
+/** Accepts the one key of a public key line. */
+export function pinnedHostKey(line: string, where: string): HostKeyRule {
+  const expected = publicKeyBlob(line);
+  const type = line.trim().split(/\s+/)[0] ?? '';
+  return {
+    algorithms: hostKeyAlgorithms(type),
+    check: (offered) => (offered.equals(expected) ? null : hostKeyMismatch({ where, expected, offered })),
+  };
+}
+
+/** A key of this type proves itself by these signatures; SHA-1 is not among them. */
+export function hostKeyAlgorithms(type: string): readonly ServerHostKeyAlgorithm[] {
+  switch (type) {
+    case 'ssh-ed25519':
+    case 'ecdsa-sha2-nistp256':
+    case 'ecdsa-sha2-nistp384':
+    case 'ecdsa-sha2-nistp521':
+      return [type];
+    case 'ssh-rsa':
+      return ['rsa-sha2-512', 'rsa-sha2-256'];
+    default:
+      throw new MachineError('host-key', `Host keys of the type ${type} are not known here`);
+  }
+}
+
+export class SshConnection implements Line {
+  readonly #before: SshConnection | null;
   readonly #client: SshClient;
   readonly #closed: Promise<MachineError>;
   #isOpen = true;
 
-  constructor(client: SshClient) {
+  constructor(client: SshClient, before: SshConnection | null = null) {
     this.#client = client;
+    this.#before = before;
     // Each channel that is being opened listens for the end of the connection.
     client.setMaxListeners(0);
     let last: Error | null = null;
@@ -208,10 +257,7 @@ export class SshConnection implements AsyncDisposable {
   }
 
   /** Runs a command and collects what it says; for short answers. */
-  async run(
-    command: string,
-    options: { readonly signal: AbortSignal; readonly timeoutMs?: number; readonly input?: string | Uint8Array },
-  ): Promise<CommandResult> {
+  async run(command: string, options: RunOptions): Promise<CommandResult> {
     const { timeoutMs = 30_000, input = '' } = options;
     const timeout = AbortSignal.timeout(timeoutMs);
     const signal = AbortSignal.any([options.signal, timeout]);
@@ -227,38 +273,20 @@ export class SshConnection implements AsyncDisposable {
       return { ...(await status()), stdout, stderr };
     } catch (error) {
       if (!timeout.aborted) throw error;
-      throw new MachineError(
-        'timeout',
-        `\`${firstLine(command)}\` did not end in the machine within ${timeoutMs / 1000} s`,
-        {
-          cause: error,
-        },
-      );
+      throw commandTooSlow(command, timeoutMs, error);
     }
   }
 
   /** As `run`, and throws with what the command said when it fails. */
-  async check(
-    command: string,
-    options: { readonly signal: AbortSignal; readonly timeoutMs?: number; readonly input?: string | Uint8Array },
-  ): Promise<string> {
-    const result = await this.run(command, options);
-    if (result.exitCode === 0) return result.stdout;
-    const said = (result.stderr.trim() || result.stdout.trim()).slice(-2_000);
-    throw new MachineError(
-      'ssh-failed',
-      `\`${firstLine(command)}\` failed in the machine with exit code ${result.exitCode}${said === '' ? '' : `: ${said}`}`,
-    );
+  async check(command: string, options: RunOptions): Promise<string> {
+    return outputOf(command, await this.run(command, options));
   }
 
   /**
    * Streams `source` into a command of the machine, with back-pressure; resolves with the bytes sent when the command has
    * succeeded. A connection that breaks looks to the command like the end of its input, so commands check what they got.
    */
-  async pipeInto(
-    source: AsyncIterable<Uint8Array>,
-    options: { readonly command: string; readonly signal: AbortSignal; readonly onSent?: (sentBytes: number) => void },
-  ): Promise<number> {
+  async pipeInto(source: AsyncIterable<Uint8Array>, options: PipeOptions): Promise<number> {
     const { command, signal, onSent } = options;
     const { channel, status } = await this.#channel('a command', signal, (done) => this.#client.exec(command, done));
     const complaint = collect(channel.stderr, signal);
@@ -276,12 +304,7 @@ export class SshConnection implements AsyncDisposable {
     signal.throwIfAborted();
     if (ending.status === 'rejected') throw ending.reason;
     if (ending.value.exitCode !== 0) {
-      const said = (await complaint).trim().slice(-2_000);
-      const isFull = said.includes('No space left');
-      throw new MachineError(
-        isFull ? 'no-space' : 'ssh-failed',
-        `\`${firstLine(command)}\` failed in the machine: ${said || `exit code ${ending.value.exitCode}`}`,
-      );
+      throw commandFailed(command, { exitCode: ending.value.exitCode, said: (await complaint).trim() });
     }
     if (feeding.status === 'rejected') throw feeding.reason;
     return sentBytes;
@@ -292,6 +315,7 @@ export class SshConnection implements AsyncDisposable {
     this.#client.end();
     const inTime = await Promise.race([this.#closed.then(() => true), delay(1_000, false, { ref: false })]);
     if (!inTime) this.#client.destroy();
+    await this.#before?.[Symbol.asyncDispose]();
   }
 
   async #stream(...request: ChannelRequest): Promise<Duplex> {
@@ -330,11 +354,6 @@ export class SshConnection implements AsyncDisposable {
   }
 }
 
-/** Quotes one word for the machine's POSIX shell. */
-export function shellQuote(text: string): string {
-  return /^[A-Za-z0-9_./:=@%+-]+$/.test(text) ? text : `'${text.replaceAll("'", "'\\''")}'`;
-}
-
 /**
  * Called in the very turn in which the channel opens: a short command's exit status may be in the same packet as the news
  * that it was started. The returned function waits for the end and may be called at any time, or never.
@@ -352,32 +371,4 @@ function watchExit(channel: ClientChannel): () => Promise<ExitStatus> {
       throw new MachineError('ssh-failed', 'The connection to the machine broke while a command was running');
     return status;
   };
-}
-
-/** As a shell tells it: 128 and the signal's number. */
-function signalExitCode(name: string | null): number {
-  const number = Object.entries(constants.signals).find(([key]) => key === `SIG${name}`)?.[1];
-  return number === undefined ? 255 : 128 + number;
-}
-
-/** All that the stream says; rejects with the signal's reason, for a channel that is given up may never end. */
-function collect(stream: Readable, signal: AbortSignal): Promise<string> {
-  return new Promise((resolve, reject) => {
-    const chunks: Buffer[] = [];
-    const onAbort = (): void => reject(signal.reason);
-    signal.addEventListener('abort', onAbort, { once: true });
-    const settle = (): void => {
-      signal.removeEventListener('abort', onAbort);
-      resolve(Buffer.concat(chunks).toString('utf8'));
-    };
-    stream.on('data', (chunk: Buffer) => chunks.push(chunk));
-    stream.once('end', settle);
-    // A connection that breaks closes its streams without an end; whether a command succeeded, its exit status tells.
-    stream.once('close', settle);
-    stream.once('error', reject);
-  });
-}
-
-function firstLine(command: string): string {
-  return command.split('\n', 1)[0] ?? command;
 }

@@ -3,7 +3,8 @@ import type { MachineDocument } from './machine-document.ts';
 import { formatDocument, migrate, parseDocument } from './machine-document.ts';
 
 const document: MachineDocument = {
-  version: 1,
+  version: 2,
+  id: '0123456789abcdef'.repeat(2),
   name: 'default',
   driver: 'qemu',
   createdAt: '2026-01-02T03:04:05.678Z',
@@ -11,6 +12,7 @@ const document: MachineDocument = {
   lifecycle: { phase: 'creating', done: ['keys', 'image'], error: null },
   driverMemory: { sshPort: 40000 },
   facts: { accelerator: 'tcg' },
+  resources: [],
   engine: { version: '0.1.0', digest: 'abc' },
   dockerContext: 'skiff',
 };
@@ -20,13 +22,21 @@ describe('a machine document', () => {
     expect(parseDocument(formatDocument(document), 'machine.json')).toEqual(document);
   });
 
+  it('of the first version gets an id, the same at each reading', () => {
+    const { id: _id, resources: _resources, ...rest } = document;
+    const old = JSON.stringify({ ...rest, version: 1 });
+    const now = parseDocument(old, 'machine.json');
+    expect(now).toEqual({ ...document, id: expect.stringMatching(/^[0-9a-f]{32}$/) });
+    expect(parseDocument(old, 'machine.json').id).toBe(now.id);
+  });
+
   it.each([
     ['cut in the middle', '{"version": 1, "name": "def', /not JSON/],
     ['empty', '', /not JSON/],
     ['a list', '[]', /not an object/],
     ['without a version', '{}', /version is undefined/],
     ['of a version that never was', '{"version": 0}', /version is 0/],
-    ['of a newer Skiff', '{"version": 2}', /newer Skiff .*update Skiff/],
+    ['of a newer Skiff', '{"version": 3}', /newer Skiff .*update Skiff/],
     ['with a field missing', JSON.stringify({ ...document, driver: undefined }), /driver/],
     [
       'with a field of the wrong kind',

@@ -1,4 +1,7 @@
+import { createHash } from 'node:crypto';
 import { z } from 'zod';
+import type { OutsideResource } from '../drivers/resources.ts';
+import type { MachineSettings } from '../machines.ts';
 import { MachineError } from '../machines.ts';
 
 /**
@@ -6,17 +9,22 @@ import { MachineError } from '../machines.ts';
  * files beside it with fixed names. Only the holder of the machine's lock writes it.
  */
 export interface MachineDocument {
-  readonly version: 1;
+  readonly version: 2;
+  /** Random; made with the machine. Outside resources are tagged with it. */
+  readonly id: string;
   readonly name: string;
   readonly driver: string;
   /** RFC 3339. */
   readonly createdAt: string;
-  readonly settings: { readonly cpus: number; readonly memoryBytes: number; readonly diskBytes: number };
+  /** By the keys of its driver's settings; no secrets. */
+  readonly settings: MachineSettings;
   readonly lifecycle: Lifecycle;
   /** Belongs to the driver: what it must know again next time. Only the driver reads it, and checks what it reads. */
   readonly driverMemory: Readonly<Record<string, unknown>>;
   /** For people; shown by `inspect`. */
   readonly facts: Readonly<Record<string, string>>;
+  /** The journal of what its driver made outside of its folder (drivers/resources.ts). */
+  readonly resources: readonly OutsideResource[];
   readonly engine: { readonly version: string; readonly digest: string } | null;
   readonly dockerContext: string | null;
 }
@@ -30,13 +38,21 @@ export type Lifecycle =
 export const createSteps = ['keys', 'image', 'driver', 'boot', 'deploy', 'agent', 'context'] as const;
 export type CreateStep = (typeof createSteps)[number];
 
-export const documentVersion = 1;
+export const documentVersion = 2;
 
 /** Turns a document of version N (its index) into one of version N + 1. A published entry is never changed again. */
 export type Migration = (document: Record<string, unknown>) => Record<string, unknown>;
 
 /** Index 0 is unused: version 1 was the first to be written. */
-export const migrations: readonly Migration[] = [];
+export const migrations: readonly Migration[] = [
+  (document) => document,
+  // The id must be the same at each reading until the document is written again.
+  (document) => ({ ...document, id: idOf(document['name'], document['createdAt']), resources: [] }),
+];
+
+function idOf(...parts: readonly unknown[]): string {
+  return createHash('sha256').update(JSON.stringify(parts)).digest('hex').slice(0, 32);
+}
 
 const lifecycle = z.discriminatedUnion('phase', [
   z.strictObject({
@@ -50,17 +66,29 @@ const lifecycle = z.discriminatedUnion('phase', [
 
 const schema = z.strictObject({
   version: z.literal(documentVersion),
+  id: z.string().regex(/^[0-9a-f]{32}$/),
   name: z.string(),
   driver: z.string(),
   createdAt: z.iso.datetime(),
-  settings: z.strictObject({
-    cpus: z.int().positive(),
-    memoryBytes: z.int().positive(),
-    diskBytes: z.int().positive(),
-  }),
+  settings: z
+    .object({
+      cpus: z.int().positive().optional(),
+      memoryBytes: z.int().positive().optional(),
+      diskBytes: z.int().positive().optional(),
+    })
+    .catchall(z.union([z.string(), z.number(), z.boolean(), z.array(z.string()).readonly()])),
   lifecycle,
   driverMemory: z.record(z.string(), z.unknown()),
   facts: z.record(z.string(), z.string()),
+  resources: z.array(
+    z.strictObject({
+      key: z.string(),
+      title: z.string(),
+      state: z.enum(['asked', 'made']),
+      tag: z.string(),
+      id: z.string().nullable(),
+    }),
+  ),
   engine: z.strictObject({ version: z.string(), digest: z.string() }).nullable(),
   dockerContext: z.string().nullable(),
 });

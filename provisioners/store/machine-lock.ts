@@ -19,7 +19,7 @@ export interface FileLock extends AsyncDisposable {
 }
 
 /** What a machine's lock is held for. */
-const verbs = ['create', 'start', 'stop', 'kill', 'remove'] as const;
+const verbs = ['create', 'start', 'stop', 'kill', 'remove', 'pause', 'resume', 'suspend', 'change'] as const;
 export type LockVerb = (typeof verbs)[number];
 
 export interface LockHolder extends ProcessIdentity {

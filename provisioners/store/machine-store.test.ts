@@ -18,7 +18,8 @@ afterEach(() => rm(home, { recursive: true, force: true }));
 const web = parseMachineName('web');
 
 const documentOf = (name: string): MachineDocument => ({
-  version: 1,
+  version: 2,
+  id: '0123456789abcdef'.repeat(2),
   name,
   driver: 'qemu',
   createdAt: '2026-01-02T03:04:05Z',
@@ -26,6 +27,7 @@ const documentOf = (name: string): MachineDocument => ({
   lifecycle: { phase: 'ready' },
   driverMemory: {},
   facts: {},
+  resources: [],
   engine: null,
   dockerContext: null,
 });

@@ -32,6 +32,8 @@ export function offeredMachineActions(machine: Pick<Machine, 'state' | 'operatio
   switch (machine.state) {
     case 'running':
       return ['stop', 'kill', 'remove'];
+    case 'paused':
+    case 'suspended':
     case 'stopped':
       return ['start', 'remove'];
     case 'create-failed':

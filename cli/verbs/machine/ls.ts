@@ -30,6 +30,8 @@ const stateNames: Readonly<Record<MachineState, string>> = {
   starting: 'Starting',
   running: 'Running',
   stopping: 'Stopping',
+  paused: 'Paused',
+  suspended: 'Saved',
   removing: 'Removing',
   'remove-failed': 'Remove failed',
   unknown: 'Error',

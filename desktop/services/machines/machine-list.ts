@@ -131,7 +131,7 @@ export class MachineList implements Disposable {
       driver,
       state,
       error,
-      settings,
+      settings: sizesOf(settings),
       createdAt,
       dockerHost,
       dockerContext,
@@ -140,6 +140,12 @@ export class MachineList implements Disposable {
       operation,
     };
   }
+}
+
+function sizesOf({ cpus, memoryBytes, diskBytes }: MachineDocument['settings']): Machine['settings'] {
+  return cpus === undefined || memoryBytes === undefined || diskBytes === undefined
+    ? null
+    : { cpus, memoryBytes, diskBytes };
 }
 
 const unwritten = {

@@ -4,14 +4,13 @@ import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { cacheFolder } from '../../machine-image/cache.ts';
 import { ensureMachineImage } from '../../machine-image/machine-image.ts';
-import { connectSsh } from '../../ssh/ssh-connection.ts';
-import { provideKeys, sshTarget } from '../../machines/machine-keys.ts';
+import { openLine, provideKeys } from '../../machines/machine-keys.ts';
 import { waitForEnd } from '../../store/process-identity.ts';
 import { parseMachineName } from '../../store/machine-name.ts';
 import { MachineStore } from '../../store/machine-store.ts';
 import type { Driver, DriverMachine } from '../driver.ts';
 import type { DriverUnderTest } from '../driver.suite.ts';
-import { describeDriver } from '../driver.suite.ts';
+import { describeDriver, memoryJournal } from '../driver.suite.ts';
 import { QemuDriver } from './qemu-driver.ts';
 import { findQemuProcess } from './qemu-process.ts';
 
@@ -32,7 +31,9 @@ async function open(): Promise<DriverUnderTest> {
   let memory: DriverMachine['memory'] = {};
   const machine: DriverMachine = {
     name,
-    settings: driver.resolveSettings({ memoryBytes: 512 * 1024 ** 2, diskBytes: 4 * 1024 ** 3 }),
+    id: 'a'.repeat(32),
+    resources: memoryJournal(),
+    settings: { ...driver.settings.resolve({ memoryBytes: 512 * 1024 ** 2, diskBytes: 4 * 1024 ** 3 }) },
     paths,
     get memory() {
       return memory;
@@ -48,10 +49,10 @@ async function open(): Promise<DriverUnderTest> {
     driver,
     machine,
     powerOff: async (end) => {
-      const address = await driver.address(machine);
-      if (address === null) return;
-      await using ssh = await connectSsh(sshTarget(address, keys), { signal: end, deadlineMs: 20_000 });
-      await ssh.run('poweroff', { signal: end });
+      const access = await driver.access(machine);
+      if (access === null) return;
+      await using line = await openLine(access, { keys, signal: end, deadlineMs: 20_000 });
+      await line.run('poweroff', { signal: end });
     },
     crash: async () => {
       const found = await findQemuProcess(paths);

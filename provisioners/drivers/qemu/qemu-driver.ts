@@ -1,15 +1,15 @@
 import { access, constants, rename, statfs, writeFile } from 'node:fs/promises';
-import { availableParallelism, cpus, release, totalmem } from 'node:os';
+import { cpus, release } from 'node:os';
 import { dirname } from 'node:path';
 import { z } from 'zod';
 import { bootProfiles } from '../../machine-image/boot-profile.ts';
 import { writeSeed } from '../../machine-image/seed.ts';
-import type { MachineSettings } from '../../machines.ts';
 import { MachineError } from '../../machines.ts';
 import { isErrno } from '../../store/atomic-file.ts';
 import type { ProcessIdentity } from '../../store/process-identity.ts';
 import { isAlive, waitForEnd } from '../../store/process-identity.ts';
 import type {
+  Access,
   BootImage,
   Driver,
   DriverCapabilities,
@@ -32,6 +32,7 @@ import { attemptBoot, lastBootStage } from './boot-attempt.ts';
 import { dataDisk, provideDataDisk } from './data-disk.ts';
 import { freeLocalPort } from './local-port.ts';
 import { guestNetwork, qemuArguments } from './qemu-arguments.ts';
+import { qemuSettings } from './qemu-settings.ts';
 import { endQemu, findQemuProcess, forgetQemu } from './qemu-process.ts';
 import type { Computer, QemuProgram } from './qemu-program.ts';
 import { findQemu, qemuMissing } from './qemu-program.ts';
@@ -55,10 +56,10 @@ export class QemuDriver implements Driver {
   readonly title = 'QEMU';
   readonly capabilities: DriverCapabilities = {
     system: 'skiff-image',
-    reach: 'local-port',
+    place: 'this-computer',
     console: 'serial-log',
-    settings: ['cpus', 'memoryBytes', 'diskBytes'],
   };
+  readonly settings = qemuSettings;
   readonly #computer: Computer;
   readonly #memoryFile: string;
 
@@ -72,40 +73,6 @@ export class QemuDriver implements Driver {
     const { arch } = this.#computer;
     if (arch !== 'x64' && arch !== 'arm64') return `Skiff has no machine image for this computer's processor (${arch})`;
     return (await findQemu(this.#computer)) === null ? qemuMissing(this.#computer) : null;
-  }
-
-  resolveSettings(requested: MachineSettings): Required<MachineSettings> {
-    const hostCpus = availableParallelism();
-    const settings = {
-      cpus: requested.cpus ?? Math.min(4, hostCpus),
-      memoryBytes: requested.memoryBytes ?? defaultMemory(totalmem()),
-      diskBytes: requested.diskBytes ?? 64 * GiB,
-    };
-    const refuse = (what: string): never => {
-      throw new MachineError('invalid-setting', what);
-    };
-    if (!Number.isInteger(settings.cpus) || settings.cpus < 1 || settings.cpus > hostCpus) {
-      refuse(`A machine can have 1 to ${hostCpus} CPUs on this computer, not ${settings.cpus}`);
-    }
-    if (
-      !Number.isInteger(settings.memoryBytes) ||
-      settings.memoryBytes < 512 * MiB ||
-      settings.memoryBytes > totalmem()
-    ) {
-      refuse(
-        `A machine can have 512 MiB to ${Math.floor(totalmem() / MiB)} MiB of memory on this computer, not ${Math.floor(settings.memoryBytes / MiB)} MiB`,
-      );
-    }
-    if (!Number.isInteger(settings.diskBytes) || settings.diskBytes < 2 * GiB || settings.diskBytes > 16 * 1024 * GiB) {
-      refuse(`A machine can have a disk of 2 GiB to 16 TiB, not ${(settings.diskBytes / GiB).toFixed(1)} GiB`);
-    }
-    // Whole MiB: what QEMU is told and what sectors divide.
-    const wholeMiB = (bytes: number): number => Math.floor(bytes / MiB) * MiB;
-    return {
-      cpus: settings.cpus,
-      memoryBytes: wholeMiB(settings.memoryBytes),
-      diskBytes: wholeMiB(settings.diskBytes),
-    };
   }
 
   async preCreateCheck(machine: DriverMachine): Promise<void> {
@@ -209,17 +176,18 @@ export class QemuDriver implements Driver {
     return (await isThere(machine.paths.dataDisk)) ? 'stopped' : 'absent';
   }
 
-  async address(machine: DriverStateQuery): Promise<{ readonly host: string; readonly port: number } | null> {
+  async access(machine: DriverStateQuery): Promise<Access | null> {
     const { sshPort } = readMemory(machine.memory);
     if (sshPort === null || (await findQemuProcess(machine.paths)) === null) return null;
-    return { host: '127.0.0.1', port: sshPort };
+    return { kind: 'ssh', host: '127.0.0.1', port: sshPort, user: 'root', hostKey: null, jumps: [] };
   }
 
   #arguments(
     machine: DriverMachine,
     boot: { readonly accelerator: Accelerator; readonly image: BootImage; readonly sshPort: number },
   ): string[] {
-    const { paths, settings } = machine;
+    const { paths } = machine;
+    const settings = qemuSettings.resolve(machine.settings);
     return qemuArguments({
       profile: bootProfiles[this.#computer.arch === 'arm64' ? 'arm64' : 'amd64'],
       name: machine.name,
@@ -238,7 +206,7 @@ export class QemuDriver implements Driver {
     const { paths, keys } = machine;
     const { path: qemuPath } = await this.#qemu();
     const disk = dataDisk(paths.dataDisk, this.#computer.platform);
-    await provideDataDisk({ disk, sizeBytes: machine.settings.diskBytes, qemuPath, signal });
+    await provideDataDisk({ disk, sizeBytes: qemuSettings.resolve(machine.settings).diskBytes, qemuPath, signal });
     const seed = writeSeed({
       name: machine.name,
       hostname: machine.name.replaceAll('.', '-').replace(/-+$/, ''),
@@ -276,11 +244,6 @@ export class QemuDriver implements Driver {
     if (qemu === null) throw new MachineError('driver-unavailable', qemuMissing(this.#computer));
     return qemu;
   }
-}
-
-/** A quarter of the computer, at least 1 GiB, at most 2, as others' machines have: an emulated boot pays 0.2 s for each further GiB. */
-function defaultMemory(totalBytes: number): number {
-  return Math.min(2 * GiB, Math.max(1 * GiB, Math.floor(totalBytes / 4)));
 }
 
 function readMemory(memory: Readonly<Record<string, unknown>>): QemuMemory {
