@@ -10,7 +10,7 @@ void main(process.argv.slice(2)).then((exitCode) => (process.exitCode = exitCode
 /** Exit codes: 0 ended as asked, 1 could not start, 2 the settings are wrong (as dockerd has it: 1 for both is less use). */
 async function main(args: readonly string[]): Promise<number> {
   try {
-    const command = readCommand(args);
+    const command = readCommand(args, process.env);
     switch (command.verb) {
       case 'help':
         process.stdout.write(usage);

@@ -7,6 +7,13 @@ import path from 'node:path';
 import { parseArgs } from 'node:util';
 import { logDrivers } from '../logs/log-plan.ts';
 import { invalid } from '../model/errors.ts';
+import {
+  flattenRegistryKeys,
+  registryFileKeys,
+  registryOptions,
+  registrySettings,
+  registryUsage,
+} from './registry-options.ts';
 import type { Settings } from './settings.ts';
 
 export type Command =
@@ -32,6 +39,7 @@ const options = {
   check: { type: 'boolean' },
   validate: { type: 'boolean' },
   'remove-all': { type: 'boolean' },
+  ...registryOptions,
   version: { type: 'boolean', short: 'v' },
   help: { type: 'boolean', short: 'h' },
 } as const;
@@ -52,6 +60,7 @@ const fileKeys: Readonly<Record<string, keyof typeof options>> = {
   'init-path': 'init-path',
   labels: 'label',
   debug: 'debug',
+  ...registryFileKeys,
 };
 
 export const usage = `Usage: skiffd [options]
@@ -77,16 +86,16 @@ The Skiff container engine: serves the Docker Engine API on unix sockets.
       --validate           check flags and the configuration file, and exit
       --remove-all         remove all containers and what the engine made on this host, and exit
   -v, --version            print the version, and exit
-`;
+${registryUsage}`;
 
 type Values = Readonly<Record<string, string | boolean | readonly string[] | undefined>>;
 
 /** Throws EngineError `invalid` naming the flag, key or file that is wrong. */
-export function readCommand(args: readonly string[]): Command {
+export function readCommand(args: readonly string[], env: Readonly<Record<string, string | undefined>> = {}): Command {
   const flags = readFlags(args);
   if (flags['help'] === true) return { verb: 'help' };
   if (flags['version'] === true) return { verb: 'version' };
-  const settings = settingsFrom(merge(flags, readFile(flags)));
+  const settings = settingsFrom(merge(flags, readFile(flags)), env);
   const verbs = ['check', 'validate', 'remove-all'] as const;
   return { verb: verbs.find((verb) => flags[verb] === true) ?? 'serve', settings };
 }
@@ -123,10 +132,11 @@ function fileValues(file: string, parsed: unknown): Values {
     throw invalid(`unable to configure the engine with file ${file}: ${why}`);
   };
   if (typeof parsed !== 'object' || parsed === null || Array.isArray(parsed)) return fail('it holds no JSON object');
-  const unknown = Object.keys(parsed).filter((key) => !(key in fileKeys));
+  const given = flattenRegistryKeys(parsed as Readonly<Record<string, unknown>>, fail);
+  const unknown = Object.keys(given).filter((key) => !(key in fileKeys));
   if (unknown.length > 0) fail(`the following directives don't match any configuration option: ${unknown.join(', ')}`);
   const values: Record<string, string | boolean | readonly string[]> = {};
-  for (const [key, value] of Object.entries(parsed as Record<string, unknown>)) {
+  for (const [key, value] of Object.entries(given)) {
     const flag = fileKeys[key];
     if (flag === undefined) continue;
     const wanted = options[flag];
@@ -155,7 +165,7 @@ function merge(flags: Values, file: Values): Values {
   return { ...file, ...flags };
 }
 
-function settingsFrom(values: Values): Settings {
+function settingsFrom(values: Values, env: Readonly<Record<string, string | undefined>>): Settings {
   const text = (name: string, otherwise: string): string => {
     const value = values[name];
     return typeof value === 'string' ? value : otherwise;
@@ -182,6 +192,7 @@ function settingsFrom(values: Values): Settings {
         ? 'debug'
         : oneOf('log-level', text('log-level', 'info'), ['debug', 'info', 'warn', 'error']),
     socketGroup: typeof values['group'] === 'string' ? values['group'] : null,
+    registries: registrySettings(values, env),
   };
 }
 

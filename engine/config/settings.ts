@@ -1,4 +1,5 @@
 import type { LogDriver } from '../logs/log-plan.ts';
+import type { RegistrySettings } from '../registry/registry-settings.ts';
 
 /** What an engine is told when it starts. Made by `read-settings.ts` from flags and the configuration file; nobody else reads either. */
 export interface Settings {
@@ -23,4 +24,5 @@ export interface Settings {
   readonly verbosity: 'debug' | 'info' | 'warn' | 'error';
   /** Group that may use the sockets (name or number); null leaves them to root alone. */
   readonly socketGroup: string | null;
+  readonly registries: RegistrySettings;
 }

@@ -1,6 +1,7 @@
 /** The rooms of the API that are loaded when the first request comes for them: an entry a room (late-routes.ts says why). */
 import type { Parts } from '../containers/parts.ts';
 import type { LayerStore } from '../layers/layer-store.ts';
+import type { LateRegistries } from '../registry/late-registries.ts';
 import { lateRoutes } from './late-routes.ts';
 import type { Route } from './router.ts';
 
@@ -8,11 +9,12 @@ import type { Route } from './router.ts';
 export interface LateNeeds {
   readonly parts: Parts;
   readonly layers: LayerStore;
+  readonly registries: LateRegistries;
   /** Closes what a room opens (`owner.use(new Explorer(…))`), when the engine ends and before the other rooms close. */
   readonly owner: Pick<AsyncDisposableStack, 'use'>;
 }
 
-export function lateRooms({ parts, layers, owner }: LateNeeds): readonly Route[] {
+export function lateRooms({ parts, layers, registries, owner }: LateNeeds): readonly Route[] {
   return [
     ...lateRoutes(['POST /commit'], async () => [(await import('./containers/commit.ts')).commitRoute(parts)]),
     ...lateRoutes(
@@ -41,7 +43,7 @@ export function lateRooms({ parts, layers, owner }: LateNeeds): readonly Route[]
         'POST /skiff/v1/images/*name/squash',
         'POST /skiff/v1/images/*name/flatten',
       ],
-      async () => (await import('./skiff/routes.ts')).skiffRoutes({ parts, layers, owner }),
+      async () => (await import('./skiff/routes.ts')).skiffRoutes({ parts, layers, registries, owner }),
     ),
   ];
 }

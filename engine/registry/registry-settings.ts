@@ -17,6 +17,9 @@ export interface RegistrySettings {
   readonly silenceMs: number;
   /** How often a download or upload is tried that makes no headway. */
   readonly attempts: number;
+  /** Layers of one pull, of one push. */
+  readonly downloadsAtOnce: number;
+  readonly uploadsAtOnce: number;
 }
 
 export interface Mirror {
