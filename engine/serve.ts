@@ -48,6 +48,7 @@ import { monitorFromSources } from './monitor/start-monitor.ts';
 import { openNameServer } from './networks/dns/open-name-server.ts';
 import { openNetworks } from './networks/open-networks.ts';
 import { StoredNetworks } from './networks/stored-networks.ts';
+import { LateRegistries } from './registry/late-registries.ts';
 import { OverlayRoots } from './rootfs/overlay-roots.ts';
 import { CompiledFilters } from './runtime/compiled-filters.ts';
 import { knownFlaws } from './runtime/crun-flaws.ts';
@@ -61,6 +62,7 @@ import { lockDataRoot } from './store/lock.ts';
 import { keptSetting, readSetting, writeSetting } from './store/settings-rows.ts';
 import { TreeWorkers } from './trees/tree-workers.ts';
 import { treesProgram } from './trees/trees-program.ts';
+import { engineVersion } from './version.ts';
 import { LocalVolumes } from './volumes/local-volumes.ts';
 
 /** Those who waited for the start have what they came for by then, and the release has kept its compiled code. */
@@ -80,6 +82,7 @@ export async function startEngine(settings: Settings, log: Log): Promise<AsyncDi
   const laps = new Laps(() => performance.now());
   laps.mark('loaded');
   const { parts, facts, layers, toStart } = opening.use(await openEngine(settings, log, laps));
+  const registries = opening.use(lateRegistries(settings, log));
   const owner = opening.use(new AsyncDisposableStack());
   const routes = [
     ...systemRoutes(parts, facts),
@@ -88,7 +91,7 @@ export async function startEngine(settings: Settings, log: Log): Promise<AsyncDi
     ...imageRoutes(parts),
     ...networkRoutes(parts),
     ...volumeRoutes(parts),
-    ...lateRooms({ parts, layers, owner }),
+    ...lateRooms({ parts, layers, registries, owner }),
     ...swarmRoutes,
     ...notThereYetRoutes,
   ];
@@ -106,6 +109,11 @@ export async function startEngine(settings: Settings, log: Log): Promise<AsyncDi
   opening.defer(() => clearTimeout(preparing));
   void startAtBoot(parts, toStart);
   return opening.move();
+}
+
+function lateRegistries({ registries: settings }: Settings, log: Log): LateRegistries {
+  const userAgent = `skiff/${engineVersion} (linux)`;
+  return new LateRegistries({ settings, userAgent, report: (message, facts) => log.warn(message, facts) });
 }
 
 function quietHours(): QuietHours {
