@@ -6,7 +6,6 @@ import path from 'node:path';
 import { faultPoints } from './config/faults.ts';
 import { keptBridgeAddress, namesOf } from './config/names.ts';
 import type { Settings } from './config/settings.ts';
-import { BlobStore } from './content/blob-store.ts';
 import { startAtBoot } from './containers/restarts/boot-starts.ts';
 import { Directory } from './containers/directory.ts';
 import { assertLogOptions } from './containers/logs/log-file.ts';
@@ -36,11 +35,7 @@ import { systemRoutes } from './http/system/routes.ts';
 import { volumeRoutes } from './http/volumes/routes.ts';
 import { ensureHelloImage } from './images/hello.ts';
 import { ImageStore } from './images/image-store.ts';
-import { LayerStore } from './layers/layer-store.ts';
-import { LayerTars } from './layers/layer-tars.ts';
-import { tarProgram } from './layers/tar-program.ts';
-import { unpackProgram } from './layers/unpack-program.ts';
-import { UnpackWorkers } from './layers/unpack-workers.ts';
+import { openLayers } from './layers/open-layers.ts';
 import { type ExecId, newNetworkId } from './model/ids.ts';
 import { formatInstant, systemClock } from './model/time.ts';
 import { openMonitor } from './monitor/open-monitor.ts';
@@ -159,12 +154,7 @@ async function openEngine(settings: Settings, log: Log, laps = new Laps(() => pe
   const events = new Events(now);
   const host = readHostFacts();
   const { engineId, bridgeName, engineName } = namesOf(keptSetting(database, 'engine-id', randomUUID), settings);
-  const content = opening.use(new BlobStore({ database, dataRoot, log, nowMs: Date.now }));
-  const workers = opening.use(new UnpackWorkers({ program: unpackProgram, most: 2 }));
-  const tars = opening.use(new LayerTars({ program: tarProgram, most: 3 }));
-  const layers = opening.use(
-    new LayerStore({ database, dataRoot, workers, tars, content, log }),
-  );
+  const { layers, content } = opening.use(openLayers({ database, dataRoot, log }));
   const images = new ImageStore({ database, dataRoot, layers, now });
   const trees = opening.use(new TreeWorkers({ program: treesProgram, most: 8 }));
   const measure = (folders: readonly string[]): Promise<readonly number[]> => trees.measure(folders);

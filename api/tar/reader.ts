@@ -26,8 +26,8 @@ import {
 export type TarEvent =
   /** `position`: offset in the archive of the first byte of content; where `isPlain`, all of it lies there in one piece. */
   | { readonly kind: 'entry'; readonly entry: TarEntry; readonly position: number; readonly isPlain: boolean }
-  /** `atByte`: offset in the file. Between two of a sparse file there may be a hole. */
-  | { readonly kind: 'data'; readonly atByte: number; readonly bytes: Buffer }
+  /** `atByte`: offset in the file, `position`: in the archive. Between two of a sparse file there may be a hole. */
+  | { readonly kind: 'data'; readonly atByte: number; readonly position: number; readonly bytes: Buffer }
   | { readonly kind: 'end' };
 
 export class TarReader {
@@ -185,7 +185,7 @@ function* content(
       yield 'more';
       continue;
     }
-    yield { kind: 'data', atByte: part.offset + done, bytes };
+    yield { kind: 'data', atByte: part.offset + done, position: queue.taken - bytes.length, bytes };
     done += bytes.length;
   }
 }

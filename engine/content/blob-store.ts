@@ -3,7 +3,7 @@ import { rm } from 'node:fs/promises';
 import path from 'node:path';
 import { promisify } from 'node:util';
 import type { Log } from '../diagnostics/log.ts';
-import { type Digest, hexOf, parseDigest } from '../model/ids.ts';
+import { type DiffId, type Digest, hexOf, parseDigest } from '../model/ids.ts';
 import type { Database } from '../store/database.ts';
 import type { Blob, Content, Ingest } from './content.ts';
 import { completeIngest, IngestFile } from './ingest-file.ts';
@@ -47,6 +47,13 @@ export class BlobStore implements Content, Disposable {
   find(digest: Digest): Blob | null {
     const row = this.#database.sql.prepare('SELECT size_bytes FROM blobs WHERE digest = ?').get(digest);
     return row === undefined ? null : { digest, sizeBytes: Number(row['size_bytes']), file: this.#fileOf(digest) };
+  }
+
+  findOf(diffId: DiffId): readonly Blob[] {
+    return this.#database.sql
+      .prepare('SELECT digest FROM layer_blobs WHERE diff_id = ?')
+      .all(diffId)
+      .flatMap((row) => this.find(parseDigest(String(row['digest']))) ?? []);
   }
 
   async ingest(request: {

@@ -8,7 +8,7 @@
  *     if (ingest.offset !== sizeBytes) for await (const chunk of bytesFrom(ingest.offset)) await ingest.write(chunk);
  *     const blob = await ingest.commit();
  */
-import type { Digest } from '../model/ids.ts';
+import type { DiffId, Digest } from '../model/ids.ts';
 import type { GrowingFile } from './growth.ts';
 
 export interface Blob {
@@ -21,6 +21,9 @@ export interface Blob {
 export interface Content {
   /** Null when it is not there, or not there any more. Hold it before relying on its file. */
   find(digest: Digest): Blob | null;
+
+  /** The blobs that inflate to this layer's tar (`layer_blobs`) and are there. */
+  findOf(diffId: DiffId): readonly Blob[];
 
   /**
    * Opens the ingest of a blob, with what an earlier try left of it. One writer for each digest: who comes second waits for

@@ -25,11 +25,10 @@ import { openLog } from '../diagnostics/log.ts';
 import { attributeAt, attributeKeysAt, heldDirectory, setAttributeAt } from '../kernel/files.ts';
 import { parseDigest } from '../model/ids.ts';
 import { type Database, openDatabase } from '../store/database.ts';
-import { type AddOptions, chainIds, type IncomingLayer, LayerStore } from './layer-store.ts';
+import { type AddOptions, chainIds, type IncomingLayer, type LayerStore } from './layer-store.ts';
 import { encodeEntry, endOfArchive } from '../../api/tar/writer.ts';
 import type { TarEntry } from '../../api/tar/entry.ts';
-import { unpackProgram } from './unpack-program.ts';
-import { UnpackWorkers } from './unpack-workers.ts';
+import { openLayers, type OpenLayers } from './open-layers.ts';
 
 type Entry = Partial<Omit<TarEntry, 'name' | 'linkName'>> & { name: string; linkName?: string; content?: string };
 
@@ -54,19 +53,18 @@ const link = (kind: 'symlink' | 'hardlink', name: string, linkName: string): Ent
 describeWith(['linux', 'root'], 'the layer store', () => {
   let scratch: string;
   let database: Database;
-  let workers: UnpackWorkers;
+  let opened: OpenLayers;
   let layers: LayerStore;
   let blobs = 0;
 
   const openStore = (): void => {
     database = openDatabase(path.join(scratch, 'data'));
-    workers = new UnpackWorkers({ program: unpackProgram, most: 2 });
     const log = openLog({ verbosity: 'error', write: () => undefined });
-    layers = new LayerStore({ database, dataRoot: path.join(scratch, 'data'), workers, log });
+    opened = openLayers({ database, dataRoot: path.join(scratch, 'data'), log });
+    layers = opened.layers;
   };
   const closeStore = async (): Promise<void> => {
-    await workers[Symbol.asyncDispose]();
-    layers[Symbol.dispose]();
+    await opened[Symbol.asyncDispose]();
     database[Symbol.dispose]();
   };
 
@@ -77,7 +75,7 @@ describeWith(['linux', 'root'], 'the layer store', () => {
   });
 
   afterEach(async () => {
-    const pids = workers.pids;
+    const pids = opened.pids();
     await closeStore();
     for (const pid of pids) expect(existsSync(`/proc/${pid}`)).toBe(false);
     expect(readFileSync(path.join(scratch, 'canary'), 'utf8')).toBe('untouched');
@@ -298,7 +296,7 @@ describeWith(['linux', 'root'], 'the layer store', () => {
     const [top, same] = await Promise.all([layers.add(stack, options()), layers.add(stack, options())]);
     expect(top).toBe(same);
     expect(layers.stack(top).map(({ diffId }) => diffId)).toEqual(stack.map(({ diffId }) => diffId).reverse());
-    expect(folders()).toHaveLength(8);
+    expect(folders()).toHaveLength(8 + 8); // and the recipe of each
   });
 
   it('refuses content that is not what the image says, and blobs that are not what the manifest says', async () => {

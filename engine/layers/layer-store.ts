@@ -4,14 +4,17 @@
  * as long as an image, a container's root, a layer above it or a *hold* needs it.
  */
 import { createHash, randomBytes } from 'node:crypto';
-import { closeSync, constants, fsync, mkdirSync, openSync, readdirSync, renameSync } from 'node:fs';
+import { closeSync, constants, fsync, mkdirSync, openSync, readdirSync, renameSync, rmSync } from 'node:fs';
 import path from 'node:path';
 import { promisify } from 'node:util';
+import type { Content } from '../content/content.ts';
 import type { Log } from '../diagnostics/log.ts';
 import { removeTree } from '../kernel/remove-tree.ts';
-import { internal } from '../model/errors.ts';
+import { conflict, internal, notFound } from '../model/errors.ts';
 import { type ChainId, type DiffId, type Digest, hexOf, parseChainId, parseDigest } from '../model/ids.ts';
 import type { Database } from '../store/database.ts';
+import type { LayerTar, LayerTars } from './layer-tars.ts';
+import type { Packing } from './tar-protocol.ts';
 import type { LayerSource, UnpackWorkers } from './unpack-workers.ts';
 
 export interface Layer {
@@ -23,6 +26,8 @@ export interface Layer {
   readonly folder: string;
   /** Of the files that this layer adds. */
   readonly sizeBytes: number;
+  /** Of the file beside the folder; null: an older engine unpacked it, and kept none. */
+  readonly recipeBytes: number | null;
 }
 
 /** A layer that comes in. */
@@ -53,12 +58,14 @@ interface InFlight {
 }
 
 const temporary = 'tmp-';
+const recipeEnding = '.recipe';
 
 export class LayerStore {
   readonly #database: Database;
   readonly #workers: UnpackWorkers;
   readonly #log: Log;
-  readonly #onCollected: () => Promise<unknown>;
+  readonly #tars: LayerTars;
+  readonly #content: Pick<Content, 'collect' | 'findOf'>;
   readonly #root: string;
   readonly #directory: number;
   readonly #inFlight = new Map<ChainId, InFlight>();
@@ -68,14 +75,16 @@ export class LayerStore {
     readonly database: Database;
     readonly dataRoot: string;
     readonly workers: UnpackWorkers;
+    readonly tars: LayerTars;
+    /** Blobs of layers: collected with them, and read where there is no recipe. */
+    readonly content: Pick<Content, 'collect' | 'findOf'>;
     readonly log: Log;
-    /** Called when layers were collected: blobs that only they needed may go. */
-    readonly onCollected?: () => Promise<unknown>;
   }) {
     this.#database = parts.database;
     this.#workers = parts.workers;
     this.#log = parts.log;
-    this.#onCollected = parts.onCollected ?? ((): Promise<void> => Promise.resolve());
+    this.#tars = parts.tars;
+    this.#content = parts.content;
     this.#root = path.join(parts.dataRoot, 'layers');
     mkdirSync(this.#root, { recursive: true, mode: 0o700 });
     this.#directory = openSync(this.#root, constants.O_DIRECTORY);
@@ -140,6 +149,30 @@ export class LayerStore {
     }
   }
 
+  /**
+   * The layer's tar again, byte for byte, packed as asked. Hold the layer meanwhile. Throws `not-found` for a layer that is
+   * not there, `conflict` for one of an older engine whose tar was not kept.
+   */
+  tarOf(chainId: ChainId, options: { readonly packing?: Packing; readonly signal: AbortSignal }): LayerTar {
+    const { diffId, folder } = this.#found(chainId);
+    const { packing = { kind: 'none' }, signal } = options;
+    const recipe = this.recipeFile(chainId);
+    if (recipe !== null) return this.#tars.stream({ from: { folder, recipe }, diffId, packing }, signal);
+    const blob = this.#content.findOf(diffId)[0];
+    if (blob === undefined) {
+      throw conflict(
+        `layer ${diffId} was unpacked by an older version of Skiff, which did not keep what is needed to write it again: pull or load its image anew`,
+      );
+    }
+    return this.#tars.stream({ from: { blob: blob.file }, diffId, packing }, signal);
+  }
+
+  /** Absolute path of the file that `recipeEntries` reads the layer's entries from; null for one of an older engine. */
+  recipeFile(chainId: ChainId): string | null {
+    const { folder, recipeBytes } = this.#found(chainId);
+    return recipeBytes === null ? null : recipeName(folder);
+  }
+
   /** While a hold is there, these layers and all below them are not collected. */
   hold(chain: readonly ChainId[]): Disposable {
     for (const chainId of chain) this.#holds.set(chainId, (this.#holds.get(chainId) ?? 0) + 1);
@@ -167,7 +200,7 @@ export class LayerStore {
       removed.push(layer.chainId);
     }
     for (const name of trash) await removeTree(this.#directory, name);
-    if (removed.length > 0) await this.#onCollected();
+    if (removed.length > 0) await this.#content.collect();
     return removed;
   }
 
@@ -180,7 +213,7 @@ export class LayerStore {
         .map((row) => String(row['folder'])),
     );
     for (const name of readdirSync(this.#root)) {
-      if (known.has(name)) continue;
+      if (known.has(name) || known.has(path.basename(name, recipeEnding))) continue;
       this.#log.info('removing an unfinished layer', { folder: name });
       await removeTree(this.#directory, name);
     }
@@ -210,6 +243,12 @@ export class LayerStore {
     };
   }
 
+  #found(chainId: ChainId): Layer {
+    const layer = this.find(chainId);
+    if (layer === null) throw notFound(`No such layer: ${chainId}`);
+    return layer;
+  }
+
   async #unpack(
     what: { layer: IncomingLayer; chainId: ChainId; parent: ChainId | null },
     control: { abort: AbortController; listeners: Set<(readBytes: number) => void> },
@@ -218,10 +257,11 @@ export class LayerStore {
     const name = `${temporary}${randomBytes(8).toString('hex')}`;
     const below = parent === null ? null : (this.#inFlight.get(parent)?.done ?? null);
     const tell = (readBytes: number): void => control.listeners.forEach((listener) => listener(readBytes));
-    const { sizeBytes } = await this.#workers.unpack(
+    const { sizeBytes, recipeBytes } = await this.#workers.unpack(
       {
         ...layer,
         folder: path.join(this.#root, name),
+        recipe: path.join(this.#root, recipeName(name)),
         lowers: async () => {
           await below;
           return this.stack(parent).map(({ folder }) => folder);
@@ -231,18 +271,21 @@ export class LayerStore {
       control.abort.signal,
     );
     tell(totalBytesOf(layer.source));
-    await this.#publish({ chainId, diffId: layer.diffId, parent, sizeBytes }, name);
+    await this.#publish({ chainId, diffId: layer.diffId, parent, sizeBytes, recipeBytes }, name);
   }
 
   /** One rename, then the row: until then nobody finds it, and after a crash between the two it is a folder without a row. */
   async #publish(layer: Omit<Layer, 'folder'>, unpacked: string): Promise<void> {
     const folder = folderName(layer.chainId);
+    renameSync(path.join(this.#root, recipeName(unpacked)), path.join(this.#root, recipeName(folder)));
     renameSync(path.join(this.#root, unpacked), path.join(this.#root, folder));
     try {
       await promisify(fsync)(this.#directory);
       this.#database.sql
-        .prepare('INSERT INTO layers (chain_id, diff_id, parent, folder, size_bytes) VALUES (?, ?, ?, ?, ?)')
-        .run(layer.chainId, layer.diffId, layer.parent, folder, layer.sizeBytes);
+        .prepare(
+          'INSERT INTO layers (chain_id, diff_id, parent, folder, size_bytes, recipe_bytes) VALUES (?, ?, ?, ?, ?, ?)',
+        )
+        .run(layer.chainId, layer.diffId, layer.parent, folder, layer.sizeBytes, layer.recipeBytes);
     } catch (error) {
       this.#setAside(folder); // the next boot deletes it
       throw error;
@@ -252,6 +295,7 @@ export class LayerStore {
   /** A folder whose row is gone gets out of the way at once, so that the same layer can come again. */
   #setAside(name: string): string {
     const aside = `${temporary}${randomBytes(8).toString('hex')}`;
+    rmSync(path.join(this.#root, recipeName(name)), { force: true });
     renameSync(path.join(this.#root, name), path.join(this.#root, aside));
     return aside;
   }
@@ -281,6 +325,7 @@ export class LayerStore {
       parent: typeof parent === 'string' ? parseChainId(parent) : null,
       folder: path.join(this.#root, String(row['folder'])),
       sizeBytes: Number(row['size_bytes']),
+      recipeBytes: row['recipe_bytes'] === null ? null : Number(row['recipe_bytes']),
     };
   }
 }
@@ -295,6 +340,11 @@ export function chainIds(diffIds: readonly DiffId[]): readonly ChainId[] {
     chain.push(parseChainId(digest));
   }
   return chain;
+}
+
+/** Beside the folder. */
+function recipeName(folder: string): string {
+  return `${folder}${recipeEnding}`;
 }
 
 /** Short, since older kernels take all folders of an overlay in one page of options. */

@@ -29,6 +29,8 @@ export type UnpackRequest =
       readonly diffId: DiffId;
       /** Absolute path; made by the program, and deleted by it when it fails. */
       readonly folder: string;
+      /** Absolute path; written by the program, and deleted by it when it fails. */
+      readonly recipe: string;
     }
   /** More of a growing source is there. */
   | { readonly verb: 'grown'; readonly availableBytes: number; readonly isComplete: boolean }
@@ -40,8 +42,8 @@ export type UnpackReport =
   | { readonly kind: 'progress'; readonly readBytes: number }
   /** Everything is read and its digests are right; the layers below are needed now. */
   | { readonly kind: 'written' }
-  /** The folder is complete and on the disk. */
-  | { readonly kind: 'done'; readonly sizeBytes: number }
+  /** Folder and recipe are complete and on the disk. */
+  | { readonly kind: 'done'; readonly sizeBytes: number; readonly recipeBytes: number }
   | { readonly kind: 'failed'; readonly reason: FailureReason; readonly message: string };
 
 /** `broken`: the archive is to blame. `no-space`: the disk. `failed`: anything else. */

@@ -1,4 +1,4 @@
-import { mkdirSync, openSync, closeSync, constants } from 'node:fs';
+import { mkdirSync, openSync, closeSync, constants, rmSync } from 'node:fs';
 import path from 'node:path';
 import { removeTree } from '../kernel/remove-tree.ts';
 import { WorkerPool } from '../kernel/worker-pool.ts';
@@ -16,9 +16,18 @@ export interface UnpackJob {
   readonly diffId: DiffId;
   /** Absolute; must not be there yet. */
   readonly folder: string;
+  /** Absolute; must not be there yet. */
+  readonly recipe: string;
   /** Resolves with the folders of the layers below, topmost first, when all of them are there. */
   readonly lowers: () => Promise<readonly string[]>;
   readonly onProgress: (readBytes: number) => void;
+}
+
+export interface UnpackResult {
+  /** Of the files that the layer adds. */
+  readonly sizeBytes: number;
+  /** Of the recipe's file. */
+  readonly recipeBytes: number;
 }
 
 const heapMegabytes = 512;
@@ -54,10 +63,10 @@ export class UnpackWorkers implements AsyncDisposable {
   }
 
   /**
-   * Unpacks one layer into its folder; it is on the disk when this resolves, and nothing is left of it when it rejects.
+   * Unpacks one layer into its folder and writes its recipe; both are on the disk when this resolves, and nothing is left of it when it rejects.
    * Jobs begin in the order of the calls. Throws `invalid` for a broken layer, `internal` when there is no space.
    */
-  async unpack(job: UnpackJob, signal: AbortSignal): Promise<{ readonly sizeBytes: number }> {
+  async unpack(job: UnpackJob, signal: AbortSignal): Promise<UnpackResult> {
     let hasBegun = false;
     try {
       return await this.#pool.run((worker) => {
@@ -65,7 +74,7 @@ export class UnpackWorkers implements AsyncDisposable {
         return this.#run(worker, job, signal);
       }, signal);
     } catch (error) {
-      if (hasBegun) await removeFolder(job.folder);
+      if (hasBegun) await removeRest(job);
       throw error;
     }
   }
@@ -74,9 +83,9 @@ export class UnpackWorkers implements AsyncDisposable {
     return this.#pool[Symbol.asyncDispose]();
   }
 
-  async #run(worker: WorkerProcess, job: UnpackJob, signal: AbortSignal): Promise<{ readonly sizeBytes: number }> {
-    const { source, blobDigest, diffId, folder } = job;
-    const { promise, resolve, reject } = Promise.withResolvers<{ readonly sizeBytes: number }>();
+  async #run(worker: WorkerProcess, job: UnpackJob, signal: AbortSignal): Promise<UnpackResult> {
+    const { source, blobDigest, diffId, folder, recipe } = job;
+    const { promise, resolve, reject } = Promise.withResolvers<UnpackResult>();
     let stall: NodeJS.Timeout | null = null;
     const expectSign = (): void => {
       clearTimeout(stall ?? undefined);
@@ -104,14 +113,21 @@ export class UnpackWorkers implements AsyncDisposable {
           }, reject);
           return;
         case 'done':
-          return resolve({ sizeBytes: report.sizeBytes });
+          return resolve({ sizeBytes: report.sizeBytes, recipeBytes: report.recipeBytes });
         case 'failed':
           return reject(errorOf(report, diffId));
       }
     }, reject);
     expectSign();
     using _following = follow(source, { worker, reject, onEnd: expectSign });
-    worker.send({ verb: 'unpack', source: sourceFile(source), blobDigest, diffId, folder } satisfies UnpackRequest);
+    worker.send({
+      verb: 'unpack',
+      source: sourceFile(source),
+      blobDigest,
+      diffId,
+      folder,
+      recipe,
+    } satisfies UnpackRequest);
     try {
       return await promise;
     } finally {
@@ -167,7 +183,8 @@ function errorOf(report: Extract<UnpackReport, { kind: 'failed' }>, diffId: Diff
   return report.reason === 'broken' ? invalid(message) : internal(message);
 }
 
-async function removeFolder(folder: string): Promise<void> {
+async function removeRest({ folder, recipe }: UnpackJob): Promise<void> {
+  rmSync(recipe, { force: true });
   mkdirSync(path.dirname(folder), { recursive: true });
   const parent = openSync(path.dirname(folder), constants.O_DIRECTORY);
   try {

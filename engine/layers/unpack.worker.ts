@@ -4,7 +4,7 @@
  * heap happens to this process alone. Started by `UnpackWorkers`; a release bundles it as an entry of its own.
  */
 import { createHash } from 'node:crypto';
-import { closeSync, constants, mkdirSync, openSync } from 'node:fs';
+import { closeSync, constants, mkdirSync, openSync, rmSync } from 'node:fs';
 import path from 'node:path';
 import { openAt, syncFileSystem } from '../kernel/files.ts';
 import { removeTreeSync } from '../kernel/remove-tree.ts';
@@ -12,6 +12,8 @@ import { LayerWriter } from './apply/layer-writer.ts';
 import { decompressed } from './compression.ts';
 import { TarError } from '../../api/tar/entry.ts';
 import { TarReader } from '../../api/tar/reader.ts';
+import { RecipeWriter } from './recipe/recipe-file.ts';
+import { Recorder } from './recipe/recorder.ts';
 import { Arrival, sourceChunks } from './layer-source.ts';
 import type { FailureReason, UnpackReport, UnpackRequest } from './unpack-protocol.ts';
 
@@ -40,13 +42,13 @@ process.on('message', (message) => {
 
 async function run(job: UnpackJob): Promise<void> {
   try {
-    report({ kind: 'done', sizeBytes: await unpack(job) });
+    report({ kind: 'done', ...(await unpack(job)) });
   } catch (error) {
     report({ kind: 'failed', ...failureOf(error) });
   }
 }
 
-async function unpack(job: UnpackJob): Promise<number> {
+async function unpack(job: UnpackJob): Promise<{ sizeBytes: number; recipeBytes: number }> {
   const parent = openSync(path.dirname(job.folder), constants.O_DIRECTORY);
   const name = path.basename(job.folder);
   try {
@@ -54,39 +56,63 @@ async function unpack(job: UnpackJob): Promise<number> {
     const root = openAt(parent, name, constants.O_DIRECTORY);
     try {
       using writer = new LayerWriter(root);
-      await write(job, writer);
+      const recipeBytes = await writeBoth(job, writer);
       const lowers = new Promise<readonly string[]>((resolve) => (onLowers = resolve));
       report({ kind: 'written' });
       writer.finish(await lowers);
       syncFileSystem(root);
-      return writer.sizeBytes;
+      return { sizeBytes: writer.sizeBytes, recipeBytes };
     } finally {
       closeSync(root);
     }
   } catch (error) {
     removeTreeSync(parent, name);
+    rmSync(job.recipe, { force: true });
     throw error;
   } finally {
     closeSync(parent);
   }
 }
 
-async function write(job: UnpackJob, writer: LayerWriter): Promise<void> {
+/** Returns the bytes of the recipe. */
+async function writeBoth(job: UnpackJob, writer: LayerWriter): Promise<number> {
+  {
+    using recipe = new RecipeWriter(job.recipe);
+    await write(job, writer, recipe);
+    if (!writer.hasReplaced) return recipe.sizeBytes;
+  }
+  // What was replaced is nowhere but in the tar: the recipe of such a layer, a rare one, leaves nothing out.
+  rmSync(job.recipe);
+  using recipe = new RecipeWriter(job.recipe);
+  for await (const chunk of decompressed(sourceChunks(job.source, arrival), 'all')) recipe.keep(chunk);
+  recipe.end();
+  return recipe.sizeBytes;
+}
+
+async function write(job: UnpackJob, writer: LayerWriter, recipe: RecipeWriter): Promise<void> {
   const reader = new TarReader();
-  const blobHash = createHash('sha256');
+  const recorder = new Recorder(recipe);
+  const blobHash = job.blobDigest === null ? null : createHash('sha256');
   const contentHash = createHash('sha256');
   for await (const chunk of decompressed(
-    watched(sourceChunks(job.source, arrival), (bytes) => void blobHash.update(bytes)),
+    watched(sourceChunks(job.source, arrival), (bytes) => void blobHash?.update(bytes)),
     'all',
   )) {
     contentHash.update(chunk);
-    for (const event of reader.push(chunk)) writer.take(event);
+    recorder.begin(chunk);
+    for (const event of reader.push(chunk)) {
+      writer.take(event);
+      if (event.kind === 'data' && writer.isStoring) recorder.stored(event.position, event.bytes.length);
+    }
+    recorder.end();
   }
   for (const event of reader.end()) writer.take(event);
-  // Compression may end before the slice does; the digest is of all of it.
-  const blobDigest = `sha256:${blobHash.digest('hex')}`;
-  const isShort = job.blobDigest !== null && blobDigest !== job.blobDigest;
-  if (isShort) throw new TarError(`the layer's blob has the digest ${blobDigest}, not ${job.blobDigest}`);
+  recipe.end();
+  // Compression may end before the source does; the digest is of all of it.
+  const blobDigest = blobHash === null ? null : `sha256:${blobHash.digest('hex')}`;
+  if (blobDigest !== job.blobDigest) {
+    throw new TarError(`the layer's blob has the digest ${blobDigest}, not ${job.blobDigest}`);
+  }
   const diffId = `sha256:${contentHash.digest('hex')}`;
   if (diffId !== job.diffId) {
     throw new TarError(`the layer's content has the digest ${diffId}, but its image says ${job.diffId}`);

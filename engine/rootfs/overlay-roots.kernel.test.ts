@@ -16,10 +16,9 @@ import path from 'node:path';
 import { afterEach, beforeEach, expect, it } from 'vitest';
 import { describeWith } from '../../test/skip.ts';
 import { openLog } from '../diagnostics/log.ts';
-import { LayerStore } from '../layers/layer-store.ts';
+import type { LayerStore } from '../layers/layer-store.ts';
 import { encodeEntry, endOfArchive } from '../../api/tar/writer.ts';
-import { unpackProgram } from '../layers/unpack-program.ts';
-import { UnpackWorkers } from '../layers/unpack-workers.ts';
+import { openLayers, type OpenLayers } from '../layers/open-layers.ts';
 import { type ChainId, newContainerId, parseDigest } from '../model/ids.ts';
 import { type Database, openDatabase } from '../store/database.ts';
 import { measureTree } from '../trees/measure.ts';
@@ -36,16 +35,16 @@ const link = (name: string, to: string): Buffer =>
 describeWith(['linux', 'root'], 'the root of a container', () => {
   let scratch: string;
   let database: Database;
-  let workers: UnpackWorkers;
+  let opened: OpenLayers;
   let layers: LayerStore;
   let roots: OverlayRoots;
 
   beforeEach(() => {
     scratch = mkdtempSync(path.join(os.tmpdir(), 'skiff-roots-'));
     database = openDatabase(scratch);
-    workers = new UnpackWorkers({ program: unpackProgram, most: 2 });
     const log = openLog({ verbosity: 'error', write: () => undefined });
-    layers = new LayerStore({ database, dataRoot: scratch, workers, log });
+    opened = openLayers({ database, dataRoot: scratch, log });
+    layers = opened.layers;
     const measure = (folders: readonly string[]): Promise<readonly number[]> =>
       Promise.resolve(folders.map(measureTree));
     roots = new OverlayRoots({ database, layers, dataRoot: scratch, measure });
@@ -54,8 +53,7 @@ describeWith(['linux', 'root'], 'the root of a container', () => {
     await roots.collectGarbage(new Set());
     expect(readFileSync('/proc/self/mountinfo', 'utf8')).not.toContain(scratch);
     expect(readdirSync(path.join(scratch, 'containers'))).toEqual([]);
-    await workers[Symbol.asyncDispose]();
-    layers[Symbol.dispose]();
+    await opened[Symbol.asyncDispose]();
     database[Symbol.dispose]();
     rmSync(scratch, { recursive: true });
   });

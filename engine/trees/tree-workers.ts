@@ -2,7 +2,7 @@ import { WorkerPool } from '../kernel/worker-pool.ts';
 import { WorkerProcess } from '../kernel/worker-process.ts';
 import type { DeviceMount } from '../kernel/mount.ts';
 import { EngineError, internal } from '../model/errors.ts';
-import { endFrames, FrameReader, writeFrame } from './frames.ts';
+import { endFrames, FrameReader, writeFrame } from '../kernel/frames.ts';
 import type { TreeJob, TreeReport, TreeResult } from './tree-protocol.ts';
 import type { Change, OverlayFolders, PathStat, Trees, UnpackInto, View } from './trees.ts';
 

@@ -15,7 +15,7 @@ import { endOfArchive } from '../../api/tar/writer.ts';
 import { EngineError, type ErrorKind, invalid } from '../model/errors.ts';
 import { changesOf } from './changes.ts';
 import { copyUp } from './copy-up.ts';
-import { endFrames, FrameReader, writeFrame } from './frames.ts';
+import { endFrames, FrameReader, writeFrame } from '../kernel/frames.ts';
 import { insidePath } from './inside-path.ts';
 import { measureTree } from './measure.ts';
 import { openView } from './open-view.ts';

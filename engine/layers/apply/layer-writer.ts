@@ -29,6 +29,7 @@ export class LayerWriter implements Disposable {
   #file: OpenFile | null = null;
   #name: Buffer = Buffer.alloc(0);
   #sizeBytes = 0;
+  #hasReplaced = false;
   /** Keyed by path, so that a later entry of the same path takes the place of an earlier one. */
   readonly #directories = new Map<string, Late>();
   readonly #links = new Map<string, Late>();
@@ -41,6 +42,16 @@ export class LayerWriter implements Disposable {
   /** Bytes of all files so far. */
   get sizeBytes(): number {
     return this.#sizeBytes;
+  }
+
+  /** Whether the content that comes stands in the folder; that of whiteouts does not. */
+  get isStoring(): boolean {
+    return this.#file !== null;
+  }
+
+  /** Whether an entry took the place of an earlier one: what the tar holds of that is not in the folder. */
+  get hasReplaced(): boolean {
+    return this.#hasReplaced;
   }
 
   take(event: TarEvent): void {
@@ -121,6 +132,7 @@ export class LayerWriter implements Disposable {
       const stats = statAt(place.directory, place.name);
       this.#folder.ensureDirectory(place);
       if (stats?.isDirectory() !== true) this.#links.delete(key);
+      this.#hasReplaced ||= stats !== null && !stats.isDirectory();
     }
     this.#implicit.delete(key);
     this.#directories.delete(key);
@@ -209,6 +221,7 @@ export class LayerWriter implements Disposable {
   #forget(path: EntryPath, was: Cleared): void {
     const key = path.join('/');
     this.#links.delete(key);
+    this.#hasReplaced ||= was === 'file' || was === 'directory';
     if (was !== 'directory') return;
     for (const known of [this.#directories, this.#links, this.#implicit]) {
       for (const other of known.keys()) if (other === key || other.startsWith(`${key}/`)) known.delete(other);

@@ -1,0 +1,35 @@
+import { BlobStore } from '../content/blob-store.ts';
+import type { Content } from '../content/content.ts';
+import type { Log } from '../diagnostics/log.ts';
+import type { Database } from '../store/database.ts';
+import { LayerStore } from './layer-store.ts';
+import { LayerTars } from './layer-tars.ts';
+import { tarProgram } from './tar-program.ts';
+import { unpackProgram } from './unpack-program.ts';
+import { UnpackWorkers } from './unpack-workers.ts';
+
+/** The layers of a data root and the blobs that they came from, with the processes that work on them. */
+export interface OpenLayers extends AsyncDisposable {
+  readonly layers: LayerStore;
+  readonly content: Content;
+  /** Processes that are running now, for tests and support. */
+  pids(): readonly number[];
+}
+
+export function openLayers(parts: {
+  readonly database: Database;
+  readonly dataRoot: string;
+  readonly log: Log;
+}): OpenLayers {
+  const opened = new AsyncDisposableStack();
+  const content = opened.use(new BlobStore({ ...parts, nowMs: Date.now }));
+  const workers = opened.use(new UnpackWorkers({ program: unpackProgram, most: 2 }));
+  const tars = opened.use(new LayerTars({ program: tarProgram, most: 3 }));
+  const layers = opened.use(new LayerStore({ ...parts, workers, tars, content }));
+  return {
+    layers,
+    content,
+    pids: () => [...workers.pids, ...tars.pids],
+    [Symbol.asyncDispose]: () => opened.disposeAsync(),
+  };
+}
