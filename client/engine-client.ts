@@ -30,6 +30,7 @@ import type { JsonStream } from './json-stream.ts';
 import { NetworksClient } from './networks.ts';
 import { RegistriesClient } from './registries.ts';
 import { Session } from './session.ts';
+import { SkiffClient } from './skiff.ts';
 import type { PingAnswer } from './session.ts';
 import { Transport } from './transport.ts';
 import type { AnswerStream, CallOptions } from './transport.ts';
@@ -58,6 +59,7 @@ export class EngineClient implements Disposable {
   readonly images: ImagesClient;
   readonly networks: NetworksClient;
   readonly registries: RegistriesClient;
+  readonly skiff: SkiffClient;
   readonly volumes: VolumesClient;
   readonly #transport: Transport;
   readonly #session: Session;
@@ -71,6 +73,7 @@ export class EngineClient implements Disposable {
     this.images = new ImagesClient(this.#session);
     this.networks = new NetworksClient(this.#session);
     this.registries = new RegistriesClient(this.#session);
+    this.skiff = new SkiffClient(this.#transport);
     this.volumes = new VolumesClient(this.#session);
   }
 

@@ -5,12 +5,13 @@
 import { app } from './app.ts';
 import { containers } from './containers.ts';
 import { engine } from './engine.ts';
+import { images } from './images.ts';
 import { logs } from './logs.ts';
 import { machines } from './machines.ts';
 import { ports } from './ports.ts';
 import type { Client, Implementation } from './shape.ts';
 
-export const contract = { app, machines, engine, containers, logs, ports };
+export const contract = { app, machines, engine, containers, images, logs, ports };
 
 type DesktopContract = typeof contract;
 /** What the page holds. */

@@ -13,6 +13,9 @@ import { ContainerList } from './containers/container-list.ts';
 import { HelloImages, type HelloImage } from './containers/hello-image.ts';
 import { Engines } from './engines/engines.ts';
 import { desktopError } from './failures.ts';
+import { ImageActions } from './images/image-actions.ts';
+import { ImageList } from './images/image-list.ts';
+import { Pulls } from './images/pulls.ts';
 import { LiveList } from './lists/live-list.ts';
 import { followLog } from './logs/follow-log.ts';
 import { followFile } from './machines/follow-file.ts';
@@ -59,18 +62,29 @@ export function openCore(options: CoreOptions): Core {
     forwards: forwardsIn,
     report,
   });
+  const images: ImageList = new ImageList({ client: (machine) => engines.client(machine), report });
   const engines: Engines = new Engines({
     machines: list,
     dial,
     clock,
     listener: {
-      list: (machine, summaries) => containers.reset(machine, summaries),
-      event: (machine, event) => containers.event(machine, event),
-      off: (machine) => containers.forget(machine),
+      list: (machine, summaries) => {
+        containers.reset(machine, summaries);
+        images.read(machine);
+      },
+      event: (machine, event) => {
+        containers.event(machine, event);
+        images.event(machine, event);
+      },
+      off: (machine) => {
+        containers.forget(machine);
+        images.forget(machine);
+      },
     },
   });
   const client = (machine: string): EngineClient => engines.client(machine);
   const hello = new HelloImages(helloImage, tasks);
+  const pulls = new Pulls({ client, tasks, clock });
   const actions = new ContainerActions({ client, containers, hello });
   const forwards = new LiveList<Forward, string>({ keyOf: ({ id }) => id, keyText: (id) => id });
   const follow = followForwards({ list, containers, forwards });
@@ -91,6 +105,7 @@ export function openCore(options: CoreOptions): Core {
         },
       },
       containers: containerServices(containers, actions),
+      images: imageServices(images, pulls, new ImageActions(client)),
       logs: {
         open: (input, signal) => followLog({ ...followed, ready: (...at) => engines.ready(...at) }, input, signal),
       },
@@ -100,6 +115,7 @@ export function openCore(options: CoreOptions): Core {
     operations,
     [Symbol.asyncDispose]: async () => {
       await operations[Symbol.asyncDispose]();
+      await pulls[Symbol.asyncDispose]();
       follow[Symbol.dispose]();
       list[Symbol.dispose]();
       await engines[Symbol.asyncDispose]();
@@ -225,5 +241,23 @@ function containerServices(containers: ContainerList, actions: ContainerActions)
     remove: (one) => done(actions.remove(one)),
     run: (request) => actions.run(request),
     runHello: (request) => actions.runHello(request),
+  };
+}
+
+function imageServices(list: ImageList, pulls: Pulls, actions: ImageActions): DesktopServices['images'] {
+  const done = (work: Promise<void>): Promise<Record<string, never>> => work.then(() => ({}));
+  return {
+    watch: (_, signal) => list.list.watch(signal),
+    pulls: (_, signal) => pulls.list.watch(signal),
+    pull: async ({ machine, image }) => ({ id: pulls.start(machine, image) }),
+    cancelPull: async ({ id }) => {
+      pulls.cancel(id);
+      return {};
+    },
+    remove: (one) => done(actions.remove(one)),
+    tag: (one) => done(actions.tag(one)),
+    layers: (one) => actions.layers(one),
+    files: (request) => actions.files(request),
+    flatten: (one) => actions.flatten(one),
   };
 }

@@ -5,6 +5,8 @@
 export type Route =
   | { readonly page: 'containers' }
   | { readonly page: 'container'; readonly machine: string; readonly id: string }
+  | { readonly page: 'images' }
+  | { readonly page: 'image'; readonly machine: string; readonly id: string }
   | { readonly page: 'machines' }
   | { readonly page: 'machine'; readonly name: string };
 
@@ -17,6 +19,8 @@ export function parseRoute(hash: string): Route {
   const [room, first, second] = parts;
   if (room === 'containers' && first && second && parts.length === 3)
     return { page: 'container', machine: first, id: second };
+  if (room === 'images' && first && second && parts.length === 3) return { page: 'image', machine: first, id: second };
+  if (room === 'images') return { page: 'images' };
   if (room === 'machines' && first && parts.length === 2) return { page: 'machine', name: first };
   if (room === 'machines') return { page: 'machines' };
   return { page: 'containers' };
@@ -28,6 +32,10 @@ export function routeHash(route: Route): string {
       return '#/containers';
     case 'container':
       return `#/containers/${encodeURIComponent(route.machine)}/${encodeURIComponent(route.id)}`;
+    case 'images':
+      return '#/images';
+    case 'image':
+      return `#/images/${encodeURIComponent(route.machine)}/${encodeURIComponent(route.id)}`;
     case 'machines':
       return '#/machines';
     case 'machine':

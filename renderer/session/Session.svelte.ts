@@ -1,12 +1,16 @@
+import { SvelteSet } from 'svelte/reactivity';
 import type { AppInfo, Task } from '../../desktop/contract/app.ts';
 import type { Container, ContainerKey } from '../../desktop/contract/containers.ts';
 import type { DesktopClient } from '../../desktop/contract/contract.ts';
 import type { EngineConnection } from '../../desktop/contract/engine.ts';
 import { DesktopError } from '../../desktop/contract/errors.ts';
+import type { Image, ImageKey, Pull } from '../../desktop/contract/images.ts';
 import type { Machine } from '../../desktop/contract/machines.ts';
 import type { Forward } from '../../desktop/contract/ports.ts';
 import type { ContainerAction } from '../containers/container-actions.ts';
 import { containerKeyText } from '../containers/container-table.ts';
+import type { ImageAction } from '../images/image-actions.ts';
+import { imageKeyText } from '../images/image-table.ts';
 import { LiveList } from '../lists/LiveList.svelte.ts';
 import type { MachineAction } from '../machines/machine-actions.ts';
 import { ActionBook } from './ActionBook.svelte.ts';
@@ -29,10 +33,16 @@ export class Session {
     keyOfRow: containerKeyText,
     keyText: containerKeyText,
   });
+  readonly images = new LiveList<Image, ImageKey>({ keyOfRow: imageKeyText, keyText: imageKeyText });
+  readonly pulls = new LiveList<Pull, string>(byId);
+  /** Ended pulls that were put away. */
+  readonly hiddenPulls = new SvelteSet<string>();
   readonly tasks = new LiveList<Task, string>(byId);
   readonly forwards = new LiveList<Forward, string>(byId);
   /** What is being done to containers, by their key text, and what of it failed. */
   readonly containerActions = new ActionBook<ContainerAction>();
+  /** The same of images. */
+  readonly imageActions = new ActionBook<ImageAction>();
   /** The same of machines, by name (cancelling: see machine-actions.ts). */
   readonly machineActions = new ActionBook<MachineAction>();
   /** Runs of the built-in image, by machine. */
@@ -79,6 +89,14 @@ export class Session {
     void this.containers.follow({
       ...common,
       open: this.#stream((client, stop) => client.containers.watch({}, { signal: stop })),
+    });
+    void this.images.follow({
+      ...common,
+      open: this.#stream((client, stop) => client.images.watch({}, { signal: stop })),
+    });
+    void this.pulls.follow({
+      ...common,
+      open: this.#stream((client, stop) => client.images.pulls({}, { signal: stop })),
     });
     void this.tasks.follow({ ...common, open: this.#stream((client, stop) => client.app.tasks({}, { signal: stop })) });
     void this.forwards.follow({

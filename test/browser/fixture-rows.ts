@@ -1,4 +1,5 @@
 import type { Container } from '../../desktop/contract/containers.ts';
+import type { Image, Layer, Pull, PullLayer, TreeFile } from '../../desktop/contract/images.ts';
 import type { Machine, Operation, Step } from '../../desktop/contract/machines.ts';
 
 /** Rows to fill a page with. Times are relative to `now`, so that ages on screenshots stay the same. */
@@ -155,4 +156,93 @@ export function dailyContainers(): Container[] {
       ports: [published(9000, 9000), published(9001, 9001), published(9002, 9002)],
     }),
   ];
+}
+
+export function imageRow(fields: Partial<Image> = {}): Image {
+  made += 1;
+  const digits = (made * 2_654_435_761).toString(16).padStart(12, '0').repeat(6).slice(0, 64);
+  return {
+    machine: 'default',
+    id: `sha256:${digits}`,
+    names: [`image-${made}:latest`],
+    digests: [],
+    createdAt: Date.now() - made * 7 * hour,
+    sizeBytes: made * 17_000_000,
+    ...fields,
+  };
+}
+
+export function pullRow(fields: Partial<Pull> = {}): Pull {
+  return {
+    id: 'pull-1',
+    machine: 'default',
+    reference: 'postgres:18',
+    state: 'running',
+    status: null,
+    layers: [],
+    startedAt: Date.now(),
+    error: null,
+    ...fields,
+  };
+}
+
+export function pullLayer(
+  id: string,
+  status: string,
+  doneBytes: number | null = null,
+  totalBytes: number | null = null,
+): PullLayer {
+  return { id, status, doneBytes, totalBytes };
+}
+
+/** The images that the containers of `dailyContainers` are made from, and two that nobody uses. */
+export function dailyImages(): Image[] {
+  const now = Date.now();
+  const at = (days: number, megabytes: number, fields: Partial<Image>): Image =>
+    imageRow({ createdAt: now - days * 24 * hour, sizeBytes: megabytes * 1_000_000, ...fields });
+  return [
+    at(6, 52, { names: ['nginx:1.29-alpine'], digests: [`nginx@sha256:${'1b'.repeat(32)}`] }),
+    at(1, 214, { names: ['registry.example.org/shop/api:2026.11.3', 'registry.example.org/shop/api:latest'] }),
+    at(20, 456, { names: ['postgres:18'], digests: [`postgres@sha256:${'2c'.repeat(32)}`] }),
+    at(41, 121, { names: ['valkey/valkey:9'], digests: [`valkey/valkey@sha256:${'3d'.repeat(32)}`] }),
+    at(2, 340, { names: ['shop/report:latest'] }),
+    at(12, 78, { names: ['debian:13-slim'], digests: [`debian@sha256:${'4e'.repeat(32)}`] }),
+    at(3, 338, { names: [] }),
+  ];
+}
+
+export function layerRow(index: number, megabytes: number, instruction: string, fields: Partial<Layer> = {}): Layer {
+  const bytes = megabytes * 1_000_000;
+  return {
+    index,
+    diffId: `sha256:${String(index).repeat(64).slice(0, 64)}`,
+    sizeBytes: bytes,
+    instruction,
+    createdAt: new Date(Date.now() - 24 * hour).toISOString(),
+    added: { entries: 100 * (index + 1), bytes },
+    changed: { entries: 0, bytes: 0 },
+    removed: { entries: 0, bytes: 0 },
+    wastedBytes: 0,
+    ...fields,
+  };
+}
+
+export function fileRow(name: string, fields: Partial<TreeFile> = {}): TreeFile {
+  const kind = fields.kind ?? 'file';
+  return {
+    name,
+    path: name,
+    kind,
+    totalBytes: 4_096,
+    totalFiles: 1,
+    mode: kind === 'directory' ? 0o755 : 0o644,
+    userId: 0,
+    groupId: 0,
+    modifiedAt: new Date(Date.now() - 24 * hour).toISOString(),
+    linkTarget: null,
+    layer: 0,
+    change: null,
+    hasChangesBelow: false,
+    ...fields,
+  };
 }

@@ -3,13 +3,14 @@ import type { Container, ContainerDetails, ContainerKey } from '../../desktop/co
 import type { DesktopServices } from '../../desktop/contract/contract.ts';
 import type { EngineConnection } from '../../desktop/contract/engine.ts';
 import { DesktopError } from '../../desktop/contract/errors.ts';
+import type { Image, ImageKey, Layer, Pull, TreeFile } from '../../desktop/contract/images.ts';
 import type { LogLine } from '../../desktop/contract/logs.ts';
 import type { Machine } from '../../desktop/contract/machines.ts';
 import type { Forward } from '../../desktop/contract/ports.ts';
 import { LiveList } from '../../desktop/services/lists/live-list.ts';
 import { splitCommand } from '../../renderer/containers/run-form.ts';
 import { Feed } from './fixture-feed.ts';
-import { containerRow } from './fixture-rows.ts';
+import { containerRow, imageRow, pullRow } from './fixture-rows.ts';
 
 /**
  * The desktop's contract in memory: a world whose machines and containers a test moves by hand, so that a browser test
@@ -25,6 +26,7 @@ type ActionName =
   | 'remove'
   | 'run'
   | 'runHello'
+  | 'pull'
   | 'ensureRunning'
   | 'startMachine'
   | 'stopMachine';
@@ -36,6 +38,15 @@ export class FixtureWorld {
     keyOf: ({ machine, id }) => ({ machine, id }),
     keyText,
   });
+  readonly images = new LiveList<Image, ImageKey>({ keyOf: ({ machine, id }) => ({ machine, id }), keyText });
+  readonly pulls = new LiveList<Pull, string>({ keyOf: ({ id }) => id, keyText: (key) => key });
+  /** What `layers` and `files` answer, for every image. */
+  layers: readonly Layer[] = [];
+  files: (request: {
+    readonly path: string;
+    readonly layer: number | null;
+    readonly view: string;
+  }) => readonly TreeFile[] = () => [];
   readonly tasks = new LiveList<Task, string>({ keyOf: ({ id }) => id, keyText: (key) => key });
   readonly forwards = new LiveList<Forward, string>({ keyOf: ({ id }) => id, keyText: (key) => key });
   /** Every change that was asked for, in order: `stop web`. */
@@ -159,6 +170,41 @@ export class FixtureWorld {
         );
       },
     },
+    images: {
+      watch: (_input, signal) => this.#watch(this.images, signal),
+      pulls: (_input, signal) => this.#watch(this.pulls, signal),
+      pull: async ({ machine, image }) => {
+        await this.#done('pull', `pull ${image}`);
+        const id = `pull-${this.pulls.values().length + 1}`;
+        this.pulls.set(pullRow({ id, machine, reference: image }));
+        return { id };
+      },
+      cancelPull: async ({ id }) => {
+        const pull = this.pulls.get(id);
+        if (pull !== undefined) this.pulls.set({ ...pull, state: 'cancelled' });
+        return {};
+      },
+      remove: async ({ machine, image }) => {
+        await this.#done('remove', `remove ${this.#image(machine, image).names[0] ?? image}`);
+        this.images.delete({ machine, id: image });
+        return {};
+      },
+      tag: async ({ machine, image, name }) => {
+        const found = this.#image(machine, image);
+        this.images.set({ ...found, names: [...found.names, name] });
+        return {};
+      },
+      layers: async () => ({
+        wastedBytes: this.layers.reduce((sum, { wastedBytes }) => sum + wastedBytes, 0),
+        layers: [...this.layers],
+      }),
+      files: async (request) => ({ files: [...this.files(request)], next: null }),
+      flatten: async ({ machine, image, name }) => {
+        const flat = imageRow({ names: [name], machine, sizeBytes: this.#image(machine, image).sizeBytes / 2 });
+        this.images.set(flat);
+        return { id: flat.id, savedBytes: flat.sizeBytes };
+      },
+    },
     logs: { open: (input, signal) => this.#openLog(input, signal) },
     ports: { watch: (_input, signal) => this.#watch(this.forwards, signal) },
   };
@@ -206,6 +252,12 @@ export class FixtureWorld {
     const container = this.containers.get(key);
     if (container === undefined) throw new DesktopError('no-such-container', `There is no container ${key.id}.`);
     return container;
+  }
+
+  #image(machine: string, id: string): Image {
+    const image = this.images.get({ machine, id });
+    if (image === undefined) throw new DesktopError('no-such-image', `There is no image ${id}.`);
+    return image;
   }
 
   #setMachine(name: string, state: Machine['state']): Record<string, never> {

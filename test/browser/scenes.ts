@@ -1,5 +1,5 @@
 import type { ContainerKey } from '../../desktop/contract/containers.ts';
-import { containerRow, dailyContainers, machineRow } from './fixture-rows.ts';
+import { containerRow, dailyContainers, dailyImages, fileRow, layerRow, machineRow } from './fixture-rows.ts';
 import type { FixtureWorld } from './fixture-world.ts';
 
 /** Worlds that several suites and the pictures start from. */
@@ -30,6 +30,49 @@ export function workingDay(world: FixtureWorld): void {
       });
     }
   }
+}
+
+/** A working day's images, of which the containers are made; the one called `shop/api` can be looked into. */
+export function imageDay(world: FixtureWorld): void {
+  workingDay(world);
+  const images = dailyImages();
+  for (const image of images) world.images.set(image);
+  for (const container of world.containers.values()) {
+    const image = images.find(({ names }) => names.includes(container.image));
+    if (image !== undefined) world.containers.set({ ...container, imageId: image.id });
+  }
+  world.layers = [
+    layerRow(0, 78, '/bin/sh -c #(nop) ADD file:1f0c… in / '),
+    layerRow(
+      1,
+      61,
+      'RUN /bin/sh -c apt-get update && apt-get install -y --no-install-recommends nodejs ca-certificates # buildkit',
+      {
+        wastedBytes: 19_000_000,
+      },
+    ),
+    layerRow(2, 58, 'COPY node_modules /app/node_modules # buildkit'),
+    layerRow(3, 2, 'COPY . /app # buildkit'),
+    layerRow(4, 15, 'RUN /bin/sh -c npm run build && rm -rf /var/lib/apt/lists/* # buildkit'),
+  ];
+  const folder = { kind: 'directory' } as const;
+  world.files = ({ path }) =>
+    path === ''
+      ? [
+          fileRow('app', { ...folder, totalBytes: 75_000_000, totalFiles: 8_211, hasChangesBelow: true, layer: 4 }),
+          fileRow('bin', { kind: 'symlink', linkTarget: 'usr/bin', mode: 0o777, totalBytes: 0 }),
+          fileRow('etc', { ...folder, totalBytes: 1_200_000, totalFiles: 412 }),
+          fileRow('usr', { ...folder, totalBytes: 118_000_000, totalFiles: 4_810 }),
+          fileRow('var', { ...folder, totalBytes: 6_300_000, totalFiles: 288, hasChangesBelow: true }),
+        ]
+      : path === 'app'
+        ? [
+            fileRow('dist', { ...folder, path: 'app/dist', totalBytes: 15_000_000, change: 'added', layer: 4 }),
+            fileRow('node_modules', { ...folder, path: 'app/node_modules', totalBytes: 58_000_000, layer: 2 }),
+            fileRow('package.json', { path: 'app/package.json', totalBytes: 1_811, change: 'changed', layer: 4 }),
+            fileRow('.npmrc', { path: 'app/.npmrc', totalBytes: 118, mode: 0o600, change: 'removed', layer: 4 }),
+          ]
+        : [];
 }
 
 export function manyContainers(world: FixtureWorld, count: number): void {

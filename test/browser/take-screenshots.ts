@@ -11,9 +11,9 @@ import type { Page } from 'playwright-core';
 import { DesktopError } from '../../desktop/contract/errors.ts';
 import { startDesktopServer } from '../../desktop/server/desktop-server.ts';
 import { buildRenderer, launchChromium } from './chromium.ts';
-import { containerRow, firstRunSteps, machineRow, operationRow } from './fixture-rows.ts';
+import { containerRow, firstRunSteps, machineRow, operationRow, pullLayer, pullRow } from './fixture-rows.ts';
 import { FixtureWorld } from './fixture-world.ts';
-import { emptyMachine, named, workingDay } from './scenes.ts';
+import { emptyMachine, imageDay, named, workingDay } from './scenes.ts';
 
 interface Scene {
   readonly name: string;
@@ -119,6 +119,44 @@ const scenes: readonly Scene[] = [
     },
   },
   { name: 'containers', set: workingDay },
+  {
+    name: 'images',
+    hash: '#/images',
+    set: (world) => {
+      imageDay(world);
+      world.pulls.set(
+        pullRow({
+          reference: 'node:24',
+          layers: [
+            pullLayer('c1a7f0d36e1b', 'Already exists'),
+            pullLayer('7be44ab0d0f2', 'Pull complete'),
+            pullLayer('3f0a14e1c0b9', 'Extracting', 21_000_000, 48_000_000),
+            pullLayer('90d6bd1ee1aa', 'Downloading', 71_000_000, 211_000_000),
+            pullLayer('5b1ab0c3a0c1', 'Waiting'),
+          ],
+        }),
+      );
+    },
+  },
+  {
+    name: 'images-clean-up',
+    hash: '#/images',
+    set: imageDay,
+    act: async (page) => {
+      await page.getByRole('button', { name: 'Remove unused …' }).click();
+      await page.getByRole('alertdialog').waitFor();
+    },
+  },
+  {
+    name: 'image',
+    hash: '#/images',
+    set: imageDay,
+    act: async (page) => {
+      await page.getByRole('link', { name: 'registry.example.org/shop/api:2026.11.3' }).click();
+      await page.getByRole('row', { name: 'app' }).click();
+      await page.getByText('package.json').waitFor();
+    },
+  },
   {
     name: 'containers-busy',
     set: workingDay,

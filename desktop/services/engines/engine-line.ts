@@ -86,7 +86,7 @@ export class EngineLine {
     const call = { signal: this.#stop.signal, timeoutMs: contactTimeoutMs };
     const { Version } = await client.version(call);
     const apiVersion = await client.apiVersion(call);
-    using events = await client.events({ filters: { type: ['container'] } }, call);
+    using events = await client.events({ filters: { type: ['container', 'image'] } }, call);
     onList(await client.containers.list({ all: true }, call));
     this.#failures = 0;
     this.#troubleSince = null;

@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest';
 import type { EngineConnection } from '../../desktop/contract/engine.ts';
 import type { Machine } from '../../desktop/contract/machines.ts';
-import { containersView, type ContainersViewFacts } from './containers-view.ts';
+import { listView, type ListViewFacts } from './list-view.ts';
 
 const error = { code: 'engine-unreachable', message: 'no answer' } as const;
 const ready: EngineConnection = { machine: 'default', state: 'ready', engineVersion: '1', apiVersion: '1.55' };
@@ -9,8 +9,8 @@ const away: EngineConnection = { machine: 'default', state: 'stale', since: 5, r
 const failed: EngineConnection = { machine: 'default', state: 'failed', since: 5, retryAt: 9, error };
 const machine = { name: 'default', state: 'stopped' } as Machine;
 
-const view = (facts: Partial<ContainersViewFacts>) =>
-  containersView({
+const view = (facts: Partial<ListViewFacts>) =>
+  listView({
     status: { kind: 'live' },
     engines: [ready],
     enginesStatus: { kind: 'live' },

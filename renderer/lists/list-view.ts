@@ -1,13 +1,13 @@
 import type { EngineConnection } from '../../desktop/contract/engine.ts';
 import type { ErrorShape } from '../../desktop/contract/errors.ts';
 import type { Machine } from '../../desktop/contract/machines.ts';
-import type { ListStatus } from '../lists/follow-list.ts';
+import type { ListStatus } from './follow-list.ts';
 
 /**
- * Which of its states the list of containers is in. A slow or broken engine must never look like "nothing runs", so
+ * Which of its states a list from the engines is in. A slow or broken engine must never look like "nothing is there", so
  * rows, their age and the reason for their absence are told apart here, in one place.
  */
-export type ContainersView =
+export type ListView =
   | { readonly kind: 'loading' }
   /** Nothing to show, and why; `machine` is the one to try again with, null when the page itself has no line to its core. */
   | { readonly kind: 'failed'; readonly error: ErrorShape; readonly machine: string | null }
@@ -24,7 +24,7 @@ export interface StaleNote {
   readonly machine: string | null;
 }
 
-export interface ContainersViewFacts {
+export interface ListViewFacts {
   readonly status: ListStatus;
   readonly engines: readonly EngineConnection[];
   readonly enginesStatus: ListStatus;
@@ -34,7 +34,7 @@ export interface ContainersViewFacts {
   readonly shownCount: number;
 }
 
-export function containersView(facts: ContainersViewFacts): ContainersView {
+export function listView(facts: ListViewFacts): ListView {
   const { status, engines, rowCount, shownCount } = facts;
   if (status.kind === 'loading' || (facts.enginesStatus.kind === 'loading' && rowCount === 0))
     return { kind: 'loading' };
@@ -51,7 +51,7 @@ export function containersView(facts: ContainersViewFacts): ContainersView {
   return { kind: 'off', machine };
 }
 
-function staleNote({ status, engines }: ContainersViewFacts): StaleNote | null {
+function staleNote({ status, engines }: ListViewFacts): StaleNote | null {
   if (status.kind === 'stale') return { since: status.since, reason: status.error.message, machine: null };
   const away = engines.find((engine) => engine.state === 'stale');
   return away?.state === 'stale' ? { since: away.since, reason: away.error.message, machine: away.machine } : null;

@@ -1,0 +1,57 @@
+import type { SkiffImageLayers, SkiffSquashed, SkiffTree } from '../api/skiff.ts';
+import { answerOf } from './answers.ts';
+import { silenceMs } from './progress.ts';
+import type { CallOptions, Transport } from './transport.ts';
+
+export interface TreeOptions {
+  /** Percent-encoded bytes; absent: the root. */
+  readonly path?: string;
+  /** Index of a layer; absent: the last. */
+  readonly layer?: number | undefined;
+  /** `merged` (default): as a container sees it after that layer; `layer`: what that layer brings. */
+  readonly view?: 'merged' | 'layer';
+  /** Folders that are opened below; default 1: the children of the path. */
+  readonly depth?: number;
+  readonly sort?: 'name' | 'size' | 'modified';
+  /** `next` of the page before. */
+  readonly after?: string | undefined;
+  readonly limit?: number;
+}
+
+/** What Skiff's engine offers besides Docker's API, below `/skiff/v1/`. Other engines answer EngineError 404. */
+export class SkiffClient {
+  readonly #transport: Transport;
+
+  constructor(transport: Transport) {
+    this.#transport = transport;
+  }
+
+  /** The layers of an image, what each does to those below, and what is wasted. */
+  async layers(image: string, call: CallOptions = {}): Promise<SkiffImageLayers> {
+    const { text } = await this.#transport.call({ method: 'GET', path: `${pathOf(image)}/layers`, ...call });
+    return answerOf<SkiffImageLayers>(text, 'layers', { id: 'string' });
+  }
+
+  /** Files of an image: one directory, with what is opened below it. */
+  async tree(image: string, { path, ...options }: TreeOptions = {}, call: CallOptions = {}): Promise<SkiffTree> {
+    const query = new URLSearchParams();
+    for (const [name, value] of Object.entries(options)) if (value !== undefined) query.set(name, String(value));
+    // The path is bytes, escaped already.
+    const whole = `${query}${path === undefined || path === '' ? '' : `&path=${path}`}`;
+    const spec = { method: 'GET', path: `${pathOf(image)}/tree?${whole}` } as const;
+    return answerOf<SkiffTree>((await this.#transport.call({ ...spec, ...call })).text, 'tree', { id: 'string' });
+  }
+
+  /** Makes an image of one layer. Its names are given to the new one. */
+  async flatten(image: string, names: readonly string[], call: CallOptions = {}): Promise<SkiffSquashed> {
+    const query = { tag: names };
+    const spec = { method: 'POST', path: `${pathOf(image)}/flatten`, query, timeoutMs: silenceMs } as const;
+    return answerOf<SkiffSquashed>((await this.#transport.call({ ...spec, ...call })).text, 'flatten', {
+      id: 'string',
+    });
+  }
+}
+
+function pathOf(name: string): string {
+  return `/skiff/v1/images/${name.split('/').map(encodeURIComponent).join('/')}`;
+}
