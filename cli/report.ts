@@ -1,5 +1,5 @@
 import { getSystemErrorMessage } from 'node:util';
-import { EngineError, EngineUnreachable } from '../client/errors.ts';
+import { EngineError, EngineUnreachable, ReportedError } from '../client/errors.ts';
 import type { Context } from './verb.ts';
 
 /** Writes and waits where the reader is slower: nothing piles up, nothing is cut off at the end. */
@@ -22,6 +22,7 @@ export async function writeLines(stream: NodeJS.WritableStream, lines: readonly 
 
 /** What went wrong, for a person; docker's words where the engine spoke. */
 export function describeError(error: unknown): string {
+  if (error instanceof ReportedError) return error.message;
   if (error instanceof EngineError) return `Error response from daemon: ${error.message}`;
   if (!(error instanceof Error)) return String(error);
   return describeSystemError(error) ?? error.message;

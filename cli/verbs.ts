@@ -66,11 +66,16 @@ const volumeVerbs: VerbTable = {
 }; // prettier-ignore
 
 const imageVerbs: VerbTable = {
+  history: { summary: 'Show the history of an image', load: async () => (await import('./verbs/image/history.ts')).history },
+  import: { summary: 'Import the contents from a tarball to create a filesystem image', load: async () => (await import('./verbs/image/import.ts')).importImage },
   inspect: { summary: 'Display detailed information on one or more images', load: async () => (await import('./verbs/inspect.ts')).inspectImage },
   load: { summary: 'Load an image from a tar archive or STDIN', load: async () => (await import('./verbs/image/load.ts')).load },
   ls: { summary: 'List images', aliases: ['list'], load: async () => (await import('./verbs/image/ls.ts')).images },
   prune: { summary: 'Remove unused images', load: async () => (await import('./verbs/prune.ts')).pruneImages },
+  pull: { summary: 'Download an image from a registry', load: async () => (await import('./verbs/image/pull.ts')).pull },
+  push: { summary: 'Upload an image to a registry', load: async () => (await import('./verbs/image/push.ts')).push },
   rm: { summary: 'Remove one or more images', aliases: ['remove'], load: async () => (await import('./verbs/image/rm.ts')).rmi },
+  save: { summary: 'Save one or more images to a tar archive (streamed to STDOUT by default)', load: async () => (await import('./verbs/image/save.ts')).save },
   tag: { summary: 'Create a tag TARGET_IMAGE that refers to SOURCE_IMAGE', load: async () => (await import('./verbs/image/tag.ts')).tag },
 }; // prettier-ignore
 
@@ -114,7 +119,12 @@ export const commonVerbs: VerbTable = {
   run: { summary: 'Create and run a new container from an image', load: async () => (await import('./verbs/container/run.ts')).run },
   exec: { summary: 'Execute a command in a running container', load: async () => (await import('./verbs/container/exec.ts')).exec },
   ps: { summary: 'List containers', load: async () => (await import('./verbs/container/ls.ts')).ls },
+  pull: { summary: 'Download an image from a registry', load: async () => (await import('./verbs/image/pull.ts')).pull },
+  push: { summary: 'Upload an image to a registry', load: async () => (await import('./verbs/image/push.ts')).push },
   images: { summary: 'List images', load: async () => (await import('./verbs/image/ls.ts')).images },
+  login: { summary: 'Authenticate to a registry', load: async () => (await import('./verbs/registry/login.ts')).login },
+  logout: { summary: 'Log out from a registry', load: async () => (await import('./verbs/registry/login.ts')).logout },
+  search: { summary: 'Search Docker Hub for images', load: async () => (await import('./verbs/registry/search.ts')).search },
   version: { summary: 'Show the Skiff version information', load: async () => (await import('./verbs/system/about.ts')).version },
   info: { summary: 'Display system-wide information', load: async () => (await import('./verbs/system/info.ts')).info },
 }; // prettier-ignore
@@ -128,6 +138,8 @@ export const otherVerbs: VerbTable = {
   diff: { summary: "Inspect changes to files or directories on a container's filesystem", load: async () => (await import('./verbs/container/files.ts')).diff },
   events: { summary: 'Get real time events from the server', load: async () => (await import('./verbs/system/events.ts')).events },
   export: { summary: "Export a container's filesystem as a tar archive", load: async () => (await import('./verbs/container/files.ts')).exportFiles },
+  history: { summary: 'Show the history of an image', load: async () => (await import('./verbs/image/history.ts')).history },
+  import: { summary: 'Import the contents from a tarball to create a filesystem image', load: async () => (await import('./verbs/image/import.ts')).importImage },
   inspect: { summary: 'Return low-level information on containers, images, networks and volumes', load: async () => (await import('./verbs/inspect.ts')).inspect },
   kill: { summary: 'Kill one or more running containers', load: async () => (await import('./verbs/container/lifecycle.ts')).kill },
   load: { summary: 'Load an image from a tar archive or STDIN', load: async () => (await import('./verbs/image/load.ts')).load },
@@ -138,6 +150,7 @@ export const otherVerbs: VerbTable = {
   restart: { summary: 'Restart one or more containers', load: async () => (await import('./verbs/container/lifecycle.ts')).restart },
   rm: { summary: 'Remove one or more containers', aliases: ['remove'], load: async () => (await import('./verbs/container/rm.ts')).rm },
   rmi: { summary: 'Remove one or more images', load: async () => (await import('./verbs/image/rm.ts')).rmi },
+  save: { summary: 'Save one or more images to a tar archive (streamed to STDOUT by default)', load: async () => (await import('./verbs/image/save.ts')).save },
   start: { summary: 'Start one or more stopped containers', load: async () => (await import('./verbs/container/start.ts')).start },
   stats: { summary: 'Display a live stream of container(s) resource usage statistics', load: async () => (await import('./verbs/container/stats.ts')).stats },
   stop: { summary: 'Stop one or more running containers', load: async () => (await import('./verbs/container/lifecycle.ts')).stop },
@@ -151,7 +164,7 @@ export const otherVerbs: VerbTable = {
 export const groups: Readonly<Record<string, VerbGroup>> = {
   container: { name: 'skiff container', title: 'Manage containers', table: containerVerbs, missing: [] },
   context: { name: 'skiff context', title: 'Manage contexts', table: contextVerbs, missing: [] },
-  image: { name: 'skiff image', title: 'Manage images', table: imageVerbs, missing: ['build', 'history', 'import', 'pull', 'push', 'save'] },
+  image: { name: 'skiff image', title: 'Manage images', table: imageVerbs, missing: ['build'] },
   machine: {
     name: 'skiff machine',
     title: 'Manage machines: the Linux computers that containers run in',
@@ -168,8 +181,8 @@ export const rootGroup: VerbGroup = {
   title: 'Run containers on this computer',
   table: { ...commonVerbs, ...otherVerbs },
   missing: [
-    'build', 'buildx', 'builder', 'checkpoint', 'compose', 'config', 'history', 'import', 'login', 'logout', 'manifest', 'node',
-    'plugin', 'pull', 'push', 'save', 'search', 'secret', 'service', 'stack', 'swarm', 'trust',
+    'build', 'buildx', 'builder', 'checkpoint', 'compose', 'config', 'manifest', 'node', 'plugin', 'secret', 'service', 'stack', 'swarm',
+    'trust',
   ],
 }; // prettier-ignore
 

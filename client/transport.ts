@@ -155,7 +155,7 @@ export class Transport implements Disposable {
     const outgoing = request({
       method: spec.method,
       path: spec.path + queryString(spec.query),
-      headers: { ...contentHeaders(spec, body), ...own?.headers },
+      headers: { ...spec.headers, ...contentHeaders(spec, body), ...own?.headers },
       signal,
       // Without an agent Node takes the given connection as it is; `agent: false` would make one that dials TCP.
       ...(own ? { createConnection: () => own.connection } : { agent: this.#connections }),

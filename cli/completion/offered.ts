@@ -2,6 +2,7 @@ import { existsSync, readdirSync } from 'node:fs';
 import type { EngineClient } from '../../client/engine-client.ts';
 import { homePaths, skiffHome } from '../../provisioners/store/home.ts';
 import { ContextStore, defaultContext } from '../contexts/store.ts';
+import { Credentials } from '../credentials/credentials.ts';
 import type { Offer } from '../flags/flag.ts';
 
 /** A word that fits, and what it is. */
@@ -42,6 +43,9 @@ export async function offered(
       const { machines } = homePaths(skiffHome({ environment }));
       return existsSync(machines) ? readdirSync(machines).map((value) => ({ value, about: '' })) : [];
     }
+    case 'registry':
+      return new Credentials(environment, process.platform).servers().map((value) => ({ value, about: '' }));
+    case 'snapshot':
     case 'nothing':
       return [];
     default:

@@ -22,7 +22,7 @@ export interface Flag<V> {
 
 /** What a word of the command line names: things of the engine and of this computer, or one of a few words. */
 export type Offer =
-  | 'container' | 'running-container' | 'stopped-container' | 'image' | 'network' | 'volume' | 'context' | 'machine' | 'file'
+  | 'container' | 'running-container' | 'stopped-container' | 'image' | 'network' | 'volume' | 'context' | 'machine' | 'registry' | 'snapshot' | 'file'
   | 'nothing' | readonly string[]; // prettier-ignore
 
 export type FlagTable = Readonly<Record<string, Flag<unknown>>>;

@@ -1,14 +1,14 @@
 import { EngineError } from '../../client/errors.ts';
 import { flag } from '../flags/flag.ts';
-import type { Offer } from '../flags/flag.ts';
 import { compactJson, indentJson } from '../formats/json-text.ts';
 import { TemplateError, TemplateSyntaxError } from '../formats/template/template-error.ts';
 import { parseTemplate } from '../formats/template/template.ts';
 import type { Template } from '../formats/template/template.ts';
+import { platformOf } from '../image-names.ts';
 import { describeError, writeLines } from '../report.ts';
 import { CommandError } from '../usage-error.ts';
 import { defineVerb } from '../verb.ts';
-import type { Context, Verb } from '../verb.ts';
+import type { Context } from '../verb.ts';
 
 /** How an object of a kind is asked for; the answer is the engine's text. */
 type Ask = (context: Context, name: string, options: { readonly size: boolean }) => Promise<string>;
@@ -69,8 +69,33 @@ export const inspectContainer = defineVerb({
     inspectEach(context, args, { format, find: (name) => kinds.container(context, name, { size }) }),
 });
 
-export const inspectImage = inspectKind('image', 'IMAGE [IMAGE...]', 'images', ['platform']);
-export const inspectVolume = inspectKind('volume', 'VOLUME [VOLUME...]', 'volumes');
+export const inspectImage = defineVerb({
+  usage: '[OPTIONS] IMAGE [IMAGE...]',
+  summary: 'Display detailed information on one or more images',
+  flags: {
+    format: formatFlag,
+    platform: flag.text({ help: 'Inspect the image of this platform (os[/arch[/variant]])' }),
+  },
+  min: 1,
+  offers: ['image'],
+  run({ flags: { format, platform: text }, args, context }) {
+    const platform = platformOf(text);
+    return inspectEach(context, args, {
+      format,
+      find: (name) => context.engine.images.inspectText(name, { platform }),
+    });
+  },
+});
+
+export const inspectVolume = defineVerb({
+  usage: '[OPTIONS] VOLUME [VOLUME...]',
+  summary: 'Display detailed information on one or more volumes',
+  flags: { format: formatFlag },
+  min: 1,
+  offers: ['volume'],
+  run: ({ flags: { format }, args, context }) =>
+    inspectEach(context, args, { format, find: (name) => kinds.volume(context, name) }),
+});
 
 export const inspectNetwork = defineVerb({
   usage: '[OPTIONS] NETWORK [NETWORK...]',
@@ -81,20 +106,6 @@ export const inspectNetwork = defineVerb({
   run: ({ flags: { format, verbose }, args, context }) =>
     inspectEach(context, args, { format, find: (name) => context.engine.networks.inspectText(name, { verbose }) }),
 });
-
-function inspectKind(kind: 'image' | 'volume', usage: string, things: string, missing: readonly string[] = []): Verb {
-  const offers: readonly Offer[] = [kind];
-  return defineVerb({
-    usage: `[OPTIONS] ${usage}`,
-    summary: `Display detailed information on one or more ${things}`,
-    flags: { format: formatFlag },
-    min: 1,
-    offers,
-    missing,
-    run: ({ flags: { format }, args, context }) =>
-      inspectEach(context, args, { format, find: (name) => kinds[kind](context, name) }),
-  });
-}
 
 /** Prints what was found of each name, then what was not; exit code 1 when something was not. */
 async function inspectEach(

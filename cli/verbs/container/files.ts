@@ -1,7 +1,6 @@
-import { createWriteStream } from 'node:fs';
-import { pipeline } from 'node:stream/promises';
+import { writeDownload } from '../../files/write-download.ts';
 import { flag } from '../../flags/flag.ts';
-import { write, writeLines } from '../../report.ts';
+import { writeLines } from '../../report.ts';
 import { CommandError } from '../../usage-error.ts';
 import { defineVerb } from '../../verb.ts';
 
@@ -37,13 +36,11 @@ export const exportFiles = defineVerb({
   offers: ['container'],
   examples: [['-o web.tar web', 'All files of a container in an archive']],
   async run({ flags: { output }, args: [container = ''], context }) {
-    if (output === undefined && context.stdout.isTTY) {
-      throw new CommandError('cowardly refusing to save to a terminal. Use the -o flag or redirect');
-    }
-    const { tar } = await context.engine.files.export(container);
-    if (output === undefined)
-      for await (const chunk of tar as AsyncIterable<Buffer>) await write(context.stdout, chunk);
-    else await pipeline(tar, createWriteStream(output));
+    await writeDownload(
+      context,
+      { file: output, what: 'export container' },
+      async () => (await context.engine.files.export(container)).tar,
+    );
     return 0;
   },
 });

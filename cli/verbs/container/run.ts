@@ -1,3 +1,6 @@
+import type { CreateContainerAnswer, CreateContainerBody } from '../../../api/containers.ts';
+import { familiarImageName, parseImageName, withDefaultTag } from '../../../api/image-names.ts';
+import type { ImageName } from '../../../api/image-names.ts';
 import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { EngineError, messageOf } from '../../../client/errors.ts';
 import { attachedStreams, createRequest } from '../../container-spec/create-body.ts';
@@ -38,9 +41,7 @@ export const run = defineVerb({
       return await runImage(flags, args, context);
     } catch (error) {
       const isOwn = error instanceof CommandError && error.exitCode !== ownFailure;
-      if (isOwn) throw error;
-      const message = `skiff: ${describeError(error)}\n\nRun 'skiff run --help' for more information`;
-      throw new CommandError(message, { cause: error, exitCode: exitCodeOfFailure(error) });
+      throw isOwn ? error : failureOf('run', error);
     }
   },
 });
@@ -54,10 +55,20 @@ export const create = defineVerb({
   stopAt: 'first-argument',
   missing: missingRunFlags,
   async run({ flags, args, context }) {
-    await writeLines(context.stdout, [await createContainer(flags, args, context)]);
-    return 0;
+    try {
+      await writeLines(context.stdout, [await createContainer(flags, args, context)]);
+      return 0;
+    } catch (error) {
+      const isOfFlags = error instanceof CommandError && error.exitCode === ownFailure;
+      throw isOfFlags ? failureOf('create', error) : error;
+    }
   },
 });
+
+function failureOf(verb: 'run' | 'create', error: unknown): CommandError {
+  const message = `skiff: ${describeError(error)}\n\nRun 'skiff ${verb} --help' for more information`;
+  return new CommandError(message, { cause: error, exitCode: exitCodeOfFailure(error) });
+}
 
 async function runImage(flags: RunFlags, args: readonly string[], context: Context): Promise<number> {
   if (flags.detach && flags.attach.length > 0) {
@@ -82,29 +93,51 @@ async function runImage(flags: RunFlags, args: readonly string[], context: Conte
 }
 
 async function createContainer(flags: RunFlags, args: readonly string[], context: Context): Promise<string> {
-  checkPull(flags);
+  const pullPolicy = pullPolicyOf(flags);
   if (flags.cidfile !== undefined && existsSync(flags.cidfile)) {
     const message = `container ID file found, make sure the other container isn't running or delete ${flags.cidfile}`;
-    throw new CommandError(message, { exitCode: ownFailure });
+    throw new Error(message);
   }
   const { body, boundPaths } = requestOf(flags, args, context);
   if (!context.isHostGiven) await warnOfPaths(boundPaths, context);
+  const image = nameToPull(args[0] ?? '');
+  if (pullPolicy === 'always' && image !== null) await pull(image, flags, context);
+  const { Id, Warnings } = await createOrPull(body, image, flags, context);
+  for (const warning of Warnings ?? []) await writeLines(context.stderr, [`WARNING: ${warning}`]);
+  if (flags.cidfile !== undefined) writeFileSync(flags.cidfile, Id);
+  return Id;
+}
+
+async function createOrPull(
+  body: CreateContainerBody,
+  image: ImageName | null,
+  flags: RunFlags,
+  context: Context,
+): Promise<CreateContainerAnswer> {
+  const create = (): Promise<CreateContainerAnswer> =>
+    context.engine.containers.create(body, { name: flags.name, platform: flags.platform });
   try {
-    const { Id, Warnings } = await context.engine.containers.create(body, {
-      name: flags.name,
-      platform: flags.platform,
-    });
-    for (const warning of Warnings ?? []) await writeLines(context.stderr, [`WARNING: ${warning}`]);
-    if (flags.cidfile !== undefined) writeFileSync(flags.cidfile, Id);
-    return Id;
+    return await create();
   } catch (error) {
-    const isMissing = error instanceof EngineError && error.message.startsWith('No such image');
-    if (!isMissing || flags.pull === 'never') throw error;
-    const reference = error.message.replace(/^No such image: /, '');
-    await writeLines(context.stderr, [`Unable to find image '${reference}' locally`]);
-    const message = 'pulling images is not supported yet. Load one with: skiff load -i FILE';
-    throw new CommandError(message, { cause: error, exitCode: ownFailure });
+    const isMissing =
+      error instanceof EngineError && error.statusCode === 404 && error.message.startsWith('No such image');
+    if (!isMissing || image === null || pullPolicyOf(flags) !== 'missing') throw error;
+    await writeLines(context.stderr, flags.quiet ? [] : [`Unable to find image '${familiarImageName(image)}' locally`]);
+    await pull(image, flags, context);
+    return await create();
   }
+}
+
+/** Null for a whole id: that is no name, and nothing that a registry could be asked for. Throws RangeError for what is no name. */
+function nameToPull(image: string): ImageName | null {
+  if (/^(?:sha256:)?[0-9a-f]{64}$/.test(image)) return null;
+  return withDefaultTag(parseImageName(image));
+}
+
+async function pull(image: ImageName, flags: RunFlags, context: Context): Promise<void> {
+  // What only pulling needs is loaded when there is something to pull.
+  const { pullForContainer } = await import('./pull-for-container.ts');
+  await pullForContainer(context, image, flags);
 }
 
 function requestOf(flags: RunFlags, args: readonly string[], context: Context): ReturnType<typeof createRequest> {
@@ -120,12 +153,9 @@ function requestOf(flags: RunFlags, args: readonly string[], context: Context): 
   }
 }
 
-function checkPull({ pull = 'missing' }: RunFlags): void {
-  if (pull === 'missing' || pull === 'never') return;
-  const message =
-    pull === 'always'
-      ? '--pull always: pulling images is not supported yet'
-      : `invalid pull option: '${pull}': must be one of "always", "missing" or "never"`;
+function pullPolicyOf({ pull = 'missing' }: RunFlags): 'always' | 'missing' | 'never' {
+  if (pull === 'always' || pull === 'missing' || pull === 'never') return pull;
+  const message = `invalid pull option: '${pull}': must be one of "always", "missing" or "never"`;
   throw new CommandError(message, { exitCode: ownFailure });
 }
 

@@ -1,4 +1,6 @@
-import { parseReference } from '../../formats/references.ts';
+import { familiarRepository } from '../../../api/image-names.ts';
+import { newImageName } from '../../image-names.ts';
+import { CommandError } from '../../usage-error.ts';
 import { defineVerb } from '../../verb.ts';
 
 export const tag = defineVerb({
@@ -9,8 +11,9 @@ export const tag = defineVerb({
   max: 2,
   offers: ['image'],
   async run({ args: [source = '', target = ''], context }) {
-    const { repository, tag: name = 'latest' } = parseReference(target);
-    await context.engine.images.tag(source, { repository, tag: name });
+    const name = newImageName(target);
+    if (name.digest !== null) throw new CommandError('refusing to create a tag with a digest reference');
+    await context.engine.images.tag(source, { repository: familiarRepository(name), tag: name.tag ?? 'latest' });
     return 0;
   },
 });
