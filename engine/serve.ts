@@ -68,6 +68,8 @@ interface OpenEngine extends AsyncDisposable {
   readonly parts: Parts;
   readonly facts: EngineFacts;
   readonly layers: LateNeeds['layers'];
+  readonly database: Database;
+  readonly reach: LateNeeds['reach'];
   readonly toStart: Recovery['toStart'];
 }
 
@@ -76,7 +78,7 @@ export async function startEngine(settings: Settings, log: Log): Promise<AsyncDi
   await using opening = new AsyncDisposableStack();
   const laps = new Laps(() => performance.now());
   laps.mark('loaded');
-  const { parts, facts, layers, toStart } = opening.use(await openEngine(settings, log, laps));
+  const { parts, facts, layers, database, reach, toStart } = opening.use(await openEngine(settings, log, laps));
   const registries = opening.use(lateRegistries(settings, log));
   const owner = opening.use(new AsyncDisposableStack());
   const routes = [
@@ -86,7 +88,7 @@ export async function startEngine(settings: Settings, log: Log): Promise<AsyncDi
     ...imageRoutes(parts),
     ...networkRoutes(parts),
     ...volumeRoutes(parts),
-    ...lateRooms({ parts, layers, registries, owner }),
+    ...lateRooms({ parts, layers, registries, database, reach, owner }),
     ...swarmRoutes,
     ...notThereYetRoutes,
   ];
@@ -155,7 +157,7 @@ async function openEngine(settings: Settings, log: Log, laps = new Laps(() => pe
   const host = readHostFacts();
   const { engineId, bridgeName, engineName } = namesOf(keptSetting(database, 'engine-id', randomUUID), settings);
   const { layers, content } = opening.use(openLayers({ database, dataRoot, log }));
-  const images = new ImageStore({ database, dataRoot, layers, now });
+  const images = new ImageStore({ database, dataRoot, layers, content, now });
   const trees = opening.use(new TreeWorkers({ program: treesProgram, most: 8 }));
   const measure = (folders: readonly string[]): Promise<readonly number[]> => trees.measure(folders);
   const roots = new OverlayRoots({ database, dataRoot, layers, measure });
@@ -234,7 +236,7 @@ async function openEngine(settings: Settings, log: Log, laps = new Laps(() => pe
     isDebugging: settings.verbosity === 'debug',
   };
   const opened = opening.move();
-  return { parts, facts, layers, toStart, [Symbol.asyncDispose]: () => opened.disposeAsync() };
+  return { parts, facts, layers, database, reach, toStart, [Symbol.asyncDispose]: () => opened.disposeAsync() };
 }
 
 /** The bridge keeps its address for as long as the data root lives, so that what people wrote down stays true. */

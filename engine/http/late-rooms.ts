@@ -3,6 +3,7 @@ import type { Parts } from '../containers/parts.ts';
 import type { LayerStore } from '../layers/layer-store.ts';
 import type { LateRegistries } from '../registry/late-registries.ts';
 import { lateRoutes } from './late-routes.ts';
+import type { Database } from '../store/database.ts';
 import type { Route } from './router.ts';
 
 /** What late rooms are made of, beyond the parts of a container's life: add what a room needs. */
@@ -10,12 +11,19 @@ export interface LateNeeds {
   readonly parts: Parts;
   readonly layers: LayerStore;
   readonly registries: LateRegistries;
+  readonly database: Database;
+  /** Steps at which tests of kills end the engine. */
+  readonly reach: (point: string) => void;
   /** Closes what a room opens (`owner.use(new Explorer(…))`), when the engine ends and before the other rooms close. */
   readonly owner: Pick<AsyncDisposableStack, 'use'>;
 }
 
-export function lateRooms({ parts, layers, registries, owner }: LateNeeds): readonly Route[] {
+export function lateRooms(needs: LateNeeds): readonly Route[] {
+  const { parts } = needs;
   return [
+    ...lateRoutes(['POST /images/create', 'POST /images/*name/push'], async () =>
+      (await import('./images/transfer.ts')).transferRoutes(needs),
+    ),
     ...lateRoutes(['POST /commit'], async () => [(await import('./containers/commit.ts')).commitRoute(parts)]),
     ...lateRoutes(
       [
@@ -43,7 +51,7 @@ export function lateRooms({ parts, layers, registries, owner }: LateNeeds): read
         'POST /skiff/v1/images/*name/squash',
         'POST /skiff/v1/images/*name/flatten',
       ],
-      async () => (await import('./skiff/routes.ts')).skiffRoutes({ parts, layers, registries, owner }),
+      async () => (await import('./skiff/routes.ts')).skiffRoutes(needs),
     ),
   ];
 }

@@ -36,7 +36,9 @@ function pairOf(auth: string): readonly [string, string] {
 function fieldsIn(text: string): Readonly<Record<string, unknown>> {
   try {
     const value: unknown = JSON.parse(Buffer.from(text, 'base64').toString('utf8'));
-    return typeof value === 'object' && value !== null ? { ...value } : {};
+    if (typeof value !== 'object' || value === null) return {};
+    // Go reads names in any case, and clients write them so.
+    return Object.fromEntries(Object.entries(value).map(([name, field]) => [name.toLowerCase(), field as unknown]));
   } catch {
     return {}; // counts as no credentials; see above
   }

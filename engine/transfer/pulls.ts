@@ -28,7 +28,7 @@ export interface PullRequest {
 }
 
 export interface PullParts {
-  readonly registries: Registries;
+  readonly registries: { open(): Promise<Registries> };
   readonly content: Content;
   readonly layers: LayerStore;
   readonly images: Images;
@@ -65,7 +65,8 @@ export class Pulls {
   pull(request: PullRequest): AsyncGenerator<ProgressMessage, void, void> {
     const { reference, platform, credentials } = request;
     return told(async (tell, signal) => {
-      const repository = this.#parts.registries.repository(reference, credentials, 'pull');
+      const registries = await this.#parts.registries.open();
+      const repository = registries.repository(reference, credentials, 'pull');
       const pull = { repository, platform, tell, signal };
       let isNewer = false;
       for await (const name of namesOf(reference, pull)) isNewer = (await this.#pullOne(name, pull)) || isNewer;

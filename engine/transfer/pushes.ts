@@ -21,7 +21,7 @@ export interface PushRequest {
 }
 
 export interface PushParts {
-  readonly registries: Registries;
+  readonly registries: { open(): Promise<Registries> };
   readonly content: Content;
   readonly layers: LayerStore;
   readonly images: Images;
@@ -57,7 +57,8 @@ export class Pushes {
       const { domain, path } = reference;
       tell({ status: `The push refers to repository [${domain}/${path}]` });
       const named = namesToPush(reference, this.#parts.images);
-      const repository = this.#parts.registries.repository(reference, credentials, 'push');
+      const registries = await this.#parts.registries.open();
+      const repository = registries.repository(reference, credentials, 'push');
       for (const one of named) await this.#pushOne(one, { repository, domain, tell, signal });
     }, request.signal);
   }
