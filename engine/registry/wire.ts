@@ -5,7 +5,9 @@
 import { once } from 'node:events';
 import http from 'node:http';
 import https from 'node:https';
+import { setImmediate } from 'node:timers/promises';
 import tls from 'node:tls';
+import { authoritiesWith } from './authorities.ts';
 import { readCertificates } from './certificates.ts';
 import { proxyFor } from './proxy.ts';
 import { isInsecure, type RegistrySettings } from './registry-settings.ts';
@@ -38,14 +40,18 @@ const slowestBytesPerSecond = 256;
 
 export class Wire implements Disposable {
   readonly #settings: RegistrySettings;
-  readonly #agents = new Map<string, http.Agent>();
+  readonly #agents = new Map<string, Promise<http.Agent>>();
 
   constructor(settings: RegistrySettings) {
     this.#settings = settings;
   }
 
   [Symbol.dispose](): void {
-    for (const agent of this.#agents.values()) agent.destroy();
+    for (const opening of this.#agents.values())
+      void opening.then(
+        (agent) => agent.destroy(),
+        () => undefined, // its request was told
+      );
     this.#agents.clear();
   }
 
@@ -53,7 +59,7 @@ export class Wire implements Disposable {
   async send(request: WireRequest): Promise<Answer> {
     for (;;) {
       request.signal.throwIfAborted();
-      const sent = this.#start(request);
+      const sent = this.#start(request, await this.#agentFor(request.url));
       try {
         const body = await sent.answer;
         const { statusCode = 0, statusMessage = '', headers } = body;
@@ -86,13 +92,16 @@ export class Wire implements Disposable {
     signal.throwIfAborted();
   }
 
-  #start(request: WireRequest): { readonly answer: Promise<http.IncomingMessage>; wasStale(error: unknown): boolean } {
+  #start(
+    request: WireRequest,
+    agent: http.Agent,
+  ): { readonly answer: Promise<http.IncomingMessage>; wasStale(error: unknown): boolean } {
     const { method, url, headers, body, signal } = request;
     const send = url.protocol === 'https:' ? https.request : http.request;
     const outgoing = send(url, {
       method,
       headers: { ...headers, ...(Buffer.isBuffer(body) ? { 'Content-Length': String(body.length) } : {}) },
-      agent: this.#agentFor(url),
+      agent,
       signal,
     });
     return {
@@ -136,30 +145,37 @@ export class Wire implements Disposable {
     }
   }
 
-  #agentFor(url: URL): http.Agent {
+  #agentFor(url: URL): Promise<http.Agent> {
     const proxy = proxyFor(url, this.#settings);
     const key = `${url.origin} ${proxy ?? ''}`;
     const known = this.#agents.get(key);
     if (known !== undefined) return known;
+    const opening = this.#openAgent(url, proxy);
+    this.#agents.set(key, opening);
+    opening.catch(() => this.#agents.delete(key)); // certificates that cannot be read may be mended
+    return opening;
+  }
+
+  async #openAgent(url: URL, proxy: string | null): Promise<http.Agent> {
     const shared = {
       keepAlive: true,
       maxSockets: mostConnections,
       ...(proxy === null ? {} : { proxyEnv: { HTTP_PROXY: proxy, HTTPS_PROXY: proxy } }),
     };
-    const agent =
-      url.protocol === 'https:' ? new https.Agent({ ...shared, ...this.#proofs(url.host) }) : new http.Agent(shared);
-    this.#agents.set(key, agent);
-    return agent;
+    if (url.protocol === 'http:') return new http.Agent(shared);
+    return new https.Agent({ ...shared, ...(await this.#proofs(url.host)) });
   }
 
   /** One context for all connections to a host: reading hundreds of authorities anew for each takes longer than the handshake. */
-  #proofs(host: string): https.AgentOptions {
+  async #proofs(host: string): Promise<https.AgentOptions> {
     const { authorities, client } = readCertificates(this.#settings.certificateFolders, host);
-    const secureContext = tls.createSecureContext({
-      ca: [...tls.getCACertificates('bundled'), ...tls.getCACertificates('system'), ...authorities],
-      ...(client === null ? {} : { cert: client.certificate, key: client.key }),
-    });
-    return { rejectUnauthorized: !isInsecure(host, this.#settings), secureContext };
+    const identity = client === null ? {} : { cert: client.certificate, key: client.key };
+    if (isInsecure(host, this.#settings))
+      return { rejectUnauthorized: false, secureContext: tls.createSecureContext(identity) };
+    const ca = authoritiesWith(authorities);
+    await setImmediate(); // reading them and parsing them are two stops for everybody else instead of one long one
+    const trust = ca === undefined ? {} : { ca: [...ca] };
+    return { rejectUnauthorized: true, secureContext: tls.createSecureContext({ ...identity, ...trust }) };
   }
 }
 

@@ -77,6 +77,8 @@ const routes: readonly (readonly [pattern: RegExp, handler: (exchange: Exchange)
   [/^GET \/images\/json$/, ({ state, answer }) => sendJson(answer, [...state.images.values()].map(imageSummary))],
   [/^GET \/images\/(.+)\/json$/, ({ state, answer, subject }) => sendJson(answer, imageInspect(state.image(subject)))],
   [/^POST \/images\/load$/, serveLoad],
+  [/^POST \/images\/create$/, servePull],
+  [/^DELETE \/images\/(.+)$/, serveRemoveImage],
   [/^GET \/containers\/json$/, serveList],
   [/^POST \/containers\/create$/, serveCreate],
   [
@@ -195,6 +197,33 @@ async function serveLoad({ state, request, answer }: Exchange): Promise<void> {
     answer.write(`${JSON.stringify({ stream: `Loaded image: ${tag}\n` })}\r\n`);
   }
   answer.end();
+}
+
+/** Pulls whatever is asked for, in two layers; a repository called `missing` is not there, one called `slow` never ends. */
+async function servePull({ state, request, answer, query }: Exchange): Promise<void> {
+  const [from = '', tag = 'latest'] = [query.get('fromImage') ?? '', query.get('tag') ?? 'latest'];
+  const name = from.replace(/^docker\.io\/(?:library\/)?/, '');
+  if (name === 'missing') throw new Refusal(404, `pull access denied for ${name}, repository does not exist`);
+  answer.writeHead(200, { 'Content-Type': 'application/json' });
+  const say = (message: object): void => void answer.write(`${JSON.stringify(message)}\r\n`);
+  say({ status: `Pulling from ${name}`, id: tag });
+  say({ status: 'Already exists', id: '0123456789ab' });
+  say({ status: 'Downloading', id: 'ba9876543210', progressDetail: { current: 5, total: 10 } });
+  if (name === 'slow') {
+    await new Promise<void>((resolve) => request.once('close', () => resolve()));
+    return;
+  }
+  say({ status: 'Pull complete', id: 'ba9876543210' });
+  state.addImage(`${name}:${tag}`, ['/hello']);
+  say({ status: `Status: Downloaded newer image for ${name}:${tag}` });
+  answer.end();
+}
+
+function serveRemoveImage({ state, answer, subject }: Exchange): void {
+  const image = state.image(subject);
+  state.images.delete(image.tag);
+  state.events.emit({ Type: 'image', Action: 'delete', Actor: { ID: image.id, Attributes: { name: image.id } } });
+  sendJson(answer, [{ Untagged: image.tag }, { Deleted: image.id }]);
 }
 
 function serveList({ state, answer, query }: Exchange): void {

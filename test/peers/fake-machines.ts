@@ -91,8 +91,15 @@ export class FakeMachines implements Machines {
 
   async drivers(): Promise<readonly DriverInfo[]> {
     return [
-      { name: 'fake', title: 'Fake', unavailable: null, abilities: [], settings: sizes.fields },
-      { name: 'absent', title: 'Absent', unavailable: 'It is not there: install it.', abilities: [], settings: [] },
+      { name: 'fake', title: 'Fake', unavailable: null, isAutomatic: true, abilities: [], settings: sizes.fields },
+      {
+        name: 'absent',
+        title: 'Absent',
+        unavailable: 'It is not there: install it.',
+        isAutomatic: true,
+        abilities: [],
+        settings: [],
+      },
     ];
   }
 

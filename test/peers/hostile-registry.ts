@@ -176,7 +176,7 @@ function answer(answering: Answering): void {
     }
     case 'bytes':
       seen.sentBytes = act.bytes.length;
-      response.writeHead(200, { 'Content-Length': act.bytes.length, ...act.headers }).end(act.bytes);
+      response.writeHead(200, given({ 'Content-Length': act.bytes.length, ...act.headers })).end(act.bytes);
       return;
     case 'headers':
       return serve(answering, act.headers, 'ranges');
@@ -225,10 +225,15 @@ function serve(answering: Answering, headers: http.OutgoingHttpHeaders, ranges: 
   const from = ranges === 'ranges' ? Number(/^bytes=(\d+)-$/.exec(seen.range ?? '')?.[1] ?? 0) : 0;
   const bytes = found.bytes.subarray(from);
   const range = from === 0 ? {} : { 'Content-Range': `bytes ${from}-${found.bytes.length - 1}/${found.bytes.length}` };
-  const all = Object.entries({ ...found.headers, ...range, 'Content-Length': bytes.length, ...headers });
-  response.writeHead(from === 0 ? 200 : 206, Object.fromEntries(all.filter(([, value]) => value !== undefined)));
+  const all = given({ ...found.headers, ...range, 'Content-Length': bytes.length, ...headers });
+  response.writeHead(from === 0 ? 200 : 206, all);
   seen.sentBytes = seen.method === 'HEAD' ? 0 : bytes.length;
   response.end(seen.method === 'HEAD' ? undefined : bytes);
+}
+
+/** Without those that are undefined. */
+function given(headers: http.OutgoingHttpHeaders): http.OutgoingHttpHeaders {
+  return Object.fromEntries(Object.entries(headers).filter(([, value]) => value !== undefined));
 }
 
 function cut(answering: Answering, afterBytes: number): void {

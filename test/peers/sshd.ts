@@ -16,7 +16,7 @@ export interface TestSshd extends AsyncDisposable {
   readonly user: string;
   readonly identity: SshKeyPair;
   readonly hostKey: SshKeyPair;
-  /** Temporary folder, removed at the end. */
+  /** Temporary folder, removed at the end; the home of who logs in. */
   readonly folder: string;
   /** Breaks every connection that is open. */
   cut(): void;
@@ -73,7 +73,7 @@ function configuration(folder: string, port: number): string {
     `Port ${port}`,
     'ListenAddress 127.0.0.1',
     `HostKey ${folder}/host_key`,
-    `AuthorizedKeysFile ${folder}/authorized_keys`,
+    `AuthorizedKeysFile ${folder}/authorized_keys ${folder}/.ssh/authorized_keys`,
     'PidFile none',
     'StrictModes no',
     'UsePAM no',
