@@ -150,4 +150,27 @@ export const migrations: readonly string[] = [
   -- Bytes of the file beside a layer's folder from which its tar is put together again; null: there is none.
   ALTER TABLE layers ADD COLUMN recipe_bytes INTEGER;
   `,
+  `
+  -- Bytes of a layer's uncompressed tar; null: nobody counted.
+  ALTER TABLE layers ADD COLUMN tar_bytes INTEGER;
+  `,
+  `
+  -- What a layer takes of the disk: folder and recipe, in whole blocks. It never changes; null: nobody has measured it yet.
+  ALTER TABLE layers ADD COLUMN disk_bytes INTEGER;
+
+  -- What a container had written at a moment: a copy of its upper folder, at <its folder>/snapshots/<id>.
+  CREATE TABLE snapshots (
+    id         TEXT PRIMARY KEY,
+    container  TEXT NOT NULL REFERENCES containers(id) ON DELETE CASCADE,
+    name       TEXT NOT NULL,
+    comment    TEXT NOT NULL,
+    created_at TEXT NOT NULL,
+    size_bytes INTEGER NOT NULL, -- of the files in it
+    UNIQUE (container, name)
+  ) STRICT;
+  -- Containers that stand still only for as long as a snapshot of them is taken.
+  CREATE TABLE snapshot_pauses (
+    container TEXT PRIMARY KEY REFERENCES containers(id) ON DELETE CASCADE
+  ) STRICT;
+  `,
 ];

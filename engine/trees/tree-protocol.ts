@@ -12,6 +12,8 @@ export type TreeJob =
   | { readonly verb: 'copy-up'; readonly root: string; readonly path: string; readonly folder: string }
   | { readonly verb: 'changes'; readonly layers: OverlayFolders }
   | { readonly verb: 'measure'; readonly folders: readonly string[] }
+  | { readonly verb: 'usage'; readonly paths: readonly string[] }
+  | { readonly verb: 'copy-tree'; readonly from: string; readonly to: string }
   | { readonly verb: 'mount'; readonly device: DeviceMount };
 
 export type TreeReport =

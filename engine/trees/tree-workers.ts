@@ -109,6 +109,19 @@ export class TreeWorkers implements Trees, AsyncDisposable {
     return result.sizes;
   }
 
+  async usage(paths: readonly string[]): Promise<readonly number[]> {
+    if (paths.length === 0) return [];
+    const result = await this.#result({ verb: 'usage', paths });
+    if (result.is !== 'sizes') throw internal('the tree program gave another answer than asked for');
+    return result.sizes;
+  }
+
+  async copyTree(from: string, to: string): Promise<number> {
+    const result = await this.#result({ verb: 'copy-tree', from, to });
+    if (result.is !== 'sizes') throw internal('the tree program gave another answer than asked for');
+    return result.sizes[0] ?? 0;
+  }
+
   async mountDevice(device: DeviceMount): Promise<void> {
     await this.#result({ verb: 'mount', device });
   }

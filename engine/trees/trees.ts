@@ -36,6 +36,13 @@ export interface Trees {
   packChanges(layers: OverlayFolders, signal: AbortSignal): Promise<AsyncIterable<Buffer>>;
   /** Bytes of the files below each folder, each file counted once; 0 for a folder that is not there. */
   measure(folders: readonly string[]): Promise<readonly number[]>;
+  /** Bytes of the disk that each path takes with all that is below it, as `du -x` counts: whole blocks, a file once; 0 for one that is not there. */
+  usage(paths: readonly string[]): Promise<readonly number[]>;
+  /**
+   * Copies a tree with all that an overlay keeps in it (whiteouts, opaque directories), to a folder that is not there yet; blocks
+   * are shared where the file system can. It is on the disk when this resolves; returns the bytes of its files. Nothing is left when it throws.
+   */
+  copyTree(from: string, to: string): Promise<number>;
   /** A mount that may wait for a server. */
   mountDevice(device: DeviceMount): Promise<void>;
 }

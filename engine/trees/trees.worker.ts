@@ -14,7 +14,9 @@ import { TarReader } from '../../api/tar/reader.ts';
 import { endOfArchive } from '../../api/tar/writer.ts';
 import { EngineError, type ErrorKind, invalid } from '../model/errors.ts';
 import { changesOf } from './changes.ts';
+import { copyTree } from './copy-tree.ts';
 import { copyUp } from './copy-up.ts';
+import { diskUsageOf } from './disk-usage.ts';
 import { endFrames, FrameReader, writeFrame } from '../kernel/frames.ts';
 import { insidePath } from './inside-path.ts';
 import { measureTree } from './measure.ts';
@@ -75,6 +77,10 @@ async function work(job: TreeJob): Promise<TreeResult> {
       return { is: 'changes', changes: changesOf(job.layers) };
     case 'measure':
       return { is: 'sizes', sizes: job.folders.map(measureTree) };
+    case 'usage':
+      return { is: 'sizes', sizes: job.paths.map(diskUsageOf) };
+    case 'copy-tree':
+      return { is: 'sizes', sizes: [copyTree(job.from, job.to)] };
     case 'mount':
       mountDevice(job.device);
       return nothing;
