@@ -2,9 +2,9 @@ import { readFile } from 'node:fs/promises';
 import type { Page } from 'playwright-core';
 import { expect, it } from 'vitest';
 import { chromiumSuite, eventually } from './chromium-suite.ts';
-import { firstRunSteps, machineRow, operationRow } from './fixture-rows.ts';
+import { firstRunSteps, machineRow, operationRow, pullLayer, pullRow } from './fixture-rows.ts';
 import type { FixtureWorld } from './fixture-world.ts';
-import { emptyMachine, named, workingDay } from './scenes.ts';
+import { emptyMachine, imageDay, named, workingDay } from './scenes.ts';
 
 const audit = await readFile(new URL('audit-page.js', import.meta.url), 'utf8');
 
@@ -69,6 +69,27 @@ const views: readonly View[] = [
     go: async (page, world, visit) => {
       await visit(`#/containers/default/${named(world, 'web').id}`);
       await page.getByRole('log').getByText('colour 37').waitFor();
+    },
+  },
+  {
+    name: 'images',
+    set: (world) => {
+      imageDay(world);
+      world.pulls.set(pullRow({ layers: [pullLayer('3f0a14e1c0b9', 'Extracting', 21, 48)] }));
+    },
+    go: async (page, _world, visit) => {
+      await visit('#/images');
+      await page.getByRole('row', { name: 'postgres:18' }).waitFor();
+    },
+  },
+  {
+    name: 'image',
+    set: imageDay,
+    go: async (page, _world, visit) => {
+      await visit('#/images');
+      await page.getByRole('link', { name: 'shop/report:latest' }).click();
+      await page.getByRole('row', { name: 'app' }).click();
+      await page.getByText('package.json').waitFor();
     },
   },
   {
