@@ -8,14 +8,15 @@ import type { Database } from '../store/database.ts';
 import type { Blob, Content, Ingest } from './content.ts';
 import { completeIngest, IngestFile } from './ingest-file.ts';
 
-/** An ingest that nobody took up for so long goes at the next boot. */
-const ingestLifeMs = 24 * 60 * 60 * 1000;
+/** What an unfinished pull left goes after so long: ingests at the next boot, blobs with the next collection. */
+const keptMs = 24 * 60 * 60 * 1000;
 const trash = 'trash-';
 
 /** The blobs of one store (see `content.ts` for what each method promises). Opening it deletes what an engine that was killed left. */
 export class BlobStore implements Content, Disposable {
   readonly #database: Database;
   readonly #log: Log;
+  readonly #nowMs: () => number;
   readonly #blobs: string;
   readonly #ingests: string;
   readonly #directory: number;
@@ -37,7 +38,8 @@ export class BlobStore implements Content, Disposable {
     this.#ingests = path.join(root, 'ingest');
     for (const folder of [this.#blobs, this.#ingests]) mkdirSync(folder, { recursive: true, mode: 0o700 });
     this.#directory = openSync(this.#blobs, constants.O_DIRECTORY);
-    this.#tidy(parts.nowMs());
+    this.#nowMs = parts.nowMs;
+    this.#tidy();
   }
 
   [Symbol.dispose](): void {
@@ -98,10 +100,14 @@ export class BlobStore implements Content, Disposable {
     };
   }
 
-  async collect({ isSparing }: { readonly isSparing: boolean } = { isSparing: false }): Promise<number> {
+  async collect(
+    options: { readonly isSparing: boolean; readonly isThorough?: boolean } = { isSparing: false },
+  ): Promise<number> {
+    const { isSparing, isThorough = false } = options;
     const needless = this.#database.sql
       .prepare(
-        `SELECT digest, size_bytes FROM blobs AS blob
+        `SELECT digest, size_bytes, EXISTS (SELECT 1 FROM layer_blobs WHERE digest = blob.digest) AS is_known
+           FROM blobs AS blob
           WHERE NOT EXISTS (SELECT 1 FROM layer_blobs JOIN layers USING (diff_id)
                              WHERE layer_blobs.digest = blob.digest AND (? = 0 OR layers.recipe_bytes IS NULL))`,
       )
@@ -110,6 +116,8 @@ export class BlobStore implements Content, Disposable {
     for (const row of needless) {
       const digest = parseDigest(String(row['digest']));
       if (this.#isInUse(digest)) continue;
+      // Of a pull that has not come to its end: the next try will want it.
+      if (row['is_known'] === 0 && !isSparing && !isThorough && this.#isYoung(this.#fileOf(digest))) continue;
       // Out of the way at once, so that the same blob can come again; a crash before the row goes is mended at boot.
       const aside = path.join(this.#ingests, `${trash}${hexOf(digest)}`);
       renameSync(this.#fileOf(digest), aside);
@@ -118,7 +126,24 @@ export class BlobStore implements Content, Disposable {
       freedBytes += Number(row['size_bytes']);
     }
     this.#forgetRelations();
+    return freedBytes + (isThorough ? this.#removeIngests(() => true) : 0);
+  }
+
+  /** Those that nobody writes. Returns their bytes. */
+  #removeIngests(isWanted: (file: string) => boolean): number {
+    let freedBytes = 0;
+    for (const name of readdirSync(this.#ingests)) {
+      const file = path.join(this.#ingests, name);
+      if (/^[0-9a-f]{64}$/.test(name) && this.#isInUse(parseDigest(`sha256:${name}`))) continue;
+      if (!isWanted(file)) continue;
+      freedBytes += statSync(file).size;
+      rmSync(file, { force: true });
+    }
     return freedBytes;
+  }
+
+  #isYoung(file: string): boolean {
+    return this.#nowMs() - statSync(file).mtimeMs <= keptMs;
   }
 
   /** What is known of blobs whose layers are gone, and which are gone themselves. */
@@ -184,7 +209,7 @@ export class BlobStore implements Content, Disposable {
     return path.join(this.#blobs, hexOf(digest));
   }
 
-  #tidy(nowMs: number): void {
+  #tidy(): void {
     const rows = this.#database.sql.prepare('SELECT digest FROM blobs').all();
     const known = new Set(rows.map((row) => hexOf(parseDigest(String(row['digest'])))));
     for (const name of readdirSync(this.#blobs)) {
@@ -195,9 +220,6 @@ export class BlobStore implements Content, Disposable {
       this.#log.warn('a blob is gone from the disk: it is fetched again when it is needed', { digest: lost });
       this.#database.sql.prepare('DELETE FROM blobs WHERE digest = ?').run(`sha256:${lost}`);
     }
-    for (const name of readdirSync(this.#ingests)) {
-      const file = path.join(this.#ingests, name);
-      if (name.startsWith(trash) || nowMs - statSync(file).mtimeMs > ingestLifeMs) rmSync(file, { force: true });
-    }
+    this.#removeIngests((file) => path.basename(file).startsWith(trash) || !this.#isYoung(file));
   }
 }

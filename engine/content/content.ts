@@ -41,9 +41,10 @@ export interface Content {
 
   /**
    * Deletes the blobs that nothing needs: those of no layer (`layer_blobs`) that is in the store. Returns their bytes.
+   * Those that no image ever came of (a pull that was cut) stay for a day, but not with `isThorough`, which also deletes ingests.
    * With `isSparing`, also those whose layers can be put together again from what is unpacked.
    */
-  collect(options?: { readonly isSparing: boolean }): Promise<number>;
+  collect(options?: { readonly isSparing: boolean; readonly isThorough?: boolean }): Promise<number>;
 }
 
 /**

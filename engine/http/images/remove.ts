@@ -27,7 +27,12 @@ export async function removeImage(parts: Parts, exchange: Exchange): Promise<voi
 export async function pruneImages(parts: Parts, exchange: Exchange): Promise<void> {
   const filters = parseFilters(exchange.query.get('filters'), imagePruneFilterKeys);
   const removed = await parts.images.prune(filters, { usersOf: usersOf(parts) });
-  const reclaimedBytes = removed.reduce((sum, step) => sum + (step.kind === 'deleted-layer' ? step.sizeBytes : 0), 0);
+  // What pulls left that came to no end counts too.
+  const leftBytes = await parts.content.collect({ isSparing: false, isThorough: true });
+  const reclaimedBytes = removed.reduce(
+    (sum, step) => sum + (step.kind === 'deleted-layer' ? step.sizeBytes : 0),
+    leftBytes,
+  );
   publish(parts, removed);
   parts.events.publish({
     type: 'image',
