@@ -2,6 +2,7 @@ import { createHash, randomBytes } from 'node:crypto';
 import { mkdirSync, rmSync } from 'node:fs';
 import path from 'node:path';
 import type { ProgressMessage } from '../../api/images.ts';
+import type { Content } from '../content/content.ts';
 import { chainIds, type Layer, type LayerStore } from '../layers/layer-store.ts';
 import { conflict, internal, invalid, notFound } from '../model/errors.ts';
 import type { Filters } from '../model/filters.ts';
@@ -17,28 +18,32 @@ import { ImageCatalogue, isIdOrPrefix } from './image-catalogue.ts';
 import { parseImageConfig } from './image-config.ts';
 import { listImages } from './image-list.ts';
 import { ImageRows } from './image-rows.ts';
-import { writeHashed } from './hashed-file.ts';
 import type {
-  ExtendRequest,
   Images,
   ImageSource,
   ListedImage,
   LoadOptions,
+  MakeRequest,
   PublishedImage,
   PublishRequest,
   RemovedImage,
   RemoveOptions,
+  SavedArchive,
+  SaveOptions,
 } from './images.ts';
 import { layerMessage, ProgressQueue } from './load-progress.ts';
+import { makeImage } from './make-image.ts';
 import { familiarReference, parseReference, type Reference, withDefaultTag } from './reference.ts';
 import { imagesToPrune } from './prune-images.ts';
 import { type Kinship, planRemoval, type RemovalPlan } from './remove-image.ts';
+import { saveImages } from './save-images.ts';
 import { sharedSizes, type SharedSizes } from './shared-sizes.ts';
 
 /** The images of one store (see `images.ts` for what each method promises). */
 export class ImageStore implements Images {
   readonly #rows: ImageRows;
   readonly #layers: LayerStore;
+  readonly #content: Pick<Content, 'findOf' | 'hold'>;
   readonly #now: () => Instant;
   readonly #incoming: string;
   readonly #catalogue: ImageCatalogue;
@@ -47,12 +52,15 @@ export class ImageStore implements Images {
   constructor(parts: {
     readonly database: Database;
     readonly layers: LayerStore;
+    /** Blobs of its layers: saved as they are. */
+    readonly content: Pick<Content, 'findOf' | 'hold'>;
     readonly dataRoot: string;
     readonly now: () => Instant;
   }) {
     this.#rows = new ImageRows(parts.database);
     this.#catalogue = new ImageCatalogue(this.#rows);
     this.#layers = parts.layers;
+    this.#content = parts.content;
     this.#now = parts.now;
     this.#incoming = path.join(parts.dataRoot, 'incoming');
   }
@@ -77,6 +85,10 @@ export class ImageStore implements Images {
     } finally {
       ended.abort(new Error('the load was ended'));
     }
+  }
+
+  save(names: readonly string[], options: SaveOptions): Promise<SavedArchive> {
+    return saveImages(names, { images: this, layers: this.#layers, content: this.#content }, options);
   }
 
   list(filters: Filters = new Map(), which: 'all' | 'shown' = 'all'): readonly ListedImage[] {
@@ -226,26 +238,15 @@ export class ImageStore implements Images {
     return this.layers(id).map(({ folder }) => folder);
   }
 
-  async extend(base: ImageId, request: ExtendRequest): Promise<Image> {
+  async make(request: MakeRequest): Promise<PublishedImage> {
     const name = request.name === null ? null : this.#namedWithTag(request.name);
-    const row = this.#rows.find(base);
-    if (row === null) throw notFound(`No such image: ${base}`);
-    mkdirSync(this.#incoming, { recursive: true, mode: 0o700 });
-    const file = path.join(this.#incoming, `${randomBytes(8).toString('hex')}.layer`);
-    try {
-      const { digest, sizeBytes } = await writeHashed(file, request.layer);
-      const below = parseImageConfig(Buffer.from(row.configText)).diffIds;
-      const changed = request.change(JSON.parse(row.configText) as Readonly<Record<string, unknown>>);
-      const diffIds = [...below, digest];
-      const configText = JSON.stringify({ ...changed, rootfs: { type: 'layers', diff_ids: diffIds } });
-      using _hold = this.#layers.hold(chainIds(diffIds));
-      // Those that are there already are not read: the slice is the new one's.
-      const layers = diffIds.map((diffId) => ({ diffId, blobDigest: null, source: { file, offset: 0, sizeBytes } }));
-      await this.#layers.add(layers, { signal: request.signal, onProgress: () => undefined });
-      return this.publish({ configText, names: name === null ? [] : [name], parent: base }).image;
-    } finally {
-      rmSync(file, { force: true });
-    }
+    const parts = {
+      layers: this.#layers,
+      find: (id: ImageId) => this.#rows.find(id),
+      publish: (image: PublishRequest) => this.publish(image),
+      incoming: this.#incoming,
+    };
+    return makeImage(parts, request, name);
   }
 
   layers(id: ImageId): readonly Layer[] {

@@ -13,6 +13,7 @@ import type { ChainId, ContainerId, DiffId, Digest, ImageId } from '../model/ids
 import type { Layer } from '../layers/layer-store.ts';
 import type { Image } from './image.ts';
 import type { SharedSizes } from './shared-sizes.ts';
+import type { WantedPlatform } from './wanted-platform.ts';
 import type { Reference } from './reference.ts';
 
 export interface Images {
@@ -23,6 +24,13 @@ export interface Images {
    * or aborting ends the work and leaves nothing. Throws `invalid` for a broken archive, `internal` when there is no space.
    */
   load(archive: AsyncIterable<Uint8Array>, options?: LoadOptions): AsyncGenerator<ProgressMessage, void, void>;
+
+  /**
+   * An archive as `docker save` writes it, of images by name or id: a repository stands for all of its tags, an id for none.
+   * Nothing is written to the disk, and the images cannot go meanwhile. Ending the iteration early ends the work. Throws
+   * `not-found` for an unknown name, or an image of none of the platforms.
+   */
+  save(names: readonly string[], options: SaveOptions): Promise<SavedArchive>;
 
   /**
    * Newest first. Keys of filters: `imageListFilterKeys`. `shown` leaves out what is nameless and only there because another
@@ -69,10 +77,10 @@ export interface Images {
   prune(filters: Filters, options: Pick<RemoveOptions, 'usersOf'>): Promise<readonly RemovedImage[]>;
 
   /**
-   * Makes an image of all layers of another and one more on top. Throws `not-found`, `invalid` for a name that is none; nothing
-   * is left when it throws.
+   * Makes an image of one new layer, alone or on top of all those of another. Throws `not-found`, `invalid` for a name that is
+   * none or a tar that is broken, `internal` when there is no space; nothing is left when it throws.
    */
-  extend(base: ImageId, request: ExtendRequest): Promise<Image>;
+  make(request: MakeRequest): Promise<PublishedImage>;
 
   /** The image's layers, topmost first. Throws `not-found`. */
   layers(id: ImageId): readonly Layer[];
@@ -123,11 +131,19 @@ export interface LayerBlob {
   readonly sizeBytes: number;
 }
 
-export interface ExtendRequest {
-  /** The tar of the new layer. */
-  readonly layer: AsyncIterable<Buffer>;
-  /** From the config of the base, as it was written, to the new one; the new layer is added to it afterwards. */
-  readonly change: (config: Readonly<Record<string, unknown>>) => Readonly<Record<string, unknown>>;
+export interface MakeRequest {
+  /** The image below, which becomes the parent; null: none. */
+  readonly base: ImageId | null;
+  /** The tar of the new layer, plain or compressed. */
+  readonly layer: AsyncIterable<Uint8Array>;
+  /**
+   * From the config of the base, as it was written (empty when there is none), to the new one; `rootfs` is put in afterwards.
+   * `added` says `nothing` for a tar without entries: the image has the layers of its base alone.
+   */
+  readonly config: (
+    base: Readonly<Record<string, unknown>>,
+    added: 'a layer' | 'nothing',
+  ) => Readonly<Record<string, unknown>>;
   /** `name[:tag]`; null: the image has no name. */
   readonly name: string | null;
   readonly signal: AbortSignal;
@@ -135,6 +151,19 @@ export interface ExtendRequest {
 
 export interface LoadOptions {
   readonly signal?: AbortSignal;
+}
+
+export interface SaveOptions {
+  /** Empty: whatever they are for. */
+  readonly platforms: readonly WantedPlatform[];
+  readonly signal: AbortSignal;
+}
+
+export interface SavedArchive {
+  /** Each once, in the order of the archive. */
+  readonly images: readonly ImageId[];
+  /** To be read once. */
+  readonly bytes: AsyncIterable<Buffer>;
 }
 
 export interface ListedImage {

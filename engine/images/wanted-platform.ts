@@ -62,7 +62,7 @@ export function assertPlatform(
   wish: { readonly platform: WantedPlatform; readonly name: string },
 ): void {
   const { platform, name } = wish;
-  if (fits(image, platform)) return;
+  if (platformFits(image, platform)) return;
   throw notFound(
     `image with reference ${name} was found but its platform (${platformText(image)}) does not match the specified platform (${platform.shown})`,
   );
@@ -77,7 +77,8 @@ export function foreignPlatformWarning(image: ImagePlatform): string | null {
   return `The requested image's platform (${platformText(image)}) does not match the detected host platform (${host}) and no specific platform was requested`;
 }
 
-function fits(image: ImagePlatform, platform: WantedPlatform): boolean {
+/** Whether an image can be used where this platform is asked for. */
+export function platformFits(image: ImagePlatform, platform: WantedPlatform): boolean {
   const own = normalised(image.architecture, image.variant);
   const variant = platform.variant === '' ? own.variant : normalised(platform.architecture, platform.variant).variant;
   return image.os === platform.os && own.architecture === platform.architecture && own.variant === variant;

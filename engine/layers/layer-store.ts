@@ -28,6 +28,8 @@ export interface Layer {
   readonly sizeBytes: number;
   /** Of the file beside the folder; null: an older engine unpacked it, and kept none. */
   readonly recipeBytes: number | null;
+  /** Of its tar, uncompressed; null: an older engine unpacked it, and did not count. */
+  readonly tarBytes: number | null;
 }
 
 /** A layer that comes in. */
@@ -150,6 +152,45 @@ export class LayerStore {
   }
 
   /**
+   * Adds a layer whose digest nobody knows yet, on top of one that is there and held. `onRead`: all of the source was read.
+   * The layer is held until what is returned is disposed. Throws `invalid` for a broken one.
+   */
+  async addNew(
+    what: { readonly parent: ChainId | null; readonly source: LayerSource; readonly onRead: () => void },
+    signal: AbortSignal,
+  ): Promise<Disposable & { readonly layer: Layer }> {
+    const { parent, source, onRead } = what;
+    const name = `${temporary}${randomBytes(8).toString('hex')}`;
+    const unpacked = await this.#workers.unpack(
+      {
+        source,
+        blobDigest: null,
+        diffId: null,
+        folder: path.join(this.#root, name),
+        recipe: path.join(this.#root, recipeName(name)),
+        lowers: async () => {
+          onRead();
+          return this.stack(parent).map(({ folder }) => folder);
+        },
+        onProgress: () => undefined,
+      },
+      signal,
+    );
+    const chainId = chainIdOn(parent, unpacked.diffId);
+    const hold = this.hold([chainId]);
+    try {
+      // The same layer may be on its way from elsewhere.
+      while (this.#inFlight.has(chainId)) await settled(this.#inFlight.get(chainId)?.done);
+      if (this.find(chainId) === null) await this.#publishAlone({ chainId, parent, ...unpacked }, name);
+      else await removeTree(this.#directory, this.#setAside(name));
+      return { layer: this.#found(chainId), [Symbol.dispose]: () => hold[Symbol.dispose]() };
+    } catch (error) {
+      hold[Symbol.dispose]();
+      throw error;
+    }
+  }
+
+  /**
    * The layer's tar again, byte for byte, packed as asked. Hold the layer meanwhile. Throws `not-found` for a layer that is
    * not there, `conflict` for one of an older engine whose tar was not kept.
    */
@@ -219,6 +260,7 @@ export class LayerStore {
     }
     const removed = await this.collect();
     if (removed.length > 0) this.#log.info('removed layers that nothing needs', { layers: removed });
+    else await this.#content.collect(); // what an unfinished pull left, when it has become old
   }
 
   #begin(what: { layer: IncomingLayer; chainId: ChainId; parent: ChainId | null }): InFlight {
@@ -257,7 +299,7 @@ export class LayerStore {
     const name = `${temporary}${randomBytes(8).toString('hex')}`;
     const below = parent === null ? null : (this.#inFlight.get(parent)?.done ?? null);
     const tell = (readBytes: number): void => control.listeners.forEach((listener) => listener(readBytes));
-    const { sizeBytes, recipeBytes } = await this.#workers.unpack(
+    const { sizeBytes, recipeBytes, tarBytes } = await this.#workers.unpack(
       {
         ...layer,
         folder: path.join(this.#root, name),
@@ -271,7 +313,24 @@ export class LayerStore {
       control.abort.signal,
     );
     tell(totalBytesOf(layer.source));
-    await this.#publish({ chainId, diffId: layer.diffId, parent, sizeBytes, recipeBytes }, name);
+    await this.#publish({ chainId, diffId: layer.diffId, parent, sizeBytes, recipeBytes, tarBytes }, name);
+  }
+
+  /** While nobody else can bring the same layer. */
+  async #publishAlone(layer: Omit<Layer, 'folder'>, unpacked: string): Promise<void> {
+    const done = this.#publish(layer, unpacked).finally(() => this.#inFlight.delete(layer.chainId));
+    done.catch(() => undefined);
+    this.#inFlight.set(layer.chainId, { done, abort: new AbortController(), listeners: new Set() });
+    await done;
+  }
+
+  /** Bytes of the layer's tar, uncompressed: needed before it is written into another archive. */
+  async tarBytes(chainId: ChainId, signal: AbortSignal): Promise<number> {
+    const known = this.#found(chainId).tarBytes;
+    if (known !== null) return known;
+    const tar = this.tarOf(chainId, { signal });
+    for await (const _ of tar.bytes); // counted
+    return tar.result().sizeBytes;
   }
 
   /** One rename, then the row: until then nobody finds it, and after a crash between the two it is a folder without a row. */
@@ -283,9 +342,9 @@ export class LayerStore {
       await promisify(fsync)(this.#directory);
       this.#database.sql
         .prepare(
-          'INSERT INTO layers (chain_id, diff_id, parent, folder, size_bytes, recipe_bytes) VALUES (?, ?, ?, ?, ?, ?)',
+          'INSERT INTO layers (chain_id, diff_id, parent, folder, size_bytes, recipe_bytes, tar_bytes) VALUES (?, ?, ?, ?, ?, ?, ?)',
         )
-        .run(layer.chainId, layer.diffId, layer.parent, folder, layer.sizeBytes, layer.recipeBytes);
+        .run(layer.chainId, layer.diffId, layer.parent, folder, layer.sizeBytes, layer.recipeBytes, layer.tarBytes);
     } catch (error) {
       this.#setAside(folder); // the next boot deletes it
       throw error;
@@ -326,6 +385,7 @@ export class LayerStore {
       folder: path.join(this.#root, String(row['folder'])),
       sizeBytes: Number(row['size_bytes']),
       recipeBytes: row['recipe_bytes'] === null ? null : Number(row['recipe_bytes']),
+      tarBytes: row['tar_bytes'] === null ? null : Number(row['tar_bytes']),
     };
   }
 }
@@ -333,13 +393,14 @@ export class LayerStore {
 /** Source: OCI image spec, "Layer ChainID". Bottom first, one for each diff id. */
 export function chainIds(diffIds: readonly DiffId[]): readonly ChainId[] {
   const chain: ChainId[] = [];
-  for (const diffId of diffIds) {
-    const below = chain.at(-1);
-    const digest =
-      below === undefined ? diffId : `sha256:${createHash('sha256').update(`${below} ${diffId}`).digest('hex')}`;
-    chain.push(parseChainId(digest));
-  }
+  for (const diffId of diffIds) chain.push(chainIdOn(chain.at(-1) ?? null, diffId));
   return chain;
+}
+
+function chainIdOn(below: ChainId | null, diffId: DiffId): ChainId {
+  return parseChainId(
+    below === null ? diffId : `sha256:${createHash('sha256').update(`${below} ${diffId}`).digest('hex')}`,
+  );
 }
 
 /** Beside the folder. */

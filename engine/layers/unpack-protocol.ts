@@ -25,8 +25,8 @@ export type UnpackRequest =
       readonly source: SourceFile;
       /** Digest of the slice as it is; null when nobody told one. */
       readonly blobDigest: Digest | null;
-      /** Digest that the uncompressed tar must have. */
-      readonly diffId: DiffId;
+      /** Digest that the uncompressed tar must have; null when nobody knows it yet. */
+      readonly diffId: DiffId | null;
       /** Absolute path; made by the program, and deleted by it when it fails. */
       readonly folder: string;
       /** Absolute path; written by the program, and deleted by it when it fails. */
@@ -37,13 +37,23 @@ export type UnpackRequest =
   /** The layers below are there: absolute folders, topmost first. */
   | { readonly verb: 'finish'; readonly lowers: readonly string[] };
 
+export interface Unpacked {
+  /** Of the uncompressed tar. */
+  readonly diffId: DiffId;
+  readonly tarBytes: number;
+  /** Of the files that the layer adds. */
+  readonly sizeBytes: number;
+  /** Of the recipe's file. */
+  readonly recipeBytes: number;
+}
+
 export type UnpackReport =
   /** So much of the slice is read. */
   | { readonly kind: 'progress'; readonly readBytes: number }
   /** Everything is read and its digests are right; the layers below are needed now. */
   | { readonly kind: 'written' }
   /** Folder and recipe are complete and on the disk. */
-  | { readonly kind: 'done'; readonly sizeBytes: number; readonly recipeBytes: number }
+  | ({ readonly kind: 'done' } & Unpacked)
   | { readonly kind: 'failed'; readonly reason: FailureReason; readonly message: string };
 
 /** `broken`: the archive is to blame. `no-space`: the disk. `failed`: anything else. */

@@ -6,14 +6,15 @@ import { WorkerProcess } from '../kernel/worker-process.ts';
 import { type EngineError, internal, invalid } from '../model/errors.ts';
 import type { Digest, DiffId } from '../model/ids.ts';
 import type { GrowingFile } from '../content/growth.ts';
-import type { FileSlice, SourceFile, UnpackReport, UnpackRequest } from './unpack-protocol.ts';
+import type { FileSlice, SourceFile, UnpackReport, UnpackRequest, Unpacked } from './unpack-protocol.ts';
 
 export type LayerSource = FileSlice | GrowingFile;
 
 export interface UnpackJob {
   readonly source: LayerSource;
   readonly blobDigest: Digest | null;
-  readonly diffId: DiffId;
+  /** Null: nobody knows it yet. */
+  readonly diffId: DiffId | null;
   /** Absolute; must not be there yet. */
   readonly folder: string;
   /** Absolute; must not be there yet. */
@@ -21,13 +22,6 @@ export interface UnpackJob {
   /** Resolves with the folders of the layers below, topmost first, when all of them are there. */
   readonly lowers: () => Promise<readonly string[]>;
   readonly onProgress: (readBytes: number) => void;
-}
-
-export interface UnpackResult {
-  /** Of the files that the layer adds. */
-  readonly sizeBytes: number;
-  /** Of the recipe's file. */
-  readonly recipeBytes: number;
 }
 
 const heapMegabytes = 512;
@@ -66,7 +60,7 @@ export class UnpackWorkers implements AsyncDisposable {
    * Unpacks one layer into its folder and writes its recipe; both are on the disk when this resolves, and nothing is left of it when it rejects.
    * Jobs begin in the order of the calls. Throws `invalid` for a broken layer, `internal` when there is no space.
    */
-  async unpack(job: UnpackJob, signal: AbortSignal): Promise<UnpackResult> {
+  async unpack(job: UnpackJob, signal: AbortSignal): Promise<Unpacked> {
     let hasBegun = false;
     try {
       return await this.#pool.run((worker) => {
@@ -83,16 +77,16 @@ export class UnpackWorkers implements AsyncDisposable {
     return this.#pool[Symbol.asyncDispose]();
   }
 
-  async #run(worker: WorkerProcess, job: UnpackJob, signal: AbortSignal): Promise<UnpackResult> {
+  async #run(worker: WorkerProcess, job: UnpackJob, signal: AbortSignal): Promise<Unpacked> {
     const { source, blobDigest, diffId, folder, recipe } = job;
-    const { promise, resolve, reject } = Promise.withResolvers<UnpackResult>();
+    const { promise, resolve, reject } = Promise.withResolvers<Unpacked>();
     let stall: NodeJS.Timeout | null = null;
     const expectSign = (): void => {
       clearTimeout(stall ?? undefined);
       // Waiting for a download has that one's time limits, not this one's.
       if (isGrowing(source)) return;
       stall = setTimeout(() => {
-        reject(internal(`unpacking layer ${diffId} gave no sign of life for ${this.#stallMs} ms`));
+        reject(internal(`unpacking layer ${diffId ?? 'without a name'} gave no sign of life for ${this.#stallMs} ms`));
       }, this.#stallMs);
     };
     const onAbort = (): void => reject(signal.reason);
@@ -113,7 +107,7 @@ export class UnpackWorkers implements AsyncDisposable {
           }, reject);
           return;
         case 'done':
-          return resolve({ sizeBytes: report.sizeBytes, recipeBytes: report.recipeBytes });
+          return resolve(report);
         case 'failed':
           return reject(errorOf(report, diffId));
       }
@@ -178,8 +172,8 @@ function follow(
   return growth.listen(tell);
 }
 
-function errorOf(report: Extract<UnpackReport, { kind: 'failed' }>, diffId: DiffId): EngineError {
-  const message = `failed to register layer ${diffId}: ${report.message}`;
+function errorOf(report: Extract<UnpackReport, { kind: 'failed' }>, diffId: DiffId | null): EngineError {
+  const message = `failed to register layer${diffId === null ? '' : ` ${diffId}`}: ${report.message}`;
   return report.reason === 'broken' ? invalid(message) : internal(message);
 }
 

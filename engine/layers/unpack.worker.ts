@@ -12,10 +12,11 @@ import { LayerWriter } from './apply/layer-writer.ts';
 import { decompressed } from './compression.ts';
 import { TarError } from '../../api/tar/entry.ts';
 import { TarReader } from '../../api/tar/reader.ts';
+import { parseDigest } from '../model/ids.ts';
 import { RecipeWriter } from './recipe/recipe-file.ts';
 import { Recorder } from './recipe/recorder.ts';
 import { Arrival, sourceChunks } from './layer-source.ts';
-import type { FailureReason, UnpackReport, UnpackRequest } from './unpack-protocol.ts';
+import type { FailureReason, UnpackReport, UnpackRequest, Unpacked } from './unpack-protocol.ts';
 
 type UnpackJob = Extract<UnpackRequest, { verb: 'unpack' }>;
 
@@ -48,7 +49,7 @@ async function run(job: UnpackJob): Promise<void> {
   }
 }
 
-async function unpack(job: UnpackJob): Promise<{ sizeBytes: number; recipeBytes: number }> {
+async function unpack(job: UnpackJob): Promise<Unpacked> {
   const parent = openSync(path.dirname(job.folder), constants.O_DIRECTORY);
   const name = path.basename(job.folder);
   try {
@@ -56,12 +57,12 @@ async function unpack(job: UnpackJob): Promise<{ sizeBytes: number; recipeBytes:
     const root = openAt(parent, name, constants.O_DIRECTORY);
     try {
       using writer = new LayerWriter(root);
-      const recipeBytes = await writeBoth(job, writer);
+      const read = await writeBoth(job, writer);
       const lowers = new Promise<readonly string[]>((resolve) => (onLowers = resolve));
       report({ kind: 'written' });
       writer.finish(await lowers);
       syncFileSystem(root);
-      return { sizeBytes: writer.sizeBytes, recipeBytes };
+      return { ...read, sizeBytes: writer.sizeBytes };
     } finally {
       closeSync(root);
     }
@@ -74,22 +75,27 @@ async function unpack(job: UnpackJob): Promise<{ sizeBytes: number; recipeBytes:
   }
 }
 
-/** Returns the bytes of the recipe. */
-async function writeBoth(job: UnpackJob, writer: LayerWriter): Promise<number> {
+async function writeBoth(job: UnpackJob, writer: LayerWriter): Promise<Omit<Unpacked, 'sizeBytes'>> {
+  let read: Pick<Unpacked, 'diffId' | 'tarBytes'>;
   {
     using recipe = new RecipeWriter(job.recipe);
-    await write(job, writer, recipe);
-    if (!writer.hasReplaced) return recipe.sizeBytes;
+    read = await write(job, writer, recipe);
+    if (!writer.hasReplaced) return { ...read, recipeBytes: recipe.sizeBytes };
   }
   // What was replaced is nowhere but in the tar: the recipe of such a layer, a rare one, leaves nothing out.
   rmSync(job.recipe);
   using recipe = new RecipeWriter(job.recipe);
   for await (const chunk of decompressed(sourceChunks(job.source, arrival), 'all')) recipe.keep(chunk);
   recipe.end();
-  return recipe.sizeBytes;
+  return { ...read, recipeBytes: recipe.sizeBytes };
 }
 
-async function write(job: UnpackJob, writer: LayerWriter, recipe: RecipeWriter): Promise<void> {
+async function write(
+  job: UnpackJob,
+  writer: LayerWriter,
+  recipe: RecipeWriter,
+): Promise<Pick<Unpacked, 'diffId' | 'tarBytes'>> {
+  let tarBytes = 0;
   const reader = new TarReader();
   const recorder = new Recorder(recipe);
   const blobHash = job.blobDigest === null ? null : createHash('sha256');
@@ -99,6 +105,7 @@ async function write(job: UnpackJob, writer: LayerWriter, recipe: RecipeWriter):
     'all',
   )) {
     contentHash.update(chunk);
+    tarBytes += chunk.length;
     recorder.begin(chunk);
     for (const event of reader.push(chunk)) {
       writer.take(event);
@@ -113,10 +120,11 @@ async function write(job: UnpackJob, writer: LayerWriter, recipe: RecipeWriter):
   if (blobDigest !== job.blobDigest) {
     throw new TarError(`the layer's blob has the digest ${blobDigest}, not ${job.blobDigest}`);
   }
-  const diffId = `sha256:${contentHash.digest('hex')}`;
-  if (diffId !== job.diffId) {
+  const diffId = parseDigest(`sha256:${contentHash.digest('hex')}`);
+  if (job.diffId !== null && diffId !== job.diffId) {
     throw new TarError(`the layer's content has the digest ${diffId}, but its image says ${job.diffId}`);
   }
+  return { diffId, tarBytes };
 }
 
 async function* watched(

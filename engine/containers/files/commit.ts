@@ -1,5 +1,6 @@
 /** commit: an image of what a container has become. */
 import type { Image } from '../../images/image.ts';
+import { engineVersion } from '../../version.ts';
 import { familiarReference } from '../../images/reference.ts';
 import { formatInstant } from '../../model/time.ts';
 import type { Container } from '../container.ts';
@@ -16,6 +17,8 @@ export interface CommitRequest {
   readonly isPaused: boolean;
   /** How containers of the new image are run, in the words of an image's config. */
   readonly config: Readonly<Record<string, unknown>>;
+  /** How the container itself is run, in docker's words: the image remembers it. */
+  readonly containerConfig: Readonly<Record<string, unknown>>;
   readonly signal: AbortSignal;
 }
 
@@ -32,7 +35,7 @@ export async function commitContainer(parts: Parts, container: Container, reques
 
 async function commit(parts: Parts, container: Container, request: CommitRequest): Promise<Image> {
   const { id, spec } = container;
-  const { name, comment, author, config, signal } = request;
+  const { name, comment, author, config, containerConfig, signal } = request;
   const { upper, lowers } = parts.roots.get(id);
   const created = formatInstant(parts.now());
   const history = {
@@ -41,18 +44,24 @@ async function commit(parts: Parts, container: Container, request: CommitRequest
     created_by: [...spec.process.entrypoint, ...spec.process.command].join(' '),
     ...(comment === '' ? {} : { comment }),
   };
-  const image = await parts.images.extend(spec.imageId, {
+  const { image } = await parts.images.make({
+    base: spec.imageId,
     layer: await parts.trees.packChanges({ upper, lowers }, signal),
     name,
     signal,
-    change: (base) => ({
-      ...base,
-      created,
-      author,
-      comment,
-      config,
-      history: [...(Array.isArray(base['history']) ? (base['history'] as readonly unknown[]) : []), history],
-    }),
+    config({ comment: _, ...base }, added) {
+      const before = Array.isArray(base['history']) ? (base['history'] as readonly unknown[]) : [];
+      return {
+        ...base,
+        created,
+        author,
+        config,
+        container: id,
+        container_config: containerConfig,
+        docker_version: engineVersion,
+        history: [...before, { ...history, ...(added === 'nothing' ? { empty_layer: true } : {}) }],
+      };
+    },
   });
   publishCommitted(parts, container, { image, name, comment });
   return image;

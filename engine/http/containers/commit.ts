@@ -5,7 +5,7 @@ import type { ContainerSpec } from '../../containers/spec/spec.ts';
 import { invalid } from '../../model/errors.ts';
 import type { Exchange } from '../exchange.ts';
 import type { Route } from '../router.ts';
-import { applyChange, type ImageWords } from './commit-changes.ts';
+import { applyChange, type ImageWords } from '../../images/config-changes.ts';
 import { presentConfig } from './inspect/config.ts';
 
 export function commitRoute(parts: Parts): Route {
@@ -30,6 +30,7 @@ async function commit(parts: Parts, exchange: Exchange): Promise<void> {
     author: query.get('author') ?? '',
     isPaused: query.get('pause') === null || exchange.flag('pause'),
     config,
+    containerConfig: { ...presentConfig(container.spec) },
     signal: exchange.signal,
   });
   exchange.json(201, { Id: image.id });

@@ -1,6 +1,30 @@
+import { pipeline } from 'node:stream/promises';
 import type { ProgressMessage } from '../../../api/images.ts';
 import type { Parts } from '../../containers/parts.ts';
+import { parsePlatformDocument } from '../../images/wanted-platform.ts';
 import type { Exchange } from '../exchange.ts';
+
+/** What goes wrong after the first byte ends the connection: an archive that ends early must not look whole. */
+export async function saveImages(
+  { images, events }: Parts,
+  exchange: Exchange,
+  names: readonly string[],
+): Promise<void> {
+  const platforms = exchange.query
+    .getAll('platform')
+    .filter((text) => text !== '')
+    .map(parsePlatformDocument);
+  const saved = await images.save(names, { platforms, signal: exchange.signal });
+  const bytes = saved.bytes[Symbol.asyncIterator]();
+  const first = await bytes.next();
+  const response = exchange.startStream('application/x-tar');
+  async function* all(): AsyncGenerator<Buffer, void, void> {
+    for (let next = first; next.done !== true; next = await bytes.next()) yield next.value;
+  }
+  await pipeline(all(), response);
+  for (const id of saved.images)
+    events.publish({ type: 'image', action: 'save', actorId: id, attributes: { name: id } });
+}
 
 /** Errors before the first message have a status of their own; later ones stand in the stream, as docker's clients expect. */
 export async function loadImages(parts: Parts, exchange: Exchange): Promise<void> {

@@ -39,7 +39,7 @@ function present(image: Image, layers: readonly string[]): ImageInspect {
     RepoTags: image.references.map(familiarReference),
     RepoDigests: image.digests.map(familiarReference),
     Parent: image.parent ?? '',
-    Comment: config.comment,
+    Comment: config.comment === '' ? (config.history.at(-1)?.comment ?? '') : config.comment,
     Created: config.createdAt === null ? never : formatInstant(config.createdAt),
     DockerVersion: config.dockerVersion,
     Author: config.author,

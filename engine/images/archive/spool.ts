@@ -11,6 +11,7 @@ import { printableName, type TarEntry, TarError } from '../../../api/tar/entry.t
 import { type TarEvent, TarReader } from '../../../api/tar/reader.ts';
 import type { FileSlice } from '../../layers/unpack-protocol.ts';
 import { internal, invalid } from '../../model/errors.ts';
+import { spaceError } from '../space-error.ts';
 
 type Entry = { readonly kind: 'file'; readonly slice: FileSlice } | { readonly kind: 'link'; readonly target: string };
 
@@ -141,8 +142,5 @@ function linkPath(entry: TarEntry, base: string): string {
 
 function spoolError(error: unknown): unknown {
   if (error instanceof TarError) return invalid(`broken image archive: ${error.message}`, { cause: error });
-  if (error instanceof Error && 'code' in error && (error.code === 'ENOSPC' || error.code === 'EDQUOT')) {
-    return internal(`no space left to take the image archive in: ${error.message}`, { cause: error });
-  }
-  return error;
+  return spaceError(error, 'to take the image archive in');
 }

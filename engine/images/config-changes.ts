@@ -1,9 +1,9 @@
 /**
- * Lines of a Dockerfile that change an image's config and nothing else, as `commit --change` takes them (source: docker commit
+ * Lines of a Dockerfile that change an image's config and nothing else, as `commit --change` and `import --change` take them (source: docker commit
  * reference). Variables in them are not replaced.
  */
 import path from 'node:path';
-import { invalid } from '../../model/errors.ts';
+import { invalid } from '../model/errors.ts';
 
 /** An image's config in docker's words, while it is being changed. */
 export type ImageWords = Record<string, unknown>;
