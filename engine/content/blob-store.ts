@@ -5,7 +5,7 @@ import { promisify } from 'node:util';
 import type { Log } from '../diagnostics/log.ts';
 import { type DiffId, type Digest, hexOf, parseDigest } from '../model/ids.ts';
 import type { Database } from '../store/database.ts';
-import type { Blob, Content, Ingest } from './content.ts';
+import type { Blob, Content, ContentSum, Ingest } from './content.ts';
 import { completeIngest, IngestFile } from './ingest-file.ts';
 
 /** What an unfinished pull left goes after so long: ingests at the next boot, blobs with the next collection. */
@@ -104,37 +104,65 @@ export class BlobStore implements Content, Disposable {
     options: { readonly isSparing: boolean; readonly isThorough?: boolean } = { isSparing: false },
   ): Promise<number> {
     const { isSparing, isThorough = false } = options;
-    const needless = this.#database.sql
+    let freedBytes = 0;
+    for (const { digest, sizeBytes, isKnown } of this.#needless(isSparing ? 'sparing' : 'all')) {
+      if (this.#isInUse(digest)) continue; // since the last one was deleted
+      // Of a pull that has not come to its end: the next try will want it.
+      if (!isKnown && !isSparing && !isThorough && this.#isYoung(this.#fileOf(digest))) continue;
+      // Out of the way at once, so that the same blob can come again; a crash before the row goes is mended at boot.
+      const aside = path.join(this.#ingests, `${trash}${hexOf(digest)}`);
+      renameSync(this.#fileOf(digest), aside);
+      this.#database.sql.prepare('DELETE FROM blobs WHERE digest = ?').run(digest);
+      await rm(aside, { force: true });
+      freedBytes += sizeBytes;
+    }
+    this.#forgetRelations();
+    return freedBytes + (isThorough ? this.#removeIngests(() => true) : 0);
+  }
+
+  collectable(): { readonly copies: ContentSum; readonly unfinished: ContentSum } {
+    const needless = this.#needless('sparing');
+    const ingests = this.#idleIngests().map((file) => ({ sizeBytes: statSync(file).size }));
+    return {
+      copies: sumOf(needless.filter(({ isKnown }) => isKnown)),
+      unfinished: sumOf([...needless.filter(({ isKnown }) => !isKnown), ...ingests]),
+    };
+  }
+
+  /** Blobs that nobody uses and no layer of the store needs; `sparing`: also those whose layers can be put together again. */
+  #needless(how: 'all' | 'sparing'): readonly {
+    readonly digest: Digest;
+    readonly sizeBytes: number;
+    /** Some image says what it is of. */
+    readonly isKnown: boolean;
+  }[] {
+    return this.#database.sql
       .prepare(
         `SELECT digest, size_bytes, EXISTS (SELECT 1 FROM layer_blobs WHERE digest = blob.digest) AS is_known
            FROM blobs AS blob
           WHERE NOT EXISTS (SELECT 1 FROM layer_blobs JOIN layers USING (diff_id)
                              WHERE layer_blobs.digest = blob.digest AND (? = 0 OR layers.recipe_bytes IS NULL))`,
       )
-      .all(isSparing ? 1 : 0);
-    let freedBytes = 0;
-    for (const row of needless) {
-      const digest = parseDigest(String(row['digest']));
-      if (this.#isInUse(digest)) continue;
-      // Of a pull that has not come to its end: the next try will want it.
-      if (row['is_known'] === 0 && !isSparing && !isThorough && this.#isYoung(this.#fileOf(digest))) continue;
-      // Out of the way at once, so that the same blob can come again; a crash before the row goes is mended at boot.
-      const aside = path.join(this.#ingests, `${trash}${hexOf(digest)}`);
-      renameSync(this.#fileOf(digest), aside);
-      this.#database.sql.prepare('DELETE FROM blobs WHERE digest = ?').run(digest);
-      await rm(aside, { force: true });
-      freedBytes += Number(row['size_bytes']);
-    }
-    this.#forgetRelations();
-    return freedBytes + (isThorough ? this.#removeIngests(() => true) : 0);
+      .all(how === 'sparing' ? 1 : 0)
+      .map((row) => ({
+        digest: parseDigest(String(row['digest'])),
+        sizeBytes: Number(row['size_bytes']),
+        isKnown: row['is_known'] === 1,
+      }))
+      .filter(({ digest }) => !this.#isInUse(digest));
+  }
+
+  /** Absolute paths of those that nobody writes. */
+  #idleIngests(): readonly string[] {
+    return readdirSync(this.#ingests)
+      .filter((name) => !/^[0-9a-f]{64}$/.test(name) || !this.#isInUse(parseDigest(`sha256:${name}`)))
+      .map((name) => path.join(this.#ingests, name));
   }
 
   /** Those that nobody writes. Returns their bytes. */
   #removeIngests(isWanted: (file: string) => boolean): number {
     let freedBytes = 0;
-    for (const name of readdirSync(this.#ingests)) {
-      const file = path.join(this.#ingests, name);
-      if (/^[0-9a-f]{64}$/.test(name) && this.#isInUse(parseDigest(`sha256:${name}`))) continue;
+    for (const file of this.#idleIngests()) {
       if (!isWanted(file)) continue;
       freedBytes += statSync(file).size;
       rmSync(file, { force: true });
@@ -222,4 +250,8 @@ export class BlobStore implements Content, Disposable {
     }
     this.#removeIngests((file) => path.basename(file).startsWith(trash) || !this.#isYoung(file));
   }
+}
+
+function sumOf(things: readonly { readonly sizeBytes: number }[]): ContentSum {
+  return { count: things.length, bytes: things.reduce((sum, { sizeBytes }) => sum + sizeBytes, 0) };
 }

@@ -45,6 +45,14 @@ export interface Content {
    * With `isSparing`, also those whose layers can be put together again from what is unpacked.
    */
   collect(options?: { readonly isSparing: boolean; readonly isThorough?: boolean }): Promise<number>;
+
+  /** What a collection would delete now: `copies` with `isSparing`, of layers that can be put together again; `unfinished` with `isThorough`, of downloads that came to no end. */
+  collectable(): { readonly copies: ContentSum; readonly unfinished: ContentSum };
+}
+
+export interface ContentSum {
+  readonly count: number;
+  readonly bytes: number;
 }
 
 /**

@@ -2,11 +2,22 @@
  * A tree copied as it is, with what an overlay keeps in it: whiteouts, opaque directories, and where a directory was moved
  * from. So a copy of a container's upper folder does as an upper again.
  */
-import { type BigIntStats, closeSync, constants, copyFileSync, mkdirSync, openSync } from 'node:fs';
+import {
+  type BigIntStats,
+  closeSync,
+  constants,
+  copyFileSync,
+  ftruncateSync,
+  mkdirSync,
+  openSync,
+  readSync,
+  writeSync,
+} from 'node:fs';
 import path from 'node:path';
 import {
   attributeAt,
   attributeKeysAt,
+  dataPartsOf,
   linkAt,
   makeDirectoryAt,
   makeNodeAt,
@@ -92,7 +103,7 @@ function copyOne(from: Place, to: Place, stats: BigIntStats, copy: Copy): number
   const key = `${stats.dev}:${stats.ino}`;
   if (stats.nlink > 1n && linkToFirst(copy.copied.get(key), to, copy)) return 0;
   if (stats.nlink > 1n) copy.copied.set(key, copy.path.join('/'));
-  if (stats.isFile()) copyContent(from, to);
+  if (stats.isFile()) copyContent(from, to, stats);
   else if (stats.isSymbolicLink()) symlinkAt(readLinkAt(from.directory, from.name), to.directory, to.name);
   else makeNodeAt(to.directory, to.name, { mode: Number(stats.mode), ...deviceOf(stats.rdev) });
   setLook(from, to, stats);
@@ -134,18 +145,34 @@ function linkToFirst(first: string | undefined, to: Place, { root }: Copy): bool
   }
 }
 
-function copyContent(from: Place, to: Place): void {
+function copyContent(from: Place, to: Place, stats: BigIntStats): void {
   const source = openAt(from.directory, from.name, constants.O_RDONLY | constants.O_NONBLOCK);
   try {
     const target = openAt(to.directory, to.name, constants.O_CREAT | constants.O_EXCL | constants.O_WRONLY, 0o600);
     try {
+      const hasHoles = stats.blocks * 512n < stats.size;
       // Between two descriptors: the kernel copies, or shares the blocks where the file system can.
-      copyFileSync(`/proc/self/fd/${source}`, `/proc/self/fd/${target}`, constants.COPYFILE_FICLONE);
+      if (!hasHoles) copyFileSync(`/proc/self/fd/${source}`, `/proc/self/fd/${target}`, constants.COPYFILE_FICLONE);
+      else copyParts(source, target, Number(stats.size));
     } finally {
       closeSync(target);
     }
   } finally {
     closeSync(source);
+  }
+}
+
+/** A copy by the kernel would fill the holes. */
+function copyParts(source: number, target: number, sizeBytes: number): void {
+  const piece = Buffer.allocUnsafe(256 * 1024);
+  ftruncateSync(target, sizeBytes);
+  for (const { offset, length } of dataPartsOf(source, sizeBytes)) {
+    for (let at = offset; at < offset + length;) {
+      const count = readSync(source, piece, 0, Math.min(piece.length, offset + length - at), at);
+      if (count === 0) return; // it became shorter meanwhile
+      for (let done = 0; done < count;) done += writeSync(target, piece, done, count - done, at + done);
+      at += count;
+    }
   }
 }
 
