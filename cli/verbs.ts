@@ -66,6 +66,8 @@ const volumeVerbs: VerbTable = {
 }; // prettier-ignore
 
 const imageVerbs: VerbTable = {
+  diff: { summary: 'Show what differs between two images: packages, configuration, files', load: async () => (await import('./verbs/image/diff.ts')).diffImages },
+  flatten: { summary: 'Merge all layers of an image into one, as a new image', load: async () => (await import('./verbs/image/squash.ts')).flatten },
   history: { summary: 'Show the history of an image', load: async () => (await import('./verbs/image/history.ts')).history },
   import: { summary: 'Import the contents from a tarball to create a filesystem image', load: async () => (await import('./verbs/image/import.ts')).importImage },
   inspect: { summary: 'Display detailed information on one or more images', load: async () => (await import('./verbs/inspect.ts')).inspectImage },
@@ -76,7 +78,9 @@ const imageVerbs: VerbTable = {
   push: { summary: 'Upload an image to a registry', load: async () => (await import('./verbs/image/push.ts')).push },
   rm: { summary: 'Remove one or more images', aliases: ['remove'], load: async () => (await import('./verbs/image/rm.ts')).rmi },
   save: { summary: 'Save one or more images to a tar archive (streamed to STDOUT by default)', load: async () => (await import('./verbs/image/save.ts')).save },
+  squash: { summary: 'Merge layers of an image into one, as a new image', load: async () => (await import('./verbs/image/squash.ts')).squash },
   tag: { summary: 'Create a tag TARGET_IMAGE that refers to SOURCE_IMAGE', load: async () => (await import('./verbs/image/tag.ts')).tag },
+  tree: { summary: 'Show the files of an image, or what one of its layers did', load: async () => (await import('./verbs/image/tree.ts')).tree },
 }; // prettier-ignore
 
 const systemVerbs: VerbTable = {

@@ -1,4 +1,4 @@
-import type { SkiffImageLayers, SkiffSquashed, SkiffTree } from '../api/skiff.ts';
+import type { SkiffComparison, SkiffImageLayers, SkiffSquashed, SkiffTree, SkiffWaste } from '../api/skiff.ts';
 import { answerOf } from './answers.ts';
 import { silenceMs } from './progress.ts';
 import type { CallOptions, Transport } from './transport.ts';
@@ -40,6 +40,39 @@ export class SkiffClient {
     const whole = `${query}${path === undefined || path === '' ? '' : `&path=${path}`}`;
     const spec = { method: 'GET', path: `${pathOf(image)}/tree?${whole}` } as const;
     return answerOf<SkiffTree>((await this.#transport.call({ ...spec, ...call })).text, 'tree', { id: 'string' });
+  }
+
+  /** The paths that take room and that no container sees, the most wasteful first. */
+  async waste(image: string, options: { readonly limit?: number } = {}, call: CallOptions = {}): Promise<SkiffWaste> {
+    const spec = { method: 'GET', path: `${pathOf(image)}/waste`, query: options } as const;
+    return answerOf<SkiffWaste>((await this.#transport.call({ ...spec, ...call })).text, 'waste', { paths: 'array' });
+  }
+
+  /** What differs between two images; of the files a page. */
+  async compare(
+    images: { readonly from: string; readonly to: string },
+    page: { readonly after?: string; readonly limit?: number } = {},
+    call: CallOptions = {},
+  ): Promise<SkiffComparison> {
+    const spec = {
+      method: 'GET',
+      path: '/skiff/v1/compare',
+      query: { ...images, ...page },
+      timeoutMs: silenceMs,
+    } as const;
+    const { text } = await this.#transport.call({ ...spec, ...call });
+    return answerOf<SkiffComparison>(text, 'compare', { files: 'array', config: 'array' });
+  }
+
+  /** Makes an image in which the layers `from` to `to` (indices, 0 is the bottom; absent: all above) are one. `names` are given to it. */
+  async squash(
+    image: string,
+    { names, ...range }: { readonly names: readonly string[]; readonly from?: number; readonly to?: number },
+    call: CallOptions = {},
+  ): Promise<SkiffSquashed> {
+    const query = { ...range, tag: names };
+    const spec = { method: 'POST', path: `${pathOf(image)}/squash`, query, timeoutMs: silenceMs } as const;
+    return answerOf<SkiffSquashed>((await this.#transport.call({ ...spec, ...call })).text, 'squash', { id: 'string' });
   }
 
   /** Makes an image of one layer. Its names are given to the new one. */

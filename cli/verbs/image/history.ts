@@ -1,13 +1,19 @@
+import type { SkiffImageLayers } from '../../../api/skiff.ts';
 import { flag } from '../../flags/flag.ts';
 import { historyFormat, historyRow } from '../../formats/history.ts';
 import { formatHelp, rowLines } from '../../formats/rows.ts';
+import { historyPicture } from '../../pictures/history-picture.ts';
+import { styleOf } from '../../pictures/picture-style.ts';
 import { platformOf } from '../../image-names.ts';
 import { writeLines } from '../../report.ts';
 import { defineVerb } from '../../verb.ts';
+import type { Context } from '../../verb.ts';
+import { isForeign } from './skiff-engine.ts';
 
 export const history = defineVerb({
   usage: '[OPTIONS] IMAGE',
   summary: 'Show the history of an image',
+  details: 'On a terminal it is a picture of the layers; with a flag, or in a pipe, the table that docker prints.',
   flags: {
     format: flag.text({ help: formatHelp }),
     human: flag.switch({ short: 'H', help: 'Print sizes and dates in human readable format', initial: true }),
@@ -20,6 +26,14 @@ export const history = defineVerb({
   offers: ['image'],
   async run({ flags, args: [name = ''], context }) {
     const items = await context.engine.images.history(name, { platform: platformOf(flags.platform) });
+    const isPicture =
+      context.stdout.isTTY && flags.format === undefined && !flags.noTrunc && !flags.quiet && flags.human;
+    if (isPicture) {
+      const layers = await layersOf(name, context);
+      const drawn = { layers, nowMs: context.nowMs(), style: styleOf(context) };
+      await writeLines(context.stdout, historyPicture(name, items, drawn));
+      return 0;
+    }
     const options = {
       isHuman: flags.human,
       length: flags.noTrunc ? 'full' : 'short',
@@ -31,3 +45,13 @@ export const history = defineVerb({
     return 0;
   },
 });
+
+/** Null on an engine that cannot tell: the picture is drawn without what only Skiff's knows. */
+async function layersOf(name: string, context: Context): Promise<SkiffImageLayers | null> {
+  try {
+    return await context.engine.skiff.layers(name);
+  } catch (error) {
+    if (isForeign(error)) return null;
+    throw error;
+  }
+}

@@ -89,7 +89,7 @@ function wantedDriver(words: readonly string[]): string | undefined {
 function settingsOf(drivers: readonly DriverInfo[], wanted: string | undefined): readonly SettingField[] {
   const chosen =
     wanted === undefined
-      ? (drivers.find(({ unavailable }) => unavailable === null) ?? drivers[0])
+      ? (drivers.find(({ unavailable, isAutomatic }) => isAutomatic && unavailable === null) ?? drivers[0])
       : drivers.find(({ name }) => name === wanted);
   if (chosen !== undefined) return chosen.settings;
   const all = new Map(drivers.flatMap(({ settings }) => settings).map((field) => [field.flag, field]));
