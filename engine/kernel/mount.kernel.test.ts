@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { afterEach, beforeEach, expect, it } from 'vitest';
 import { describeWith } from '../../test/skip.ts';
 import { readMounts } from './mount-table.ts';
-import { type Overlay, bindMount, mountOverlay, mountOverlayByOptions, unmount } from './mount.ts';
+import { type Overlay, bindMount, mountOverlay, mountOverlayByOptions, unmount, unmountAside } from './mount.ts';
 
 describeWith(['linux', 'root'], 'mounts', () => {
   let folder = '';
@@ -67,6 +67,33 @@ describeWith(['linux', 'root'], 'mounts', () => {
       unmount(overlay.target);
     },
   );
+
+  it.each([
+    ['step by step', mountOverlay],
+    ['by options', (overlay: Overlay) => mountOverlayByOptions(overlay, overlay)],
+  ])('mounts what need not last without waiting for the disk (%s), and can be mounted again', async (_, mount) => {
+    const overlay = overlayOf([make('lower')]);
+    mount({ ...overlay, isVolatile: true });
+    expect(
+      readMounts()
+        .find(({ target }) => target === overlay.target)
+        ?.superOptions.join(),
+    ).toContain('volatile');
+    writeFileSync(join(overlay.target, 'new'), 'written');
+    await unmountAside(overlay.target);
+    expect(readdirSync(overlay.target)).toEqual([]);
+    mountOverlay(overlay);
+    expect(readFileSync(join(overlay.target, 'new'), 'utf8')).toBe('written');
+    await unmountAside(overlay.target);
+  });
+
+  it('is gone from the tree before the end of an unmount that is done aside', async () => {
+    const overlay = overlayOf([make('lower')]);
+    mountOverlay(overlay);
+    const ending = unmountAside(overlay.target);
+    expect(mountsBelow(folder)).toEqual([]);
+    await ending;
+  });
 
   it('names the folders and keeps the error code when the kernel refuses', () => {
     const overlay = overlayOf([join(folder, 'missing')]);

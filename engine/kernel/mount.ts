@@ -2,13 +2,19 @@
  * Mounts, by system calls: a `mount` program costs milliseconds, these cost what the kernel needs. Errors are
  * SystemCallErrors; their message names the paths.
  */
-import { closeSync, constants, openSync, readSync } from 'node:fs';
+import { close, closeSync, constants, openSync, readSync, rmSync } from 'node:fs';
+import { promisify } from 'node:util';
 import { SystemCallError, systemCall } from './libc.ts';
 
 export interface Overlay {
   /** Topmost first; absolute. At least one. */
   readonly lowers: readonly string[];
   readonly upper: string;
+  /**
+   * What is written need not outlive the computer's going down: nothing waits for the disk, not even the end of the mount,
+   * which otherwise writes out all that is waiting on the file system of `upper`, whoever wrote it (tens of ms and more).
+   */
+  readonly isVolatile?: boolean;
   /** Empty, on the file system of `upper`. */
   readonly work: string;
   readonly target: string;
@@ -43,6 +49,7 @@ const moveMount = systemCall<[number, string, number, string, number]>(
  */
 export function mountOverlay(overlay: Overlay): void {
   if (overlay.lowers.length === 0) throw new RangeError('an overlay needs at least one lower folder');
+  forgetVolatile(overlay.work);
   const folders = [...overlay.lowers, overlay.upper, overlay.work];
   // 255 bytes is what fsconfig takes for one value; colons, commas and backslashes mean something else in options.
   if (folders.some((path) => Buffer.byteLength(path) > 255 || /[:,\\]/.test(path))) {
@@ -52,9 +59,26 @@ export function mountOverlay(overlay: Overlay): void {
   mountOnAnyKernel(overlay, overlay);
 }
 
+/**
+ * The kernel leaves a mark of a volatile mount and refuses the next one, for the computer may have gone down in between.
+ * Here only what such a computer removes at its boot is mounted so (source: Linux, filesystems/overlayfs, "Volatile mount").
+ */
+function forgetVolatile(work: string): void {
+  // No container sees this folder.
+  rmSync(`${work}/work/incompat`, { recursive: true, force: true });
+}
+
 /** `sources` and `named` are the same folders: how the kernel is told of them, and how a person is. */
 function mountOnAnyKernel(sources: Overlay, named: Overlay): void {
-  if (mountStepwise(sources, named) === 'unsupported') mountOverlayByOptions(sources, named);
+  if (mountStepwise(sources, named) === 'mounted') return;
+  try {
+    mountOverlayByOptions(sources, named);
+  } catch (error) {
+    if (named.isVolatile !== true || !(error instanceof SystemCallError && error.code === 'EINVAL')) throw error;
+    // Linux before 5.10.
+    const lasting = { ...named, isVolatile: false };
+    mountOverlayByOptions(sources === named ? lasting : sources, lasting);
+  }
 }
 
 function mountStepwise(sources: Overlay, named: Overlay): 'mounted' | 'unsupported' {
@@ -72,6 +96,7 @@ function mountStepwise(sources: Overlay, named: Overlay): 'mounted' | 'unsupport
     fsconfig(`workdir ${named.work}`, context, 1, 'workdir', sources.work, 0);
     // A folder that was once an upper of another overlay must do as one again, as in dockerd.
     fsconfig('index=off', context, 1, 'index', 'off', 0);
+    if (named.isVolatile === true) fsconfig('volatile', context, 0, 'volatile', null, 0);
     fsconfig(describe(named), context, 6, null, null, 0);
     const mounted = fsmount(describe(named), context, 1, 0);
     try {
@@ -91,7 +116,8 @@ function mountStepwise(sources: Overlay, named: Overlay): 'mounted' | 'unsupport
 
 /** For kernels before 6.8. Takes as many layers as a page of `/proc/self/fd/N` names: about 200. */
 export function mountOverlayByOptions(sources: Overlay, named: Overlay): void {
-  const options = `index=off,lowerdir=${sources.lowers.join(':')},upperdir=${sources.upper},workdir=${sources.work}`;
+  const volatile = named.isVolatile === true ? 'volatile,' : '';
+  const options = `${volatile}index=off,lowerdir=${sources.lowers.join(':')},upperdir=${sources.upper},workdir=${sources.work}`;
   if (Buffer.byteLength(options) < 4096) {
     mountCall(describe(named), 'overlay', sources.target, 'overlay', 0, options);
     return;
@@ -211,4 +237,21 @@ export function mountDevice({ source, target, type, flags, data }: DeviceMount):
  */
 export function unmount(target: string, options: { readonly isDetached?: boolean } = {}): void {
   umount2(target, target, doNotFollow | (options.isDetached === true ? detach : 0));
+}
+
+const closeLater = promisify(close);
+
+/**
+ * As `unmount` of an overlay, but what ends with its last user (the kernel may write out a whole file system then) ends on
+ * another thread: the mount is gone from the tree when this returns, and altogether when the promise resolves.
+ */
+export function unmountAside(target: string): Promise<void> {
+  const last = openSync(target, constants.O_DIRECTORY | constants.O_NOFOLLOW | 0x200000 /* O_PATH */);
+  try {
+    unmount(target, { isDetached: true });
+  } catch (error) {
+    closeSync(last);
+    throw error;
+  }
+  return closeLater(last);
 }

@@ -5,11 +5,16 @@ import { isCode, namesIn, openAt, removeDirectoryAt, statAt, unlinkAt } from './
 /** A container may nest directories deeper than descriptors would reach: past this depth they are moved up first. */
 const deepest = 64;
 
+/** What is removed at once: less than a change of threads for each of its calls would cost. */
+const small = { entries: 48, bytesOfFile: 1 << 20, bytesOfDirectory: 1 << 14, milliseconds: 3 };
+
 /**
  * Deletes `name` in the open directory with all that is below, walking by descriptors: a link is removed, never followed.
- * Does nothing when it is not there. Every call runs in Node's thread pool: under load an unlink takes milliseconds.
+ * Does nothing when it is not there. All but the first few calls run in Node's thread pool: under load an unlink takes milliseconds.
  */
 export async function removeTree(directory: number, name: string): Promise<void> {
+  const budget = { entries: small.entries, until: performance.now() + small.milliseconds };
+  if (removeWithin(budget, directory, name) === 'removed') return;
   const waiting = [name];
   let moved = 0;
   const remove = async (parent: number, entry: Pick<Dirent, 'name' | 'isDirectory'>, depth: number): Promise<void> => {
@@ -41,6 +46,32 @@ export async function removeTree(directory: number, name: string): Promise<void>
     const stats = statAt(directory, next);
     if (stats !== null) await remove(directory, { name: next, isDirectory: () => stats.isDirectory() }, 0);
   }
+}
+
+/** The tree of a container that wrote little takes some twenty calls. */
+function removeWithin(
+  budget: { entries: number; readonly until: number },
+  directory: number,
+  name: string,
+): 'removed' | 'too-much' {
+  const stats = statAt(directory, name);
+  if (stats === null) return 'removed';
+  budget.entries -= 1;
+  if (budget.entries < 0 || performance.now() > budget.until) return 'too-much';
+  if (!stats.isDirectory()) {
+    if (stats.blocks * 512n > small.bytesOfFile) return 'too-much';
+    unlinkAt(directory, name);
+    return 'removed';
+  }
+  if (stats.size > small.bytesOfDirectory) return 'too-much';
+  const inside = openAt(directory, name, constants.O_DIRECTORY);
+  try {
+    for (const child of namesIn(inside)) if (removeWithin(budget, inside, child) === 'too-much') return 'too-much';
+  } finally {
+    closeSync(inside);
+  }
+  removeDirectoryAt(directory, name);
+  return 'removed';
 }
 
 /** The same at once, for workers and for trees that are no deeper than a path can be. */

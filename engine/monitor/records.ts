@@ -2,14 +2,26 @@
  * The files of the monitors. Below the monitors' folder: `<name>.sock`, `running/<id>.json` for each container that runs,
  * `execs/` while one is being started; below the exit folder: `<id>.json` for each exit that is not acknowledged. Whole files appear by rename.
  */
-import { mkdirSync, readFileSync, readdirSync, renameSync, rmSync, writeFileSync } from 'node:fs';
-import { open, rename } from 'node:fs/promises';
+import {
+  closeSync,
+  fsync,
+  mkdirSync,
+  openSync,
+  readFileSync,
+  readdirSync,
+  renameSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs';
 import { join } from 'node:path';
+import { promisify } from 'node:util';
 import { isProcessAlive, ProcessHandle } from '../kernel/pidfd.ts';
 import { parseContainerId, type ContainerId, type ExecId } from '../model/ids.ts';
 import type { SpecProcess } from '../runtime/oci.ts';
 import type { ExitRecord, RuntimeProgram } from './monitor.ts';
 import { fromWireExit, toWireExit, type WireExitRecord, type WireStarted } from './wire.ts';
+
+const onDisk = promisify(fsync);
 
 /** Who has a container, and what is needed to take it over. */
 export interface RunningRecord {
@@ -86,22 +98,22 @@ export class MonitorRecords {
     rmSync(this.pidPath(id), { force: true });
   }
 
-  /** When it resolves the record is on the disk. */
+  /** When it resolves the record is on the disk. Only what waits for the disk is done on another thread. */
   async writeExit(record: ExitRecord): Promise<void> {
     const path = join(this.#exits, `${record.id}.json`);
-    const file = await open(`${path}.new`, 'w', 0o600);
+    const file = openSync(`${path}.new`, 'w', 0o600);
     try {
-      await file.writeFile(JSON.stringify(toWireExit(record)));
-      await file.sync();
+      writeFileSync(file, JSON.stringify(toWireExit(record)));
+      await onDisk(file);
     } finally {
-      await file.close();
+      closeSync(file);
     }
-    await rename(`${path}.new`, path);
-    const folder = await open(this.#exits, 'r');
+    renameSync(`${path}.new`, path);
+    const folder = openSync(this.#exits, 'r');
     try {
-      await folder.sync();
+      await onDisk(folder);
     } finally {
-      await folder.close();
+      closeSync(folder);
     }
   }
 

@@ -104,15 +104,15 @@ describeWith(['linux', 'root'], 'the root of a container', () => {
     const id = newContainerId();
     const root = await roots.prepare({ id, topLayer });
     expect(await roots.prepare({ id, topLayer })).toEqual(root);
-    roots.unmount(id);
+    await roots.unmount(id);
     expect(roots.isMounted(id)).toBe(false);
     roots.mount(id);
     roots.mount(id);
     writeFileSync(path.join(root.merged, 'b'), '123');
     expect(await roots.sizes([id])).toEqual([{ writtenBytes: 3, totalBytes: 8 }]);
     expect(readFileSync('/proc/self/mountinfo', 'utf8').split(root.merged)).toHaveLength(2);
-    roots.unmount(id);
-    roots.unmount(id);
+    await roots.unmount(id);
+    await roots.unmount(id);
     roots.mount(id);
     expect(readFileSync(path.join(root.merged, 'b'), 'utf8')).toBe('123');
     await roots.remove(id);

@@ -2,7 +2,7 @@ import { randomBytes } from 'node:crypto';
 import { closeSync, constants, existsSync, lstatSync, mkdirSync, openSync, readdirSync, renameSync } from 'node:fs';
 import path from 'node:path';
 import { isCode } from '../kernel/files.ts';
-import { mountOverlay, unmount } from '../kernel/mount.ts';
+import { mountOverlay, unmountAside } from '../kernel/mount.ts';
 import { removeTree } from '../kernel/remove-tree.ts';
 import type { LayerStore } from '../layers/layer-store.ts';
 import { internal } from '../model/errors.ts';
@@ -70,12 +70,13 @@ export class OverlayRoots implements Roots {
     };
   }
 
-  mount(id: ContainerId): Root {
+  mount(id: ContainerId, options: { readonly isVolatile?: boolean } = {}): Root {
     const root = this.get(id);
     const held = this.#held.get(id);
     if (held !== undefined) held.isWanted = true;
     if (!this.isMounted(id)) {
-      mountOverlay({ lowers: root.lowers, upper: root.upper, work: root.work, target: root.merged });
+      const { lowers, upper, work, merged } = root;
+      mountOverlay({ lowers, upper, work, target: merged, ...options });
     }
     return root;
   }
@@ -96,20 +97,19 @@ export class OverlayRoots implements Roots {
         held.count -= 1;
         if (held.count > 0) return;
         this.#held.delete(id);
-        if (!held.isWanted) this.unmount(id);
+        if (!held.isWanted) void this.unmount(id);
       },
     };
   }
 
-  unmount(id: ContainerId): void {
+  async unmount(id: ContainerId): Promise<void> {
     const held = this.#held.get(id);
     if (held !== undefined) {
       // Two overlays on one upper would each show half of what is written: the last who looks unmounts.
       held.isWanted = false;
       return;
     }
-    if (!this.isMounted(id)) return;
-    unmount(path.join(this.#containers, id, 'merged'), { isDetached: true });
+    if (this.isMounted(id)) await unmountAside(path.join(this.#containers, id, 'merged'));
   }
 
   isMounted(id: ContainerId): boolean {
@@ -137,7 +137,7 @@ export class OverlayRoots implements Roots {
   async remove(id: ContainerId): Promise<void> {
     // Whoever still looks sees it end.
     this.#held.delete(id);
-    this.unmount(id);
+    await this.unmount(id);
     await this.#removeFolder(this.#containers, id);
     this.#database.sql.prepare('DELETE FROM roots WHERE container = ?').run(id);
     await this.#layers.collect();

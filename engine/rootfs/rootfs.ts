@@ -8,7 +8,7 @@
  *     const root = await roots.prepare({ id, topLayer: image.topLayer });
  *     roots.mount(id);  // root.merged is now the container's /
  *     const passwd = readInside(root.merged, '/etc/passwd', { maxBytes: 1 << 20 });
- *     roots.unmount(id);
+ *     await roots.unmount(id);
  *     await roots.remove(id);
  */
 import type { ChainId, ContainerId } from '../model/ids.ts';
@@ -18,10 +18,13 @@ export interface Roots {
   prepare(request: { readonly id: ContainerId; readonly topLayer: ChainId | null }): Promise<Root>;
   /** Throws `internal` for a root that was never prepared. */
   get(id: ContainerId): Root;
-  /** Mounts the overlay at `merged`; does nothing when it is mounted. */
-  mount(id: ContainerId): Root;
-  /** Does nothing when it is not mounted, or not there. */
-  unmount(id: ContainerId): void;
+  /**
+   * Mounts the overlay at `merged`; does nothing when it is mounted. `isVolatile`: for a container that is removed when it
+   * ends, what it writes need not survive the computer's going down.
+   */
+  mount(id: ContainerId, options?: { readonly isVolatile?: boolean }): Root;
+  /** Gone from the tree at once; resolves when the kernel is done with it. Does nothing when it is not mounted, or not there. */
+  unmount(id: ContainerId): Promise<void>;
   isMounted(id: ContainerId): boolean;
   /** Mounts the overlay for somebody who looks into it, container running or not: it is unmounted when the last of them and the container are done. */
   hold(id: ContainerId): HeldRoot;

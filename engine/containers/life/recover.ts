@@ -51,7 +51,7 @@ export async function recoverContainers(parts: Parts): Promise<Recovery> {
   }
   const living = directory.all().filter((container) => running.has(container.id));
   await parts.volumes.restore(new Map(living.map((container) => [container.id, volumesOf(container)])));
-  for (const container of directory.all()) if (!running.has(container.id)) roots.unmount(container.id);
+  for (const container of directory.all()) if (!running.has(container.id)) await roots.unmount(container.id);
   const report = await networks.restore(living.flatMap((container) => planOf(container) ?? []));
   for (const { containerId, port, reason } of report.unboundPorts)
     log.warn('a published port is not ours any more', { containerId, port: port.hostPort, reason });

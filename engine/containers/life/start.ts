@@ -141,7 +141,7 @@ async function launch(parts: Parts, container: Container, plan: EndpointPlan): R
   makeBindSources(spec);
   const init = initOf(parts, spec);
   assertDevicesThere(spec);
-  const root = roots.mount(id);
+  const root = roots.mount(id, { isVolatile: container.spec.isAutoRemoved });
   assertMountPoints(root.merged);
   const joined = joinedNamespaces(directory, container, root.folder);
   const { files, named } = giveNames(parts, container, plan);
