@@ -7,8 +7,10 @@ import type { Credentials, Registries, Repository } from './registry.ts';
 import type { RegistrySettings } from './registry-settings.ts';
 import { RemoteRepository } from './remote-repository.ts';
 import { Session, type SessionParts } from './session.ts';
+import { search } from './search.ts';
 import { Tokens } from './tokens.ts';
 import { Wire } from './wire.ts';
+import { WireError } from './wire-errors.ts';
 
 export interface RegistriesParts {
   readonly settings: RegistrySettings;
@@ -39,6 +41,20 @@ export function openRegistries(parts: RegistriesParts): OpenRegistries {
         report('a mirror was passed over', { mirror, error });
       return new RemoteRepository({ reference, purpose, sessions, contacts, patience, onMirrorFailed });
     },
+    async login(domain, credentials, { signal }) {
+      let failure: unknown = null;
+      for (const endpoint of endpointsOf({ domain }, 'push', settings)) {
+        try {
+          return await new Session(endpoint, credentials, session).login(signal);
+        } catch (error) {
+          signal.throwIfAborted();
+          failure = error;
+          if (!(error instanceof WireError)) break;
+        }
+      }
+      throw failure;
+    },
+    search: (request, { signal }) => search(request, session, signal),
     [Symbol.dispose]: () => wire[Symbol.dispose](),
   };
 }

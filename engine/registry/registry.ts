@@ -19,6 +19,32 @@ export type Credentials =
 export interface Registries {
   /** Does not connect. For pulls, the mirrors of the settings are tried first. */
   repository(reference: Reference, credentials: Credentials, purpose: 'pull' | 'push'): Repository;
+
+  /**
+   * Whether a registry takes these credentials. `identityToken` stands for the password from then on; empty: the registry gives none.
+   * Throws `unauthorized` when it does not take them. `domain`: as in a reference.
+   */
+  login(domain: string, credentials: Credentials, options: CallOptions): Promise<{ readonly identityToken: string }>;
+
+  /** Repositories whose name or description has the term; the most wanted first, as far as the registry says. */
+  search(request: SearchRequest, options: CallOptions): Promise<readonly FoundRepository[]>;
+}
+
+export interface SearchRequest {
+  /** As in a reference: `docker.io`. */
+  readonly domain: string;
+  readonly term: string;
+  /** 1 to 100 */
+  readonly limit: number;
+  readonly credentials: Credentials;
+}
+
+export interface FoundRepository {
+  /** As it is pulled: with the registry's host when that is not Docker Hub. */
+  readonly name: string;
+  readonly description: string;
+  readonly stars: number;
+  readonly standing: 'official' | 'other';
 }
 
 export interface Repository {

@@ -9,7 +9,7 @@ import { type Patience, patiently } from './patience.ts';
 import type { BlobSource, CallOptions, RemoteBlob, RemoteManifest, Repository } from './registry.ts';
 import { pullError } from './repository-errors.ts';
 import type { Session } from './session.ts';
-import { tagPages } from './tag-pages.ts';
+import { listPages } from './list-pages.ts';
 import { Uploads } from './uploads.ts';
 import type { Answer } from './wire.ts';
 import { WireError } from './wire-errors.ts';
@@ -100,10 +100,10 @@ export class RemoteRepository implements Repository {
   }
 
   async *tags(options: CallOptions): AsyncGenerator<string, void, void> {
-    const pages = tagPages(this.#target('tags/list?n=1000'), (target) =>
+    const pages = listPages(this.#target('tags/list?n=1000'), (target) =>
       this.#anywhere('', options, async (session) => {
         const answer = await this.#get(session, target, {}, options);
-        return { answer, wire: session.wire, signal: options.signal, name: this.name };
+        return { answer, wire: session.wire, signal: options.signal, name: this.name, field: 'tags' };
       }),
     );
     for await (const page of pages) yield* page;

@@ -76,14 +76,12 @@ export class Session {
     return refusalOf(this.wire, answer, signal);
   }
 
-  /** A proof from a fresh look at the registry; what `docker login` wants to know. Null: the registry asks for none. */
-  async login(signal: AbortSignal): Promise<{ readonly identityToken: string } | null> {
+  /** Whether the registry takes the credentials, by a fresh look. */
+  async login(signal: AbortSignal): Promise<{ readonly identityToken: string }> {
     await this.#greet(signal);
     const bearer = this.#challenge('bearer');
     if (bearer === null) {
-      const answer = await this.ask({ method: 'GET', target: 'v2/', scopes: [], signal });
-      if (answer.status !== 200) throw await this.refusal(answer, signal);
-      answer.body.resume();
+      await this.#enter(await this.#proof({ method: 'GET', target: 'v2/', scopes: [], signal }, 'new'), signal);
       return { identityToken: '' };
     }
     const registry = new URL(this.endpoint.url);
@@ -93,10 +91,19 @@ export class Session {
       freshness: 'new',
       purpose: 'offline',
     });
-    const answer = await this.#follow({ method: 'GET', target: 'v2/', scopes: [], signal }, `Bearer ${token.text}`);
-    if (answer.status !== 200) throw await this.refusal(answer, signal);
-    answer.body.resume();
+    await this.#enter(`Bearer ${token.text}`, signal);
     return { identityToken: token.identityToken };
+  }
+
+  async #enter(proof: string | null, signal: AbortSignal): Promise<void> {
+    const answer = await this.#follow({ method: 'GET', target: 'v2/', scopes: [], signal }, proof);
+    answer.body.resume();
+    const { status, statusText, url } = answer;
+    if (status === 200) return;
+    throw new EngineError(
+      status === 401 ? 'unauthorized' : 'internal',
+      `login attempt to ${shownUrl(url)} failed with status: ${status} ${statusText}`,
+    );
   }
 
   /** Once for each endpoint: which proof it wants, and whether it is there at all (source: distribution spec, "API Version Check"). */
