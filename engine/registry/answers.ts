@@ -1,23 +1,8 @@
 /** What a registry says when it says no (source: OCI distribution spec 1.1, "Error Codes"), in dockerd's words. */
-import { EngineError } from '../model/errors.ts';
-import { retryAfterMs } from './patience.ts';
+import { parseChallenges } from './challenges.ts';
+import { RegistryError } from './registry-error.ts';
 import { shownUrl } from './wire-errors.ts';
 import type { Answer, Wire } from './wire.ts';
-
-/** A registry's refusal. `code` is the first of its own (`NAME_UNKNOWN`), empty when it told none. */
-export class RegistryError extends EngineError {
-  readonly status: number;
-  readonly code: string;
-  /** How long the registry wants not to be asked again; null when it does not say. */
-  readonly retryAfterMs: number | null;
-
-  constructor(facts: Pick<RegistryError, 'status' | 'code' | 'message' | 'retryAfterMs'>) {
-    super(facts.status === 401 ? 'unauthorized' : 'internal', facts.message);
-    this.status = facts.status;
-    this.code = facts.code;
-    this.retryAfterMs = facts.retryAfterMs;
-  }
-}
 
 /** Documents of registries are small; whoever sends more wants to fill our memory. */
 const mostErrorBytes = 64 * 1024;
@@ -27,15 +12,27 @@ export async function refusalOf(wire: Wire, answer: Answer, signal: AbortSignal)
   const { status } = answer;
   const text = answer.method === 'HEAD' ? '' : await textOf(wire, answer, signal);
   if (answer.method === 'HEAD') answer.body.resume();
-  const errors = status >= 400 && status < 500 ? errorsIn(text) : [];
+  const told = status >= 400 && status < 500 ? errorsIn(text) : [];
+  const errors = isOutOfScope(answer) ? [outOfScope, ...(told.length === 0 ? [authenticationRequired] : told)] : told;
   const [first] = errors;
   const waitMs = [429, 503].includes(status) ? retryAfterMs(answer.headers['retry-after'], Date.now()) : null;
-  if (first !== undefined) {
-    const lines = errors.map(({ code, message }) => `${shownCode(code)}: ${message}`);
-    const message = lines.length === 1 ? (lines[0] ?? '') : `errors:\n${lines.join('\n')}\n`;
-    return new RegistryError({ status, code: first.code, message, retryAfterMs: waitMs });
+  if (first === undefined) {
+    const message = plainMessage(answer, text);
+    return new RegistryError({ status, code: '', first: message, message, retryAfterMs: waitMs });
   }
-  return new RegistryError({ status, code: '', message: plainMessage(answer, text), retryAfterMs: waitMs });
+  const lines = errors.map(({ code, message }) => `${shownCode(code)}: ${message}`);
+  const [firstLine = ''] = lines;
+  const message = lines.length === 1 ? firstLine : `errors:\n${lines.join('\n')}\n`;
+  return new RegistryError({ status, code: first.code, first: firstLine, message, retryAfterMs: waitMs });
+}
+
+const outOfScope = { code: 'DENIED', message: 'requested access to the resource is denied' };
+const authenticationRequired = { code: 'UNAUTHORIZED', message: 'authentication required' };
+
+/** The token is good, and allows something else (source: RFC 6750, section 3.1). */
+function isOutOfScope({ status, headers }: Answer): boolean {
+  const challenges = status === 401 ? parseChallenges(headers['www-authenticate']) : [];
+  return challenges.some(({ parameters }) => parameters['error'] === 'insufficient_scope');
 }
 
 function plainMessage({ status, statusText, url }: Answer, text: string): string {
@@ -89,4 +86,12 @@ function documentIn(text: string): Readonly<Record<string, unknown>> | null {
 /** `MANIFEST_UNKNOWN` -> `manifest unknown` */
 function shownCode(code: string): string {
   return code.replaceAll('_', ' ').toLowerCase();
+}
+
+/** `120` or a date (source: RFC 9110, section 10.2.3); null for none. */
+function retryAfterMs(header: string | undefined, nowMs: number): number | null {
+  if (header === undefined) return null;
+  if (/^\d{1,9}$/.test(header.trim())) return Number(header) * 1000;
+  const at = Date.parse(header);
+  return Number.isNaN(at) ? null : Math.max(0, at - nowMs);
 }

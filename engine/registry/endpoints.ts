@@ -15,7 +15,7 @@ const hosts: Readonly<Record<string, string>> = { 'docker.io': 'registry-1.docke
 
 export function endpointsOf(
   { domain }: Pick<Reference, 'domain'>,
-  purpose: 'pull' | 'push',
+  purpose: 'pull' | 'push' | 'inspect',
   settings: RegistrySettings,
 ): readonly Endpoint[] {
   const mirrors = purpose === 'push' ? [] : settings.mirrors.filter(({ registry }) => registry === domain);

@@ -7,6 +7,7 @@ import type { Credentials, Registries, Repository } from './registry.ts';
 import type { RegistrySettings } from './registry-settings.ts';
 import { RemoteRepository } from './remote-repository.ts';
 import { Session, type SessionParts } from './session.ts';
+import type { Purpose } from './repository-errors.ts';
 import { search } from './search.ts';
 import { Tokens } from './tokens.ts';
 import { Wire } from './wire.ts';
@@ -33,7 +34,7 @@ export function openRegistries(parts: RegistriesParts): OpenRegistries {
   const session: SessionParts = { wire, contacts, tokens: new Tokens({ wire, settings, nowMs }), settings, userAgent };
   const patience: Patience = { attempts: settings.attempts, firstWaitMs, random };
   return {
-    repository(reference: Reference, credentials: Credentials, purpose: 'pull' | 'push'): Repository {
+    repository(reference: Reference, credentials: Credentials, purpose: Purpose): Repository {
       const sessions = endpointsOf(reference, purpose, settings).map(
         (endpoint) => new Session(endpoint, credentials, session),
       );

@@ -1,6 +1,6 @@
 /** Trying again: which failures may pass, how long to wait, and when it is enough. */
 import { setTimeout as pause } from 'node:timers/promises';
-import type { RegistryError } from './answers.ts';
+import { RegistryError } from './registry-error.ts';
 import { WireError } from './wire-errors.ts';
 
 export interface Patience {
@@ -12,7 +12,7 @@ export interface Patience {
 }
 
 /** A server that asks for more is not waited for: the person is told, and may come back. */
-export const longestRetryAfterMs = 60_000;
+const longestRetryAfterMs = 60_000;
 const longestWaitMs = 15_000;
 const passingStatuses = new Set([408, 500, 502, 503, 504]);
 
@@ -20,11 +20,18 @@ const passingStatuses = new Set([408, 500, 502, 503, 504]);
 export function waitAfter(error: unknown, failures: number, patience: Patience): number | null {
   if (failures >= patience.attempts) return null;
   const backOffMs = Math.min(patience.firstWaitMs * 2 ** (failures - 1), longestWaitMs) * (0.5 + patience.random() / 2);
-  if (error instanceof WireError) return error.reason === 'cut' || error.reason === 'silent' ? backOffMs : null;
-  const refusal = error as Partial<RegistryError>;
-  if (refusal.retryAfterMs !== undefined && refusal.retryAfterMs !== null)
-    return refusal.retryAfterMs <= longestRetryAfterMs ? Math.max(refusal.retryAfterMs, backOffMs / 2) : null;
-  return refusal.status !== undefined && passingStatuses.has(refusal.status) ? backOffMs : null;
+  const failure = failureBehind(error);
+  if (failure instanceof WireError) return failure.reason === 'cut' || failure.reason === 'silent' ? backOffMs : null;
+  if (!(failure instanceof RegistryError)) return null;
+  if (failure.retryAfterMs !== null)
+    return failure.retryAfterMs <= longestRetryAfterMs ? Math.max(failure.retryAfterMs, backOffMs / 2) : null;
+  return passingStatuses.has(failure.status) ? backOffMs : null;
+}
+
+/** A token server's trouble is told as that of the request that it was for. */
+function failureBehind(error: unknown): unknown {
+  if (error instanceof WireError || error instanceof RegistryError || !(error instanceof Error)) return error;
+  return error.cause === undefined ? error : failureBehind(error.cause);
 }
 
 /** Calls until it succeeds. Throws the last error, or the signal's reason. */
@@ -44,12 +51,4 @@ export async function patiently<T>(
       await pause(waitMs, undefined, { signal: options.signal });
     }
   }
-}
-
-/** `120` or a date (source: RFC 9110, section 10.2.3); null for none. */
-export function retryAfterMs(header: string | undefined, nowMs: number): number | null {
-  if (header === undefined) return null;
-  if (/^\d{1,9}$/.test(header.trim())) return Number(header) * 1000;
-  const at = Date.parse(header);
-  return Number.isNaN(at) ? null : Math.max(0, at - nowMs);
 }

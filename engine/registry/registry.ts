@@ -17,8 +17,8 @@ export type Credentials =
   | { readonly kind: 'registry-token'; readonly token: string };
 
 export interface Registries {
-  /** Does not connect. For pulls, the mirrors of the settings are tried first. */
-  repository(reference: Reference, credentials: Credentials, purpose: 'pull' | 'push'): Repository;
+  /** Does not connect. For all but pushes, the mirrors of the settings are tried first. Errors are told as dockerd does for this purpose. */
+  repository(reference: Reference, credentials: Credentials, purpose: 'pull' | 'push' | 'inspect'): Repository;
 
   /**
    * Whether a registry takes these credentials. `identityToken` stands for the password from then on; empty: the registry gives none.

@@ -7,7 +7,7 @@ import type { Contacts } from './contacts.ts';
 import { acceptedManifests, manifestFacts, readManifest } from './manifest-answer.ts';
 import { type Patience, patiently } from './patience.ts';
 import type { BlobSource, CallOptions, RemoteBlob, RemoteManifest, Repository } from './registry.ts';
-import { pullError } from './repository-errors.ts';
+import { type Purpose, repositoryError } from './repository-errors.ts';
 import type { Session } from './session.ts';
 import { listPages } from './list-pages.ts';
 import { Uploads } from './uploads.ts';
@@ -16,7 +16,7 @@ import { WireError } from './wire-errors.ts';
 
 export interface RemoteRepositoryParts {
   readonly reference: Reference;
-  readonly purpose: 'pull' | 'push';
+  readonly purpose: Purpose;
   /** In the order in which they are tried. */
   readonly sessions: readonly Session[];
   readonly contacts: Contacts;
@@ -164,7 +164,7 @@ export class RemoteRepository implements Repository {
         if (!this.#goesOnAfter(session, error)) break;
       }
     }
-    throw purpose === 'pull' ? pullError(failure, this.#reference(tagOrDigest)) : failure;
+    throw repositoryError(failure, purpose, this.#reference(tagOrDigest));
   }
 
   #usable(): readonly Session[] {

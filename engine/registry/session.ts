@@ -9,7 +9,8 @@ import type { Contacts } from './contacts.ts';
 import type { Endpoint } from './endpoints.ts';
 import type { Credentials } from './registry.ts';
 import { isInsecure, type RegistrySettings } from './registry-settings.ts';
-import { basicProof, type Tokens } from './tokens.ts';
+import { ProofError } from './repository-errors.ts';
+import { basicProof, type Token, type TokenRequest, type Tokens } from './tokens.ts';
 import { goMethod, shownUrl } from './wire-errors.ts';
 import type { Answer, Wire } from './wire.ts';
 
@@ -78,19 +79,15 @@ export class Session {
 
   /** Whether the registry takes the credentials, by a fresh look. */
   async login(signal: AbortSignal): Promise<{ readonly identityToken: string }> {
+    this.#parts.contacts.forget(this.endpoint.url);
     await this.#greet(signal);
     const bearer = this.#challenge('bearer');
     if (bearer === null) {
       await this.#enter(await this.#proof({ method: 'GET', target: 'v2/', scopes: [], signal }, 'new'), signal);
       return { identityToken: '' };
     }
-    const registry = new URL(this.endpoint.url);
-    const credentials = this.#credentials;
-    const token = await this.#parts.tokens.token({
-      ...{ registry, challenge: bearer, scopes: [], credentials, signal },
-      freshness: 'new',
-      purpose: 'offline',
-    });
+    const request: SessionRequest = { method: 'GET', target: 'v2/', scopes: [], signal };
+    const token = await this.#token(bearer, request, { freshness: 'new', purpose: 'offline' });
     await this.#enter(`Bearer ${token.text}`, signal);
     return { identityToken: token.identityToken };
   }
@@ -167,14 +164,11 @@ export class Session {
     const credentials = this.#credentials;
     if (credentials.kind === 'registry-token') return `Bearer ${credentials.token}`;
     const bearer = this.#challenge('bearer');
-    if (bearer !== null) return `Bearer ${(await this.#token(bearer, request, freshness)).text}`;
+    if (bearer !== null) return `Bearer ${(await this.#token(bearer, request, { freshness, purpose: 'access' })).text}`;
     if (this.#challenge('basic') === null) return null;
     if (credentials.kind !== 'basic') {
-      const url = new URL(request.target, this.endpoint.url);
-      throw new EngineError(
-        'unauthorized',
-        `${goMethod(request.method)} "${shownUrl(url)}": no basic auth credentials`,
-      );
+      // Not `unauthorized`, as with dockerd: to a 401 docker's command line asks for a password, also where nobody is there to type one.
+      throw new ProofError({ kind: 'internal', request: this.#shown(request), bare: 'no basic auth credentials' });
     }
     return basicProof(credentials.user, credentials.password);
   }
@@ -182,22 +176,22 @@ export class Session {
   async #token(
     challenge: Challenge,
     request: SessionRequest,
-    freshness: 'kept' | 'new',
-  ): Promise<{ readonly text: string }> {
-    const { scopes, signal, method } = request;
+    want: Pick<TokenRequest, 'freshness' | 'purpose'>,
+  ): Promise<Token> {
+    const { scopes, signal } = request;
     const registry = new URL(this.endpoint.url);
     try {
-      return await this.#parts.tokens.token({
-        ...{ registry, challenge, credentials: this.#credentials, signal, freshness },
-        scopes,
-        purpose: 'access',
-      });
+      const credentials = this.#credentials;
+      return await this.#parts.tokens.token({ registry, challenge, credentials, scopes, signal, ...want });
     } catch (error) {
       signal.throwIfAborted();
       if (!(error instanceof EngineError)) throw error;
-      const url = new URL(request.target, this.endpoint.url);
-      throw new EngineError(error.kind, `${goMethod(method)} "${shownUrl(url)}": ${error.message}`, { cause: error });
+      throw new ProofError({ kind: error.kind, request: this.#shown(request), bare: error.message }, error);
     }
+  }
+
+  #shown({ method, target }: SessionRequest): string {
+    return `${goMethod(method)} "${shownUrl(new URL(target, this.endpoint.url))}"`;
   }
 
   /** Whether another proof could be had than the one that was refused. */

@@ -88,7 +88,7 @@ export class Tokens {
         throw unauthorized(`${shownUrl(realm)} redirects to another address; credentials do not follow`);
       }
       const refusal = await refusalOf(this.#wire, answer, signal);
-      throw new EngineError(answer.status >= 500 ? 'internal' : 'unauthorized', refusal.message, { cause: refusal });
+      throw new EngineError(answer.status >= 500 ? 'internal' : 'unauthorized', refusal.first, { cause: refusal });
     }
     return this.#read(answer, signal);
   }

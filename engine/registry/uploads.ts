@@ -5,7 +5,7 @@
 import { setTimeout as pause } from 'node:timers/promises';
 import { EngineError, invalid } from '../model/errors.ts';
 import { type Digest, parseDigest } from '../model/ids.ts';
-import { RegistryError } from './answers.ts';
+import { RegistryError } from './registry-error.ts';
 import { type Patience, waitAfter } from './patience.ts';
 import type { BlobSource, CallOptions, RemoteManifest } from './registry.ts';
 import type { Session } from './session.ts';

@@ -30,14 +30,14 @@ async function login({ registries }: RegistryRouteParts, exchange: Exchange): Pr
   const domain = domainOf(typeof fields['serveraddress'] === 'string' ? fields['serveraddress'] : '');
   const opened = await registries.open();
   const { identityToken } = await opened.login(domain, credentialsOf(fields), { signal: patience(exchange) });
-  const answer: AuthAnswer = { Status: 'Login Succeeded', IdentityToken: identityToken };
+  const answer: AuthAnswer = { IdentityToken: identityToken, Status: 'Login Succeeded' };
   exchange.json(200, answer);
 }
 
 async function describe({ registries }: RegistryRouteParts, exchange: Exchange): Promise<void> {
   const reference = withDefaultTag(parseReference(exchange.param('name')));
   const opened = await registries.open();
-  const repository = opened.repository(reference, proofOf(exchange), 'pull');
+  const repository = opened.repository(reference, proofOf(exchange), 'inspect');
   const { mediaType, digest, sizeBytes, platforms } = await describeRemote(repository, reference, {
     signal: patience(exchange),
   });
