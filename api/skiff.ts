@@ -165,3 +165,84 @@ export interface SkiffSquashed {
   readonly bytesAfter: number;
   readonly savedBytes: number;
 }
+
+/** Bytes are those of the disk, in whole blocks, as `du` counts: with directories and what stands beside the files. */
+export interface SkiffDisk {
+  /** Everything below the engine's data root, but for file systems mounted in it. It is the sum of the `bytes` below. */
+  readonly totalBytes: number;
+  /** Of the file system that the data root is on. */
+  readonly capacityBytes: number;
+  readonly freeBytes: number;
+  readonly images: {
+    /** All layers, with what is needed to write their tars again; a layer of several images counts once. */
+    readonly bytes: number;
+    /** Of layers that no container needs. */
+    readonly reclaimableBytes: number;
+    /** Of layers that no image has any more, and containers still do. */
+    readonly orphanBytes: number;
+    readonly items: readonly SkiffDiskImage[];
+  };
+  readonly containers: {
+    readonly bytes: number;
+    readonly reclaimableBytes: number;
+    readonly items: readonly SkiffDiskContainer[];
+  };
+  readonly volumes: {
+    readonly bytes: number;
+    readonly reclaimableBytes: number;
+    readonly items: readonly SkiffDiskVolume[];
+  };
+  /** Compressed forms of layers, kept so that a push or a save need not compress again. */
+  readonly compressedCopies: { readonly bytes: number; readonly count: number; readonly reclaimableBytes: number };
+  /** Downloads that came to no end, kept so that the next try goes on there. */
+  readonly unfinishedDownloads: { readonly bytes: number; readonly count: number; readonly reclaimableBytes: number };
+  /** Database, prepared filters, what is being loaded: the engine's own. */
+  readonly engine: { readonly bytes: number };
+}
+
+export interface SkiffDiskImage {
+  readonly id: string;
+  readonly names: readonly string[];
+  /** Made from it, running or not. */
+  readonly containers: number;
+  readonly layers: number;
+  /** All its layers: shared and unique. */
+  readonly bytes: number;
+  /** Of layers that other images have too. */
+  readonly sharedBytes: number;
+  readonly uniqueBytes: number;
+  /** What its removal alone would give back. */
+  readonly reclaimableBytes: number;
+}
+
+export interface SkiffDiskContainer {
+  readonly id: string;
+  readonly name: string;
+  readonly isRunning: boolean;
+  readonly image: string;
+  /** With everything of it: the sum of the four below. */
+  readonly bytes: number;
+  readonly writtenBytes: number;
+  readonly logBytes: number;
+  readonly snapshotBytes: number;
+  readonly otherBytes: number;
+  /** What its removal would give back; 0 while it runs. */
+  readonly reclaimableBytes: number;
+}
+
+export interface SkiffDiskVolume {
+  readonly name: string;
+  readonly bytes: number;
+  readonly containers: number;
+  /** 0 while a container uses it. */
+  readonly reclaimableBytes: number;
+}
+
+export type SkiffReclaimable = 'compressed-copies' | 'unfinished-downloads' | 'dangling-images';
+
+export interface SkiffReclaimed {
+  /** True: nothing was deleted, this is what would be. */
+  readonly isDryRun: boolean;
+  readonly bytes: number;
+  readonly kinds: readonly { readonly kind: SkiffReclaimable; readonly count: number; readonly bytes: number }[];
+}

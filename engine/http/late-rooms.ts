@@ -53,6 +53,8 @@ export function lateRooms(needs: LateNeeds): readonly Route[] {
         'GET /skiff/v1/compare',
         'POST /skiff/v1/images/*name/squash',
         'POST /skiff/v1/images/*name/flatten',
+        'GET /skiff/v1/disk',
+        'POST /skiff/v1/disk/reclaim',
       ],
       async () => (await import('./skiff/routes.ts')).skiffRoutes(needs),
     ),

@@ -173,6 +173,10 @@ export class ImageStore implements Images {
     );
   }
 
+  prunable(filters: Filters, options: Pick<RemoveOptions, 'usersOf'>): readonly Image[] {
+    return imagesToPrune(this.#catalogue.all(), filters, this.#now(), this.#kinship(options.usersOf));
+  }
+
   async prune(filters: Filters, options: Pick<RemoveOptions, 'usersOf'>): Promise<readonly RemovedImage[]> {
     if (this.#isPruning) throw conflict('a prune operation is already running');
     const kinship = this.#kinship(options.usersOf);

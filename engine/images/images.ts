@@ -76,6 +76,9 @@ export interface Images {
    */
   prune(filters: Filters, options: Pick<RemoveOptions, 'usersOf'>): Promise<readonly RemovedImage[]>;
 
+  /** What `prune` would choose now. */
+  prunable(filters: Filters, options: Pick<RemoveOptions, 'usersOf'>): readonly Image[];
+
   /**
    * Makes an image of one new layer, alone or on top of all those of another. Throws `not-found`, `invalid` for a name that is
    * none or a tar that is broken, `internal` when there is no space; nothing is left when it throws.

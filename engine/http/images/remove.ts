@@ -20,7 +20,7 @@ export async function removeImage(parts: Parts, exchange: Exchange): Promise<voi
     keepsParents: exchange.flag('noprune'),
     usersOf: usersOf(parts),
   });
-  publish(parts, removed);
+  publishRemovals(parts, removed);
   exchange.json(200, removed.map(line));
 }
 
@@ -33,7 +33,7 @@ export async function pruneImages(parts: Parts, exchange: Exchange): Promise<voi
     (sum, step) => sum + (step.kind === 'deleted-layer' ? step.sizeBytes : 0),
     leftBytes,
   );
-  publish(parts, removed);
+  publishRemovals(parts, removed);
   parts.events.publish({
     type: 'image',
     action: 'prune',
@@ -60,7 +60,7 @@ export function tagImage(parts: Parts, exchange: Exchange): void {
   exchange.response.writeHead(201, { 'Content-Length': 0 }).end();
 }
 
-function usersOf({ directory }: Parts): (image: ImageId) => readonly ImageUser[] {
+export function usersOf({ directory }: Parts): (image: ImageId) => readonly ImageUser[] {
   return (image) =>
     directory
       .all()
@@ -69,7 +69,7 @@ function usersOf({ directory }: Parts): (image: ImageId) => readonly ImageUser[]
 }
 
 /** Layers that go with an image are deleted too, but no event of docker's tells of them. */
-function publish({ events }: Parts, removed: readonly RemovedImage[]): void {
+export function publishRemovals({ events }: Pick<Parts, 'events'>, removed: readonly RemovedImage[]): void {
   for (const step of removed) {
     if (step.kind === 'deleted-layer') continue;
     const action = step.kind === 'untagged' ? 'untag' : 'delete';

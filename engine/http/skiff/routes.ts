@@ -1,17 +1,24 @@
 /** Skiff's own endpoints, below `/skiff/v1/`: outside of Docker's versions, in Skiff's words (`api/skiff-v1.yaml`). */
 import { Explorer } from '../../explorer/explorer.ts';
+import { Disk } from '../../disk/disk.ts';
 import { explorerProgram } from '../../explorer/explorer-program.ts';
 import { Squasher } from '../../squash/squash.ts';
 import { squashProgram } from '../../squash/squash-program.ts';
 import type { LateNeeds } from '../late-rooms.ts';
 import type { Route } from '../router.ts';
+import { diskRoutes } from './disk.ts';
 import { explorerRoutes } from './explorer.ts';
 import { squashRoutes } from './squash.ts';
 
 /** Loaded late: its table of routes stands in `late-rooms.ts`. */
-export function skiffRoutes({ parts, layers, owner }: LateNeeds): readonly Route[] {
+export function skiffRoutes({ parts, layers, database, owner }: LateNeeds): readonly Route[] {
   const { images, events, dataRoot } = parts;
   const explorer = owner.use(new Explorer({ images, layers, program: explorerProgram }));
   const squasher = owner.use(new Squasher({ images, layers, dataRoot, program: squashProgram }));
-  return [...explorerRoutes({ images, explorer }), ...squashRoutes({ images, events, squasher })];
+  const disk = new Disk({ ...parts, database });
+  return [
+    ...explorerRoutes({ images, explorer }),
+    ...squashRoutes({ images, events, squasher }),
+    ...diskRoutes(parts, disk),
+  ];
 }
