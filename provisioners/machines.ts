@@ -163,6 +163,8 @@ export interface DriverInfo {
   readonly title: string;
   /** Null when it can be used on this computer; else the reason and what to do about it. */
   readonly unavailable: string | null;
+  /** Whether it may be chosen where the user names no driver. */
+  readonly isAutomatic: boolean;
   readonly abilities: readonly Ability[];
   /** Of which flags and forms are made. */
   readonly settings: readonly SettingField[];
@@ -186,8 +188,11 @@ export interface Machines {
   stop(name: string, operation: Operation, options?: { readonly graceMs?: number }): Promise<Machine>;
   /** Ends it at once, as a power cut does. */
   kill(name: string, operation: Operation): Promise<Machine>;
-  /** Everything that was made for it goes, in whatever state it is; its data disk with it. */
-  remove(name: string, operation: Operation): Promise<void>;
+  /**
+   * Everything that was made for it goes, in whatever state it is; its data disk with it. Forced: what is known of it here goes
+   * even when its driver cannot remove the rest, which the error then says.
+   */
+  remove(name: string, operation: Operation, options?: { readonly isForced?: boolean }): Promise<void>;
   /** Address at which this computer reaches the machine. */
   ip(name: string): Promise<string>;
   /** Calls `listener` when any machine changed (also by another process); dispose to stop. */

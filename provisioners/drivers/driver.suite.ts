@@ -5,7 +5,6 @@ import type { Need } from '../../test/skip.ts';
 import { describeWith } from '../../test/skip.ts';
 import { MachineError } from '../machines.ts';
 import type { Driver, DriverMachine, DriverRun, SshAccess, StopRun } from './driver.ts';
-import type { OutsideResource, ResourceJournal } from './resources.ts';
 
 /** What a driver's test gives to the suite: a driver, and a machine that does not exist yet. */
 export interface DriverUnderTest extends AsyncDisposable {
@@ -15,18 +14,6 @@ export interface DriverUnderTest extends AsyncDisposable {
   readonly powerOff: (signal: AbortSignal) => Promise<void>;
   /** Ends the machine behind the driver's back, as a crash does; null for a host that is not ours to end. */
   readonly crash: (() => Promise<void>) | null;
-}
-
-/** A journal as the machine's document keeps it, without the document. */
-export function memoryJournal(): ResourceJournal {
-  const resources = new Map<string, OutsideResource>();
-  return {
-    get all() {
-      return [...resources.values()];
-    },
-    put: (resource) => Promise.resolve(void resources.set(resource.key, resource)),
-    drop: (key) => Promise.resolve(void resources.delete(key)),
-  };
 }
 
 /** What every driver must do, in the order of a machine's life; each test begins where the one before ended. */

@@ -1,9 +1,18 @@
 import type { HomePaths } from '../store/home.ts';
 import type { Driver } from './driver.ts';
+import { GenericDriver } from './generic/generic-driver.ts';
+import { LocalDriver } from './local/local-driver.ts';
 import { QemuDriver } from './qemu/qemu-driver.ts';
 
 /** All drivers by name, the best for an ordinary computer first. */
-export function openDrivers(paths: HomePaths): ReadonlyMap<string, Driver> {
-  const drivers: readonly Driver[] = [new QemuDriver({ memoryFile: paths.qemuMemory })];
+export function openDrivers(
+  paths: HomePaths,
+  environment: Readonly<Record<string, string | undefined>> = process.env,
+): ReadonlyMap<string, Driver> {
+  const drivers: readonly Driver[] = [
+    new QemuDriver({ memoryFile: paths.qemuMemory }),
+    new LocalDriver(),
+    new GenericDriver({ environment }),
+  ];
   return new Map(drivers.map((driver) => [driver.name, driver]));
 }

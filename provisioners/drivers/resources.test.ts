@@ -1,5 +1,5 @@
 import { beforeEach, describe, expect, it } from 'vitest';
-import { memoryJournal } from './driver.suite.ts';
+import { memoryJournal } from './driver.fixture.ts';
 import type { ResourceJournal } from './resources.ts';
 import { provideResource, removeResource } from './resources.ts';
 

@@ -108,7 +108,7 @@ function start(command: string | null, stdio: StdioOptions, signal: AbortSignal)
 }
 
 function ending(child: ChildProcess, signal: AbortSignal): Promise<ExitStatus> {
-  return new Promise((resolve, reject) => {
+  const ended = new Promise<ExitStatus>((resolve, reject) => {
     const onAbort = (): void => {
       if (child.pid !== undefined && child.exitCode === null) killGroup(child.pid);
       reject(signal.reason);
@@ -123,6 +123,9 @@ function ending(child: ChildProcess, signal: AbortSignal): Promise<ExitStatus> {
       resolve({ exitCode: code ?? signalExitCode(ended), signal: ended });
     });
   });
+  // Who waits for its output hears of an abort there, and does not come to this.
+  ended.catch(() => undefined);
+  return ended;
 }
 
 function killGroup(pid: number): void {

@@ -13,8 +13,8 @@ import { documentVersion } from '../store/machine-document.ts';
 import type { MachineName } from '../store/machine-name.ts';
 import { endAgent } from './agent-process.ts';
 import { bringUp } from './bring-up.ts';
-import { provideKeys } from './machine-keys.ts';
-import { MachineSession, quietRun, withoutKeys } from './machine-session.ts';
+import { keysIfThere, provideKeys, withoutKeys } from './machine-keys.ts';
+import { MachineSession, quietRun } from './machine-session.ts';
 import type { MachinesContext } from './machines-context.ts';
 
 /**
@@ -144,6 +144,8 @@ async function chooseDriver(context: MachinesContext, wanted: string | undefined
   }
   const reasons: string[] = [];
   for (const driver of context.drivers.values()) {
+    // A host that is not ours is never chosen for the user.
+    if (driver.capabilities.system !== 'skiff-image') continue;
     const why = await driver.availability();
     if (why === null) return driver;
     reasons.push(why);
@@ -180,7 +182,7 @@ async function giveUp(
   const { done, error } = outcome;
   const message = error instanceof Error ? error.message : String(error);
   await session.change({ lifecycle: { phase: 'creating', done, error: message } });
-  const machine = session.driverMachine(withoutKeys);
+  const machine = session.driverMachine(await keysIfThere(session.paths));
   // The operation's own signal may be what ended it.
   await session.driver.kill(machine, { tell: () => undefined, signal: AbortSignal.timeout(30_000) });
   await endAgent(session.paths);

@@ -1,5 +1,5 @@
 import { readFile } from 'node:fs/promises';
-import type { Access, SshAccess, SshJump } from '../drivers/driver.ts';
+import type { Access, DriverMachine, SshAccess, SshJump } from '../drivers/driver.ts';
 import type { Line } from '../line/line.ts';
 import { LocalLine } from '../line/local-line.ts';
 import { MachineError } from '../machines.ts';
@@ -49,6 +49,20 @@ export async function readKeys(paths: KeyPaths): Promise<MachineKeys> {
   const [identity, host] = await Promise.all([pair(paths.identity), pair(paths.hostKey)]);
   return { identity, host };
 }
+
+/** For calls of a driver that may have to log in, also to a machine whose creation ended before it had keys. */
+export async function keysIfThere(paths: KeyPaths): Promise<Pick<DriverMachine, 'keys' | 'image'>> {
+  if ((await readIfThere(paths.identity)) === null || (await readIfThere(paths.hostKey)) === null) return withoutKeys;
+  return { keys: await readKeys(paths), image: null };
+}
+
+const noKey = { privateKey: '', publicKey: '' };
+
+/** For calls of a driver that neither boot nor log in. */
+export const withoutKeys: Pick<DriverMachine, 'keys' | 'image'> = {
+  keys: { identity: noKey, host: noKey },
+  image: null,
+};
 
 /** How a machine is logged into with its own key; hosts on the way are entered with the user's own agent and keys. */
 export async function sshTarget(access: SshAccess, keys: MachineKeys): Promise<SshTarget> {

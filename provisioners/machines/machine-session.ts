@@ -88,11 +88,3 @@ export class MachineSession {
 export function quietRun(operation: Operation): DriverRun {
   return { tell: () => undefined, signal: operation.signal };
 }
-
-const noKey = { privateKey: '', publicKey: '' };
-
-/** For calls of a driver that neither boot nor log in. */
-export const withoutKeys: Pick<DriverMachine, 'keys' | 'image'> = {
-  keys: { identity: noKey, host: noKey },
-  image: null,
-};

@@ -3,6 +3,7 @@ import type { EngineRelease } from '../deploy/engine-release.ts';
 import type { MachineLayout } from '../deploy/machine-layout.ts';
 import type { Driver } from '../drivers/driver.ts';
 import type { MachineImage } from '../machine-image/machine-image.ts';
+import type { MachineSettings } from '../machines.ts';
 import type { Operation } from '../progress.ts';
 import type { MachineStore } from '../store/machine-store.ts';
 import type { AgentProgram } from './agent-process.ts';
@@ -18,5 +19,7 @@ export interface MachinesContext {
   readonly layout: MachineLayout;
   readonly openImage: (operation: Operation) => Promise<MachineImage>;
   readonly openRelease: () => Promise<EngineRelease>;
+  /** A driver's secret settings that the environment gives. */
+  readonly secretsOf: (driver: Driver) => MachineSettings;
   readonly openRuntime: () => Promise<WantedNode>;
 }

@@ -13,6 +13,7 @@ import type { CreateMachine, DriverInfo, Machine, Machines, RemoteCommand } from
 import { MachineError } from '../machines.ts';
 import type { Operation } from '../progress.ts';
 import { runStep } from '../progress.ts';
+import { environmentSecrets } from '../settings/driver-settings.ts';
 import { skiffHome } from '../store/home.ts';
 import type { MachineName } from '../store/machine-name.ts';
 import { parseMachineName } from '../store/machine-name.ts';
@@ -66,7 +67,7 @@ class LocalMachines implements Machines {
     this.#context = {
       home,
       store,
-      drivers: openDrivers(store.paths),
+      drivers: openDrivers(store.paths, environment),
       contexts: dockerContexts(environment),
       agent: options.hostAgent ?? ownAgentProgram(),
       layout: imageLayout,
@@ -75,6 +76,7 @@ class LocalMachines implements Machines {
         return await ensureMachineImage({ arch: isArm ? 'arm64' : 'amd64', cacheDir, source }, operation);
       },
       openRelease: () => openRelease(engine, { cacheDir, arch: isArm ? 'arm64' : 'x64' }),
+      secretsOf: (driver) => environmentSecrets(driver.settings.fields, environment),
       openRuntime: () => openRuntime(engine, { cacheDir, arch: isArm ? 'arm64' : 'amd64' }),
     };
   }
@@ -86,6 +88,7 @@ class LocalMachines implements Machines {
         name: driver.name,
         title: driver.title,
         unavailable: await driver.availability(),
+        isAutomatic: driver.capabilities.system === 'skiff-image',
         abilities: abilitiesOf(driver),
         settings: driver.settings.fields,
       })),
@@ -151,13 +154,14 @@ class LocalMachines implements Machines {
     return this.#end(text, { verb: 'kill', graceMs: 0, operation });
   }
 
-  async remove(text: string, operation: Operation): Promise<void> {
+  async remove(text: string, operation: Operation, options: { readonly isForced?: boolean } = {}): Promise<void> {
     const name = parseMachineName(text);
     if (!(await this.#context.store.names()).includes(name)) throw noSuchMachine(name);
     await using _lock = await this.#context.store.lock(name, 'remove');
-    await runStep({ step: 'remove', title: 'Removing the machine', operation }, () =>
-      removeMachine(this.#context, { name, operation }),
+    const trouble = await runStep({ step: 'remove', title: 'Removing the machine', operation }, () =>
+      removeMachine(this.#context, { name, operation, isForced: options.isForced ?? false }),
     );
+    if (trouble !== null) throw forgotten(name, trouble);
   }
 
   async ip(name: string): Promise<string> {
@@ -260,7 +264,7 @@ class LocalMachines implements Machines {
         'no-such-driver',
         `Machine "${name}" needs the driver "${document.driver}", which this Skiff does not have`,
       );
-    return new MachineSession({ store, driver, name, document });
+    return new MachineSession({ store, driver, name, document, secrets: this.#context.secretsOf(driver) });
   }
 
   async #view(name: MachineName): Promise<Machine> {
@@ -274,6 +278,15 @@ function noSuchMachine(name: string): MachineError {
   return new MachineError(
     'no-such-machine',
     `There is no machine "${name}"; \`skiff machine ls\` lists those that there are`,
+  );
+}
+
+function forgotten(name: string, cause: unknown): MachineError {
+  const why = cause instanceof Error ? cause.message : String(cause);
+  return new MachineError(
+    'internal',
+    `Machine "${name}" is forgotten here, but what its driver made may be there still: ${why}`,
+    { cause },
   );
 }
 

@@ -39,6 +39,18 @@ export function storedSettings(fields: readonly SettingField[], values: MachineS
   ) as MachineSettings;
 }
 
+/** The secrets among them that the environment gives: every operation reads them anew. */
+export function environmentSecrets(
+  fields: readonly SettingField[],
+  environment: Readonly<Record<string, string | undefined>>,
+): MachineSettings {
+  const given = fields.flatMap(({ key, kind, environment: names }): [string, string][] => {
+    const value = kind === 'secret' ? names.map((name) => environment[name]).find((text) => text) : undefined;
+    return value === undefined ? [] : [[key, value]];
+  });
+  return Object.fromEntries(given);
+}
+
 function resolveOne(field: SettingField, table: SettingTable, asked: SettingValue | undefined): unknown {
   const value = asked ?? field.standard ?? undefined;
   if (value === undefined && field.isRequired) {

@@ -86,6 +86,12 @@ export const setting = {
     schema: z.string().min(1).optional(),
   }),
 
+  /** One that something else decides when it is not given. */
+  optionalInteger: (text: SettingText & Pick<Range, 'least' | 'most'>): Setting<number | undefined> => ({
+    field: { ...fieldOf('integer', text), least: text.least, most: text.most },
+    schema: z.int().min(text.least).max(text.most).optional(),
+  }),
+
   /** Never written anywhere: it is given anew, by flag or environment, to each operation that needs it. */
   secret: (text: SettingText): Setting<string | undefined> => ({
     field: fieldOf('secret', text),

@@ -45,6 +45,8 @@ export interface ConnectOptions {
   readonly deadlineMs: number;
   /** How long one try may take from the TCP connect to the login. Under emulation a key exchange takes seconds at worst. */
   readonly attemptTimeoutMs?: number;
+  /** `first-login`: with what the user has, not with the machine's own key, which decides what a refusal is told as. */
+  readonly failure?: 'first-login';
 }
 
 /**
@@ -56,6 +58,12 @@ const algorithms: ConnectConfig['algorithms'] = {
   cipher: ['chacha20-poly1305@openssh.com', 'aes128-gcm@openssh.com', 'aes256-gcm@openssh.com', 'aes128-ctr'],
   compress: ['none'],
 };
+
+/**
+ * For a connection inside another one. ssh2's ChaCha20 writes from buffers that it uses again for the next packet; a socket has sent
+ * them by then, a channel of another connection has not, and the host at the end sees a broken packet.
+ */
+const innerCiphers = ['aes128-gcm@openssh.com', 'aes256-gcm@openssh.com', 'aes128-ctr'] as const;
 
 type ChannelRequest = readonly [
   what: string,
@@ -80,7 +88,7 @@ export async function connectSsh(target: SshTarget, options: ConnectOptions): Pr
       return await connectOnce(target, { signal, timeoutMs: Math.max(1, Math.min(attemptTimeoutMs, remainingMs)) });
     } catch (cause) {
       signal.throwIfAborted();
-      const failure = connectFailure(cause, where);
+      const failure = connectFailure(cause, { where, isFirstLogin: options.failure === 'first-login' });
       if (failure.isFinal || performance.now() + pauseMs >= deadline) throw failure.error;
     }
     await delay(pauseMs, undefined, { signal }).catch(() => signal.throwIfAborted());
@@ -111,7 +119,11 @@ async function connectOnce(
     readyTimeout: timeoutMs,
     keepaliveInterval: 15_000,
     keepaliveCountMax: 3,
-    algorithms: { ...algorithms, serverHostKey: [...target.hostKey.algorithms] },
+    algorithms: {
+      ...algorithms,
+      ...(sock === undefined ? {} : { cipher: [...innerCiphers] }),
+      serverHostKey: [...target.hostKey.algorithms],
+    },
     hostVerifier: (offered: Buffer) => {
       refusal = target.hostKey.check(offered);
       return refusal === null;

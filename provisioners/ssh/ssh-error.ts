@@ -14,10 +14,18 @@ export interface ConnectFailure {
   readonly isFinal: boolean;
 }
 
-export function connectFailure(cause: unknown, where: string): ConnectFailure {
+export function connectFailure(
+  cause: unknown,
+  of: { readonly where: string; readonly isFirstLogin: boolean },
+): ConnectFailure {
+  const { where } = of;
   if (cause instanceof MachineError) return { error: cause, isFinal: true };
   const level = cause instanceof Error && 'level' in cause ? cause.level : null;
   const text = cause instanceof Error ? cause.message : String(cause);
+  if (level === 'client-authentication' && of.isFirstLogin) {
+    const message = `The host at ${where} refused the login: none of the keys, agents or passwords that were given is let in there`;
+    return { error: new MachineError('login-refused', message, { cause }), isFinal: true };
+  }
   if (level === 'client-authentication') {
     const message = `The machine at ${where} refused this computer's SSH key: its authorized_keys do not hold the key of this machine's folder`;
     return { error: new SshRefusal(message, { cause }), isFinal: true };

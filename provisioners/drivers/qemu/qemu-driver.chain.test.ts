@@ -1,50 +1,29 @@
-import { mkdtemp, readFile, rm } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { readFile } from 'node:fs/promises';
 import { describe, expect, it } from 'vitest';
 import { cacheFolder } from '../../machine-image/cache.ts';
 import { ensureMachineImage } from '../../machine-image/machine-image.ts';
-import { openLine, provideKeys } from '../../machines/machine-keys.ts';
+import { openLine } from '../../machines/machine-keys.ts';
 import { waitForEnd } from '../../store/process-identity.ts';
-import { parseMachineName } from '../../store/machine-name.ts';
-import { MachineStore } from '../../store/machine-store.ts';
-import type { Driver, DriverMachine } from '../driver.ts';
+import { makeDriverMachine } from '../driver.fixture.ts';
 import type { DriverUnderTest } from '../driver.suite.ts';
-import { describeDriver, memoryJournal } from '../driver.suite.ts';
+import { describeDriver } from '../driver.suite.ts';
 import { QemuDriver } from './qemu-driver.ts';
 import { findQemuProcess } from './qemu-process.ts';
 
 async function open(): Promise<DriverUnderTest> {
-  const home = await mkdtemp(join(tmpdir(), 'skiff-driver-'));
-  const store = new MachineStore(home);
-  const name = parseMachineName('suite');
-  await store.makeFolders(name);
-  const paths = store.machine(name);
-  const keys = await provideKeys(paths, name);
   const signal = AbortSignal.timeout(550_000);
   const arch = process.arch === 'arm64' ? 'arm64' : 'amd64';
   const image = await ensureMachineImage(
     { arch, cacheDir: cacheFolder(), source: { kind: 'build' } },
     { report: () => undefined, signal },
   );
-  const driver: Driver = new QemuDriver({ memoryFile: store.paths.qemuMemory });
-  let memory: DriverMachine['memory'] = {};
-  const machine: DriverMachine = {
-    name,
-    id: 'a'.repeat(32),
-    resources: memoryJournal(),
-    settings: { ...driver.settings.resolve({ memoryBytes: 512 * 1024 ** 2, diskBytes: 4 * 1024 ** 3 }) },
-    paths,
-    get memory() {
-      return memory;
-    },
-    remember: (next) => {
-      memory = next;
-      return Promise.resolve();
-    },
-    keys,
+  const made = await makeDriverMachine({
+    open: (store) => new QemuDriver({ memoryFile: store.paths.qemuMemory }),
+    settings: { memoryBytes: 512 * 1024 ** 2, diskBytes: 4 * 1024 ** 3 },
     image,
-  };
+  });
+  const { driver, machine, store } = made;
+  const { paths, keys } = machine;
   return {
     driver,
     machine,
@@ -65,7 +44,7 @@ async function open(): Promise<DriverUnderTest> {
       expect(await findQemuProcess(paths)).toBeNull();
       // What this computer can accelerate was found out once and is kept for all machines.
       expect(await readFile(store.paths.qemuMemory, 'utf8')).toContain('"chosen"');
-      await rm(home, { recursive: true, force: true });
+      await made[Symbol.asyncDispose]();
     },
   };
 }
