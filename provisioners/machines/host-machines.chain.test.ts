@@ -33,9 +33,12 @@ describeWith(['linux', 'root', { program: sshdProgram }, { program: 'docker' }, 
     machines = openMachines({ home, environment });
   });
   afterAll(async () => {
-    for (const { name } of await machines.list()) await machines.remove(name, operation);
-    await sshd[Symbol.asyncDispose]();
-    await rm(home, { recursive: true, force: true });
+    try {
+      for (const { name } of await machines.list()) await machines.remove(name, operation);
+    } finally {
+      await sshd[Symbol.asyncDispose]();
+      await rm(home, { recursive: true, force: true });
+    }
     await rm(root, { recursive: true, force: true });
   });
 

@@ -173,7 +173,9 @@ export function uninstallScript(place: HostPlace): string {
     `[ -x ${shellQuote(`${serviceFolder}/engine-stop`)} ] && ${shellQuote(`${serviceFolder}/engine-stop`)}`,
     ...unregister,
     // The release that ran knows what it made: containers, mounts, links, rules.
-    `run=${shellQuote(`${layout.deployFolder}/current/run`)}; if [ -x "$run" ]; then "$run" --remove-all >&2 || exit 1; fi`,
+    `run=${shellQuote(`${layout.deployFolder}/current/run`)}; if [ -x "$run" ]; then "$run" --remove-all >&2 || unmade=yes; fi`,
+    // An engine that never came up made nothing; where something is mounted, removing files would reach into it.
+    `if [ -n "$unmade" ] && grep -qF -e ${shellQuote(` ${state}/`)} -e ${shellQuote(` ${run}/`)} /proc/self/mounts; then exit 1; fi`,
     // The marker goes last: until then the host is known to be this machine's.
     `rm -rf ${[layout.deployFolder, layout.dataRoot, layout.compileCache, layout.engineLog, run, serviceFolder].map(shellQuote).join(' ')} || exit 1`,
     `rm -f ${shellQuote(marker)} && rmdir ${shellQuote(state)} 2>/dev/null`,
