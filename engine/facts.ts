@@ -1,3 +1,5 @@
+import type { RegistrySettings } from './registry/registry-settings.ts';
+
 /** What an engine knows about itself and its host, found out once at boot. */
 export interface EngineFacts {
   /** Kept in the database: the same for as long as the data root lives. */
@@ -10,4 +12,6 @@ export interface EngineFacts {
   readonly hasSeccomp: boolean;
   readonly labels: readonly string[];
   readonly isDebugging: boolean;
+  /** As they are now: they can be told anew while the engine runs. */
+  readonly registries: () => RegistrySettings;
 }

@@ -1,6 +1,7 @@
 /** skiffd: reads its settings, starts the engine, ends it on TERM or INT. */
 import { readCommand, usage } from './config/read-settings.ts';
-import { openLog } from './diagnostics/log.ts';
+import type { Settings } from './config/settings.ts';
+import { type Log, openLog } from './diagnostics/log.ts';
 import { EngineError } from './model/errors.ts';
 import { engineVersion } from './version.ts';
 
@@ -32,7 +33,8 @@ async function main(args: readonly string[]): Promise<number> {
           await removeAll(command.settings, log);
           return 0;
         }
-        await using _engine = await startEngine(command.settings, log);
+        await using engine = await startEngine(command.settings, log);
+        process.on('SIGHUP', () => readAgain(args, log, (settings) => engine.reload(settings)));
         log.info(`${await untilSignal()}: ending; containers run on`);
         return 0;
       }
@@ -40,6 +42,17 @@ async function main(args: readonly string[]): Promise<number> {
   } catch (error) {
     process.stderr.write(`skiffd: ${error instanceof Error ? messages(error) : String(error)}\n`);
     return error instanceof EngineError && error.kind === 'invalid' ? 2 : 1;
+  }
+}
+
+/** A configuration that has become wrong changes nothing, as with dockerd. */
+function readAgain(args: readonly string[], log: Log, reload: (settings: Settings) => void): void {
+  try {
+    const command = readCommand(args, process.env);
+    if ('settings' in command) reload(command.settings);
+    log.info('the configuration was read again');
+  } catch (error) {
+    log.error('the configuration was not read again', { error });
   }
 }
 

@@ -66,15 +66,21 @@ const quietAfterMs = 15_000;
 /** The rooms of one engine, open. Disposing closes them; containers, their networks and their monitor go on. */
 interface OpenEngine extends AsyncDisposable {
   readonly parts: Parts;
-  readonly facts: EngineFacts;
+  readonly facts: Omit<EngineFacts, 'registries'>;
   readonly layers: LateNeeds['layers'];
   readonly database: Database;
   readonly reach: LateNeeds['reach'];
   readonly toStart: Recovery['toStart'];
 }
 
+/** An engine that serves its API. */
+interface ServingEngine extends AsyncDisposable {
+  /** Takes over what can change without a start: all that the settings say about registries. */
+  reload(settings: Settings): void;
+}
+
 /** Resolves when the API is served. Throws what keeps the engine from starting, with what to do about it. */
-export async function startEngine(settings: Settings, log: Log): Promise<AsyncDisposable> {
+export async function startEngine(settings: Settings, log: Log): Promise<ServingEngine> {
   await using opening = new AsyncDisposableStack();
   const laps = new Laps(() => performance.now());
   laps.mark('loaded');
@@ -82,7 +88,7 @@ export async function startEngine(settings: Settings, log: Log): Promise<AsyncDi
   const registries = opening.use(lateRegistries(settings, log));
   const owner = opening.use(new AsyncDisposableStack());
   const routes = [
-    ...systemRoutes(parts, facts),
+    ...systemRoutes(parts, { ...facts, registries: () => registries.settings }),
     ...containerRoutes(parts),
     ...execRoutes(parts),
     ...imageRoutes(parts),
@@ -105,7 +111,11 @@ export async function startEngine(settings: Settings, log: Log): Promise<AsyncDi
   const preparing = setTimeout(() => parts.monitor.prepare(), 500);
   opening.defer(() => clearTimeout(preparing));
   void startAtBoot(parts, toStart);
-  return opening.move();
+  const opened = opening.move();
+  return {
+    reload: (fresh) => registries.configure(fresh.registries),
+    [Symbol.asyncDispose]: () => opened.disposeAsync(),
+  };
 }
 
 function lateRegistries({ registries: settings }: Settings, log: Log): LateRegistries {
@@ -225,7 +235,7 @@ async function openEngine(settings: Settings, log: Log, laps = new Laps(() => pe
   await images.collectGarbage();
   await ensureHelloImage({ database, images, log, busybox: findBusybox() });
   laps.mark('images');
-  const facts: EngineFacts = {
+  const facts: OpenEngine['facts'] = {
     engineId,
     dataRoot,
     runtimeVersion: crun.version,

@@ -54,7 +54,57 @@ describe('settings', () => {
     });
   });
 
+  it('say about registries what dockerd knows, and more', () => {
+    const command = withFile(
+      {
+        'registry-mirrors': ['https://mirror.example', 'quay.io=https://mirror.example/quay'],
+        'insecure-registries': ['10.0.0.0/8', 'Registry.example:5000'],
+        proxies: { 'http-proxy': 'proxy.example:3128', 'no-proxy': 'localhost' },
+        'max-concurrent-downloads': 7,
+      },
+      '--registry-token-server',
+      'registry.example=auth.example.net',
+      '--max-download-attempts',
+      '2',
+    );
+    expect(command).toMatchObject({
+      settings: {
+        registries: {
+          mirrors: [
+            { registry: 'docker.io', url: 'https://mirror.example/' },
+            { registry: 'quay.io', url: 'https://mirror.example/quay/' },
+          ],
+          insecure: ['10.0.0.0/8', 'registry.example:5000'],
+          tokenServers: [{ registry: 'registry.example', host: 'auth.example.net' }],
+          certificateFolders: ['/etc/skiff/certs.d', '/etc/docker/certs.d'],
+          proxy: { http: 'http://proxy.example:3128', https: null, none: 'localhost' },
+          silenceMs: 60_000,
+          attempts: 2,
+          downloadsAtOnce: 7,
+          uploadsAtOnce: 5,
+        },
+      },
+    });
+  });
+
+  it('take proxies from the environment where nothing else names them', () => {
+    const command = readCommand(['--no-proxy', 'a.example'], { HTTPS_PROXY: 'http://p:1', no_proxy: 'b.example' });
+    expect(command).toMatchObject({
+      settings: { registries: { proxy: { http: null, https: 'http://p:1', none: 'a.example' } } },
+    });
+  });
+
   it.each([
+    [() => readCommand(['--registry-mirror', 'mirror.example']), /not a valid URL|only http and https/],
+    [() => readCommand(['--registry-mirror', 'https://u:p@mirror.example']), /username\/password not allowed/],
+    [() => readCommand(['--registry-mirror', 'https://mirror.example/?x=1']), /query and fragment/],
+    [() => readCommand(['--insecure-registry', '10.0.0.0/99']), /--insecure-registry/],
+    [() => readCommand(['--insecure-registry', 'a b']), /--insecure-registry/],
+    [() => readCommand(['--registry-token-server', 'x']), /REGISTRY=HOST/],
+    [() => readCommand(['--max-concurrent-downloads', '0']), /--max-concurrent-downloads/],
+    [() => readCommand(['--https-proxy', 'socks5://user:s3cret@p']), /^(?!.*s3cret).*--https-proxy/],
+    [() => withFile({ proxies: { 'ftp-proxy': 'x' } }), /proxies\.ftp-proxy/],
+    [() => withFile({ proxies: 'x' }), /proxies must be an object/],
     [() => readCommand(['--nope']), /--nope/],
     [() => readCommand(['-H', 'tcp://0.0.0.0:2375']), /TCP is not there yet/],
     [() => readCommand(['-H', 'unix://relative']), /expected unix:/],

@@ -5,6 +5,7 @@ import type { EngineFacts } from '../../facts.ts';
 import { logDrivers } from '../../logs/log-plan.ts';
 import { formatInstant } from '../../model/time.ts';
 import { engineVersion } from '../../version.ts';
+import { registryInfo } from './registry-info.ts';
 
 /** `GET /info` (source: Engine API, SystemInfo). What this engine does not have is said to be absent, not left out. */
 export function infoAnswer(parts: Parts, facts: EngineFacts): object {
@@ -53,15 +54,11 @@ export function infoAnswer(parts: Parts, facts: EngineFacts): object {
     OSVersion: '',
     OSType: 'linux',
     Architecture: os.machine(),
-    IndexServerAddress: '',
-    RegistryConfig: null,
+    ...registryInfo(facts.registries()),
     NCPU: os.availableParallelism(),
     MemTotal: os.totalmem(),
     GenericResources: null,
     DockerRootDir: facts.dataRoot,
-    HttpProxy: '',
-    HttpsProxy: '',
-    NoProxy: '',
     Name: os.hostname(),
     Labels: facts.labels,
     ExperimentalBuild: false,
