@@ -1,4 +1,4 @@
-import type { Database } from '../store/database.ts';
+import type { Database, Durability } from '../store/database.ts';
 import { internal } from '../model/errors.ts';
 import { type ContainerId, parseContainerId } from '../model/ids.ts';
 import type { Endpoint, EndpointPlan } from '../networks/networks.ts';
@@ -23,7 +23,9 @@ export type Intent =
   | { readonly verb: 'remove'; readonly removesVolumes: boolean };
 
 /**
- * Containers and intents as rows. Each method is one transaction: what it writes is there together or not at all.
+ * Containers and intents as rows. Each method is one transaction: what it writes is there together or not at all. What a
+ * client is told of is on the disk by then, but for the life of a container with `--rm`: after a power cut boot removes it whichever
+ * of its states it finds.
  * `reach` is told each point where a test may end the engine: between an intent and its outcome (`start:begun`, `start:done`),
  * and when a row is there that nobody has been told of (`running:written`, `name:written`, `history:written`).
  */
@@ -32,6 +34,8 @@ export class ContainerRows {
   readonly #reach: (point: string) => void;
   /** Intents that stand in the database now. */
   readonly #underWay = new Map<ContainerId, Intent['verb']>();
+  /** Those that are removed when they end. */
+  readonly #passing = new Set<ContainerId>();
 
   constructor(database: Database, reach: (point: string) => void = () => undefined) {
     this.#database = database;
@@ -41,7 +45,8 @@ export class ContainerRows {
   /** The container with the intent to create it. */
   insert(container: Container): void {
     const { id, name, spec, state, history } = container;
-    this.#database.transaction(() => {
+    if (spec.isAutoRemoved) this.#passing.add(id);
+    const insert = (): void => {
       this.#run(
         'INSERT INTO containers (id, name, image, spec, state, history) VALUES (?, ?, ?, ?, ?, ?)',
         id,
@@ -52,22 +57,25 @@ export class ContainerRows {
         JSON.stringify(history),
       );
       this.#putIntent(id, { verb: 'create' });
-    });
+    };
+    this.#database.transaction(insert, 'ordered'); // the outcome follows
     this.#begun(id, 'create');
   }
 
   begin(id: ContainerId, intent: Intent): void {
-    this.#database.transaction(() => this.#putIntent(id, intent));
+    // A start has effects in the kernel alone, which the computer's going down takes back.
+    this.#database.transaction(() => this.#putIntent(id, intent), intent.verb === 'start' ? 'ordered' : 'synced');
     this.#begun(id, intent.verb);
   }
 
   /** The state that a step has led to, with the history that belongs to it, and the end of its intent. */
   settle(id: ContainerId, state: ContainerState, history?: History): void {
     this.#done(id);
-    this.#database.transaction(() => {
+    const write = (): void => {
       this.#writeState(id, state, history);
       this.#run('DELETE FROM intents WHERE container = ?', id);
-    });
+    };
+    this.#database.transaction(write, state.status === 'created' ? 'synced' : this.#durabilityOf(id));
     this.#underWay.delete(id);
     this.#reach(`${state.status}:written`);
   }
@@ -75,10 +83,11 @@ export class ContainerRows {
   /** A state that the next step starts from, with the intent of that step. */
   settleInto(id: ContainerId, state: ContainerState, intent: Intent, history?: History): void {
     this.#done(id);
-    this.#database.transaction(() => {
+    const write = (): void => {
       this.#writeState(id, state, history);
       this.#putIntent(id, intent);
-    });
+    };
+    this.#database.transaction(write, this.#durabilityOf(id));
     this.#begun(id, intent.verb);
   }
 
@@ -128,8 +137,10 @@ export class ContainerRows {
 
   delete(id: ContainerId): void {
     this.#done(id);
-    this.#database.transaction(() => this.#run('DELETE FROM containers WHERE id = ?', id));
+    // Should a power cut bring it back, then with its intent, and boot deletes it again.
+    this.#database.transaction(() => this.#run('DELETE FROM containers WHERE id = ?', id), 'ordered');
     this.#underWay.delete(id);
+    this.#passing.delete(id);
   }
 
   all(): readonly { readonly container: Container; readonly intent: Intent | null }[] {
@@ -151,8 +162,13 @@ export class ContainerRows {
         state: readState(text('state')),
         history: readHistory(text('history')),
       });
+      if (container.spec.isAutoRemoved) this.#passing.add(container.id);
       return { container, intent: row['verb'] === null ? null : readIntent(text('detail')) };
     });
+  }
+
+  #durabilityOf(id: ContainerId): Durability {
+    return this.#passing.has(id) ? 'ordered' : 'synced';
   }
 
   #writeState(id: ContainerId, state: ContainerState, history: History | undefined): void {

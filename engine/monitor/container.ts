@@ -171,7 +171,7 @@ export class MonitoredContainer {
     await this.#streams.drain(request.drainTimeoutMs ?? defaultDrainTimeoutMs);
     this.#writeLog((log) => log.finish());
     this.#log?.[Symbol.dispose]();
-    return await this.#conclude({
+    const record: ExitRecord = {
       id: this.id,
       pid: started.pid,
       startedAt: started.startedAt,
@@ -180,12 +180,13 @@ export class MonitoredContainer {
       signal: status.signal,
       isOutOfMemory: request.cgroup !== null && hasMemoryKills(request.cgroup),
       isExitCodeKnown: true,
-    });
+    };
+    return await this.#conclude(record, { isVolatile: request.isVolatile === true });
   }
 
   async #finishAdopted(record: RunningRecord, started: StartedContainer, end: Promise<void>): Promise<ExitRecord> {
     await end;
-    return await this.#conclude({
+    const exit: ExitRecord = {
       id: this.id,
       pid: started.pid,
       startedAt: started.startedAt,
@@ -194,13 +195,14 @@ export class MonitoredContainer {
       signal: null,
       isOutOfMemory: record.cgroup !== null && hasMemoryKills(record.cgroup),
       isExitCodeKnown: false,
-    });
+    };
+    return await this.#conclude(exit, { isVolatile: false });
   }
 
   /** Nobody hears of the end before it is on disk. */
-  async #conclude(record: ExitRecord): Promise<ExitRecord> {
+  async #conclude(record: ExitRecord, options: { readonly isVolatile: boolean }): Promise<ExitRecord> {
     this.#process?.[Symbol.dispose]();
-    await this.#writeExit(record);
+    await this.#writeExit(record, options);
     this.#parts.records.removeRunning(this.id);
     this.#state = 'ended';
     this.#streams.end();
@@ -208,10 +210,10 @@ export class MonitoredContainer {
   }
 
   /** A full disk must not lose an exit code: it is kept here until there is room, and the container counts as running so long. */
-  async #writeExit(record: ExitRecord): Promise<void> {
+  async #writeExit(record: ExitRecord, options: { readonly isVolatile: boolean }): Promise<void> {
     for (let isReported = false; ; isReported = true) {
       try {
-        return await this.#parts.records.writeExit(record);
+        return await this.#parts.records.writeExit(record, options);
       } catch (error) {
         if (!isReported) this.#parts.report(`the exit of container ${this.id} waits for room: ${String(error)}`);
         await delay(exitRetryMs);

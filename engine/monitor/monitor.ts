@@ -99,6 +99,8 @@ export interface StartRequest {
   readonly cgroup: string | null;
   /** Where to keep the seccomp filter that crun compiles at this start (`CompiledFilters`); absent or null: nowhere. */
   readonly saveFilterTo?: string | null;
+  /** Its exit need not survive the computer's going down: its record is not waited for on the disk. Default false. */
+  readonly isVolatile?: boolean;
   /** How long output is awaited after the end, when something else keeps the pipe open. Default 1000. */
   readonly drainTimeoutMs?: number;
   /** Default 60000. */

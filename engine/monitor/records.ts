@@ -98,17 +98,21 @@ export class MonitorRecords {
     rmSync(this.pidPath(id), { force: true });
   }
 
-  /** When it resolves the record is on the disk. Only what waits for the disk is done on another thread. */
-  async writeExit(record: ExitRecord): Promise<void> {
+  /**
+   * When it resolves the record is there for whoever reads it next, and on the disk unless it is volatile. Only what waits
+   * for the disk is done on another thread.
+   */
+  async writeExit(record: ExitRecord, options: { readonly isVolatile: boolean }): Promise<void> {
     const path = join(this.#exits, `${record.id}.json`);
     const file = openSync(`${path}.new`, 'w', 0o600);
     try {
       writeFileSync(file, JSON.stringify(toWireExit(record)));
-      await onDisk(file);
+      if (!options.isVolatile) await onDisk(file);
     } finally {
       closeSync(file);
     }
     renameSync(`${path}.new`, path);
+    if (options.isVolatile) return;
     const folder = openSync(this.#exits, 'r');
     try {
       await onDisk(folder);
@@ -137,12 +141,12 @@ function idsIn(folder: string): readonly ContainerId[] {
     .map((name) => parseContainerId(name.slice(0, -'.json'.length)));
 }
 
-/** Null when there is no such file. What is there was written whole, by us. */
+/** Null when there is no such file, and for one that was not waited for on the disk when the power went: it may be empty. */
 function readJson(path: string): unknown {
   try {
     return JSON.parse(readFileSync(path, 'utf8')) as unknown;
   } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return null;
+    if (error instanceof SyntaxError || (error as NodeJS.ErrnoException).code === 'ENOENT') return null;
     throw error;
   }
 }

@@ -42,9 +42,9 @@ export class OverlayRoots implements Roots {
   async prepare(request: { readonly id: ContainerId; readonly topLayer: ChainId | null }): Promise<Root> {
     const { id, topLayer } = request;
     // The row first: it holds the layers, and says whose the folders are.
-    this.#database.sql
-      .prepare('INSERT INTO roots (container, top_layer) VALUES (?, ?) ON CONFLICT (container) DO NOTHING')
-      .run(id, topLayer);
+    const sql = 'INSERT INTO roots (container, top_layer) VALUES (?, ?) ON CONFLICT (container) DO NOTHING';
+    // Folders without a row are garbage: a power cut may take it back.
+    this.#database.transaction(() => this.#database.sql.prepare(sql).run(id, topLayer), 'ordered');
     this.#ensureInitLayer(topLayer);
     const root = this.get(id);
     mkdirSync(root.folder, { recursive: true, mode: 0o710 });
@@ -139,7 +139,8 @@ export class OverlayRoots implements Roots {
     this.#held.delete(id);
     await this.unmount(id);
     await this.#removeFolder(this.#containers, id);
-    this.#database.sql.prepare('DELETE FROM roots WHERE container = ?').run(id);
+    const sql = 'DELETE FROM roots WHERE container = ?';
+    this.#database.transaction(() => this.#database.sql.prepare(sql).run(id), 'ordered');
     await this.#layers.collect();
   }
 

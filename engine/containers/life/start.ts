@@ -164,6 +164,7 @@ async function launch(parts: Parts, container: Container, plan: EndpointPlan): R
     log: logPlan(container, root.folder),
     cgroup,
     saveFilterTo,
+    isVolatile: spec.isAutoRemoved,
   });
 }
 
