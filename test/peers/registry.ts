@@ -24,6 +24,8 @@ export interface RegistryOptions {
   readonly mirrorOf?: string;
   /** Of the host that it listens on: another than loopback when a namespace's own address is wanted. */
   readonly address?: string;
+  /** Another registry's folder of blobs, to serve the same images from. */
+  readonly storage?: string;
   /** Name of a network namespace of the caller's, to run in. */
   readonly netns?: string;
 }
@@ -63,7 +65,7 @@ export async function startRegistry(options: RegistryOptions = {}): Promise<Runn
       ? opening.use(await startTokenServer({ folder: path.join(folder, 'tokens'), users, authority }))
       : null;
   const configFile = path.join(folder, 'config.yml');
-  const storage = path.join(folder, 'storage');
+  const storage = options.storage ?? path.join(folder, 'storage');
   if (auth === 'basic') writeFileSync(path.join(folder, 'htpasswd'), htpasswd(users));
   writeFileSync(configFile, configOf({ options, host, folder, storage, authority, tokenServer }));
   const command = [program, 'serve', configFile];
