@@ -5,6 +5,7 @@
 import { randomBytes } from 'node:crypto';
 import { mkdirSync, rmSync } from 'node:fs';
 import { open } from 'node:fs/promises';
+import type { FileHandle } from 'node:fs/promises';
 import path from 'node:path';
 import { Growth } from '../content/growth.ts';
 import { chainIds, type Layer, type LayerStore } from '../layers/layer-store.ts';
@@ -54,7 +55,9 @@ async function addLayer(
   const ended = new AbortController();
   const signal = AbortSignal.any([request.signal, ended.signal]);
   const source = { file, finalFile: file, sizeBytes: null, growth };
-  const arriving = arrive(file, { content: request.layer, growth, signal });
+  // There before anybody is told of it: a worker that waits already may open it at once.
+  const handle = await open(file, 'wx', 0o600);
+  const arriving = arrive(handle, { content: request.layer, growth, signal });
   // Gone before the layer is written to the disk: nobody needs the file's bytes there.
   const onRead = (): void => rmSync(file, { force: true });
   const adding = parts.layers.addNew({ parent, source, onRead }, signal);
@@ -79,16 +82,16 @@ async function addLayer(
 }
 
 async function arrive(
-  file: string,
+  handle: FileHandle,
   from: { readonly content: AsyncIterable<Uint8Array>; readonly growth: Growth; readonly signal: AbortSignal },
 ): Promise<void> {
   const { content, growth, signal } = from;
   try {
-    await using handle = await open(file, 'wx', 0o600);
+    await using file = handle;
     let sizeBytes = 0;
     for await (const chunk of content) {
       signal.throwIfAborted();
-      await handle.writeFile(chunk);
+      await file.writeFile(chunk);
       growth.reach((sizeBytes += chunk.length));
     }
     growth.complete();
