@@ -63,7 +63,10 @@ function explain(error: unknown, url: URL): Explanation {
     reason: 'untrusted',
     text: `tls: failed to verify certificate: x509: ${why}`,
   });
-  if (notTls.has(code)) return { reason: 'plain', text: 'http: server gave HTTP response to HTTPS client' };
+  // Of a write that fails, Node keeps OpenSSL's reason in the text alone.
+  const isNoTls =
+    notTls.has(code) || (code === 'EPROTO' && /wrong version number|packet length too long/.test(fields.message));
+  if (isNoTls) return { reason: 'plain', text: 'http: server gave HTTP response to HTTPS client' };
   if (untrusted.has(code)) return proof('certificate signed by unknown authority');
   if (code === 'CERT_HAS_EXPIRED') return proof('certificate has expired or is not yet valid');
   if (code === 'ERR_TLS_CERT_ALTNAME_INVALID') return proof(`certificate is not valid for ${host}: ${fields.message}`);

@@ -11,11 +11,19 @@ import { fetchPackages, userCache } from './debian-packages.ts';
 import { type MadeAuthority, makeAuthority } from './made-authority.ts';
 import { startTokenServer, type TokenServer } from './token-server.ts';
 
+/**
+ * Linux takes it for this computer, engines do not take it for loopback: the way to meet a registry that has to prove who it
+ * is, without a name server.
+ */
+export const anyAddress = '0.0.0.0';
+
 export interface RegistryOptions {
   readonly tls?: 'none' | 'private-authority';
   /** With tokens, `users` are the token server's. */
   readonly auth?: 'none' | 'basic' | 'token';
   readonly users?: Readonly<Record<string, string>>;
+  /** With TLS: only clients with a certificate of the authority's are served. */
+  readonly clients?: 'any' | 'certified';
   /** A port that is known before; else any free one. */
   readonly port?: number;
   /** Deletes of manifests and blobs are allowed. */
@@ -59,7 +67,8 @@ export async function startRegistry(options: RegistryOptions = {}): Promise<Runn
   opening.defer(() => rmSync(folder, { recursive: true, force: true }));
   const port = options.port ?? (await freePort());
   const host = `${address}:${port}`;
-  const authority = tls === 'none' ? null : makeAuthority(path.join(folder, 'authority'), [address, 'localhost']);
+  const authority =
+    tls === 'none' ? null : makeAuthority(path.join(folder, 'authority'), [address, 'localhost', anyAddress]);
   const tokenServer =
     auth === 'token'
       ? opening.use(await startTokenServer({ folder: path.join(folder, 'tokens'), users, authority }))
@@ -115,7 +124,7 @@ function configOf({ options, host, folder, storage, authority, tokenServer }: Co
     storage: { filesystem: { rootdirectory: storage }, delete: { enabled: options.allowsDelete ?? true } },
     http: {
       addr: host,
-      ...(authority === null ? {} : { tls: { certificate: authority.certificateFile, key: authority.keyFile } }),
+      ...(authority === null ? {} : { tls: tlsOf(options, authority) }),
     },
     ...(options.mirrorOf === undefined ? {} : { proxy: { remoteurl: options.mirrorOf } }),
     ...(options.auth === 'basic' ? { auth: { htpasswd: { realm: 'peer', path: path.join(folder, 'htpasswd') } } } : {}),
@@ -134,7 +143,12 @@ function configOf({ options, host, folder, storage, authority, tokenServer }: Co
   });
 }
 
-/** The registry takes bcrypt alone; `openssl` has none, so the peer's own little program of Debian's `mkpasswd` kind is Python's or perl's crypt. */
+function tlsOf({ clients = 'any' }: RegistryOptions, authority: MadeAuthority): object {
+  const { certificateFile: certificate, keyFile: key, authorityFile } = authority;
+  return { certificate, key, ...(clients === 'any' ? {} : { clientcas: [authorityFile] }) };
+}
+
+/** The registry takes bcrypt alone. */
 function htpasswd(users: Readonly<Record<string, string>>): string {
   return Object.entries(users)
     .map(([user, password]) => `${user}:${bcrypt(password)}\n`)
