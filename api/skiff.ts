@@ -246,3 +246,16 @@ export interface SkiffReclaimed {
   readonly bytes: number;
   readonly kinds: readonly { readonly kind: SkiffReclaimable; readonly count: number; readonly bytes: number }[];
 }
+
+/** What a container had written at a moment. */
+export interface SkiffSnapshot {
+  readonly id: string;
+  readonly container: string;
+  readonly name: string;
+  readonly comment: string;
+  readonly createdAt: string;
+  /** Of the files in it. */
+  readonly sizeBytes: number;
+}
+
+export type SkiffSnapshotDiff = Pick<SkiffComparison, 'added' | 'changed' | 'removed' | 'files' | 'next'>;

@@ -51,6 +51,7 @@ import { type CrunMemory, findCrun } from './runtime/crun.ts';
 import { readHostFacts } from './runtime/host-facts.ts';
 import { findInit } from './runtime/init-program.ts';
 import { prepareCgroups, removeEngineCgroup } from './runtime/cgroups.ts';
+import { recoverSnapshots } from './snapshots/recover-snapshots.ts';
 import { Stats } from './stats/stats.ts';
 import { type Database, openDatabase } from './store/database.ts';
 import { lockDataRoot } from './store/lock.ts';
@@ -230,6 +231,7 @@ async function openEngine(settings: Settings, log: Log, laps = new Laps(() => pe
     bundleFolder,
   };
   const { toStart } = opening.use(await recoverContainers(parts));
+  await recoverSnapshots(parts, database);
   opening.use(await recoverExecs(parts));
   laps.mark('recovered');
   await images.collectGarbage();

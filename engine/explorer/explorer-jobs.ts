@@ -79,15 +79,20 @@ export class ExplorerJobs {
     };
   }
 
+  #comparison(from: Stack, to: Stack): Comparison {
+    const key = keyOf(from, to);
+    const known = key === null ? undefined : this.#comparisons.get(key);
+    if (known !== undefined) return known;
+    const [a, b] = [this.#trees.tree(from), this.#trees.tree(to)];
+    const comparison = compareStacks({ stack: from, tree: a }, { stack: to, tree: b });
+    if (key === null) return comparison;
+    for (const old of [...this.#comparisons.keys()].slice(0, -mostComparisons + 1)) this.#comparisons.delete(old);
+    this.#comparisons.set(key, comparison);
+    return comparison;
+  }
+
   #compare({ from, to, offset, limit }: Extract<ExplorerJob, { verb: 'compare' }>): ExplorerResult {
-    const key = `${from.at(-1)?.chainId ?? ''} ${to.at(-1)?.chainId ?? ''}`;
-    let comparison = this.#comparisons.get(key);
-    if (comparison === undefined) {
-      const [a, b] = [this.#trees.tree(from), this.#trees.tree(to)];
-      comparison = compareStacks({ stack: from, tree: a }, { stack: to, tree: b });
-      for (const old of [...this.#comparisons.keys()].slice(0, -mostComparisons + 1)) this.#comparisons.delete(old);
-      this.#comparisons.set(key, comparison);
-    }
+    const comparison = this.#comparison(from, to);
     const { tallies, files, packages } = comparison;
     const next = offset + limit < files.length ? offset + limit : null;
     return {
@@ -97,6 +102,12 @@ export class ExplorerJobs {
       next,
     };
   }
+}
+
+/** Null for one that may be another the next time. */
+function keyOf(from: Stack, to: Stack): string | null {
+  if ([...from, ...to].some(({ chainId }) => chainId === null)) return null;
+  return `${from.at(-1)?.chainId ?? ''} ${to.at(-1)?.chainId ?? ''}`;
 }
 
 /** What a path names in a tree and below its topmost layer; what that layer removed is found as well. */

@@ -8,7 +8,8 @@ import type { TreeSort } from './present-tree.ts';
 export type Stack = readonly StackedLayer[];
 
 export interface StackedLayer {
-  readonly chainId: ChainId;
+  /** Null: a folder that may change, on top of layers. Its tree is not kept. */
+  readonly chainId: ChainId | null;
   /** Absolute. */
   readonly folder: string;
   /** The list of its entries, written while it was unpacked; null for a layer of an older engine, whose tree is walked instead. */

@@ -150,6 +150,26 @@ export class Explorer implements AsyncDisposable {
     };
   }
 
+  /**
+   * Two folders side by side, each on top of the same layers (bottom first) and one more folder above these: what a container
+   * wrote at two moments. A folder may change while it is read: what vanishes is passed over.
+   */
+  async compareFolders(
+    folders: { readonly layers: readonly Layer[]; readonly above: string; readonly from: string; readonly to: string },
+    page: { readonly offset: number; readonly limit: number },
+    signal: AbortSignal,
+  ): Promise<Pick<SkiffComparison, 'added' | 'changed' | 'removed' | 'files' | 'next'>> {
+    const { layers, above, from, to } = folders;
+    const stackWith = (top: string): readonly StackedLayer[] => [
+      ...this.#places(layers),
+      ...[above, top].map((folder) => ({ chainId: null, folder, recipe: null })),
+    ];
+    const job = { verb: 'compare', from: stackWith(from), to: stackWith(to), ...page } as const;
+    const result = await this.#run(job, layers, signal);
+    if (result.is !== 'comparison') throw wrongAnswer();
+    return { ...result.comparison, next: result.next === null ? null : String(result.next) };
+  }
+
   /** Bottom first; up to and with `layer`. */
   #stackOf(image: Image, layer: number | null = null): readonly Layer[] {
     const stack = [...this.#images.layers(image.id)].reverse();

@@ -4,7 +4,7 @@
  */
 import { type BigIntStats, closeSync, constants, openSync } from 'node:fs';
 import type { TarEntryKind } from '../../api/tar/entry.ts';
-import { attributeAt, namesIn, openAt, readLinkAt, statAt } from '../kernel/files.ts';
+import { attributeAt, isCode, namesIn, openAt, readLinkAt, statAt } from '../kernel/files.ts';
 import { isWhiteout, opaqueAttribute } from '../layers/apply/layer-folder.ts';
 import { deviceOf } from '../layers/apply/lower-layers.ts';
 import { entryPath } from '../layers/apply/names.ts';
@@ -87,14 +87,27 @@ function* inside(
     if (stats.nlink > 1n && !stats.isDirectory()) seen.set(stats.ino, child.join('/'));
     const kind = kindOf(stats);
     if (kind === null) continue;
-    yield { ...entry(child, kind, stats), link: kind === 'symlink' ? readLinkAt(directory, name) : '' };
+    const link = kind === 'symlink' ? unlessGone(() => readLinkAt(directory, name)) : '';
+    if (link === null) continue;
+    yield { ...entry(child, kind, stats), link };
     if (kind !== 'directory') continue;
-    const opened = openAt(directory, name, constants.O_DIRECTORY | constants.O_RDONLY);
+    const opened = unlessGone(() => openAt(directory, name, constants.O_DIRECTORY | constants.O_RDONLY));
+    if (opened === null) continue;
     try {
       yield* inside(opened, child, seen);
     } finally {
       closeSync(opened);
     }
+  }
+}
+
+/** A layer never changes; what a running container writes may be gone between two calls. */
+function unlessGone<T>(read: () => T): T | null {
+  try {
+    return read();
+  } catch (error) {
+    if (isCode(error, 'ENOENT', 'ENOTDIR', 'EINVAL', 'ELOOP')) return null;
+    throw error;
   }
 }
 

@@ -18,13 +18,14 @@ export class TreeCache {
   tree(stack: Stack): StackTree {
     let tree = emptyTree;
     for (const { chainId, folder, recipe } of stack) {
-      const entries = recipe === null ? entriesOfFolder(folder) : entriesOfRecipe(recipe);
-      tree = this.#trees.get(chainId) ?? applyLayer(tree, entries);
-      this.#trees.set(chainId, tree);
+      const known = chainId === null ? undefined : this.#trees.get(chainId);
+      tree = known ?? applyLayer(tree, recipe === null ? entriesOfFolder(folder) : entriesOfRecipe(recipe));
+      if (chainId !== null) this.#trees.set(chainId, tree);
     }
     // A tree holds those below it in memory: they count as used after it.
-    for (const { chainId } of [...stack].reverse()) this.#touch(chainId);
-    this.#shrink(stack.length);
+    const kept = stack.flatMap(({ chainId }) => chainId ?? []).reverse();
+    for (const chainId of kept) this.#touch(chainId);
+    this.#shrink(kept.length);
     return tree;
   }
 

@@ -27,6 +27,10 @@ const linkat = systemCall<[number, Buffer, number, Buffer, number]>(
 const symlinkat = systemCall<[Buffer, number, Buffer]>(
   'int symlinkat(const char *target, int newdirfd, const char *linkpath)',
 );
+const renameat2 = systemCall<[number, Buffer, number, Buffer, number]>(
+  'int renameat2(int olddirfd, const char *oldpath, int newdirfd, const char *newpath, unsigned int flags)',
+);
+const renameExchange = 2;
 const unlinkat = systemCall<[number, Buffer, number]>('int unlinkat(int dirfd, const char *path, int flags)');
 const fchownat = systemCall<[number, Buffer, number, number, number]>(
   'int fchownat(int dirfd, const char *path, unsigned int owner, unsigned int group, int flags)',
@@ -37,6 +41,7 @@ const fchmodat = systemCall<[number, Buffer, number, number]>(
 const utimensat = systemCall<[number, Buffer, BigInt64Array, number]>(
   'int utimensat(int dirfd, const char *path, const void *times, int flags)',
 );
+const futimens = systemCall<[number, BigInt64Array]>('int futimens(int fd, const void *times)');
 const lsetxattr = systemCall<[Buffer, Buffer, Buffer, number, number]>(
   'int lsetxattr(const char *path, const char *name, const void *value, size_t size, int flags)',
 );
@@ -92,6 +97,11 @@ export function symlinkAt(target: string, directory: number, name: string): void
   symlinkat(name, cString(target), directory, cString(name));
 }
 
+/** Swaps what two names of a directory stand for, at once: nobody ever sees one of them missing. */
+export function exchangeAt(directory: number, one: string, other: string): void {
+  renameat2(`${one} with ${other}`, directory, cString(one), directory, cString(other), renameExchange);
+}
+
 export function unlinkAt(directory: number, name: string): void {
   unlinkat(name, directory, cString(name), 0);
 }
@@ -111,10 +121,12 @@ export function changeModeAt(directory: number, name: string, mode: number): voi
 
 /** Sets both times, to the nanosecond, of a link itself too. */
 export function setTimesAt(directory: number, name: string, modifiedNs: bigint): void {
-  const nanoseconds = ((modifiedNs % 1_000_000_000n) + 1_000_000_000n) % 1_000_000_000n;
-  const seconds = (modifiedNs - nanoseconds) / 1_000_000_000n;
-  const times = new BigInt64Array([seconds, nanoseconds, seconds, nanoseconds]);
-  utimensat(name, directory, cString(name), times, atSymlinkNoFollow);
+  utimensat(name, directory, cString(name), bothTimes(modifiedNs), atSymlinkNoFollow);
+}
+
+/** The same of an open file. */
+export function setTimesOf(fd: number, modifiedNs: bigint): void {
+  futimens('', fd, bothTimes(modifiedNs));
 }
 
 /** Null when there is nothing of that name. A link is told about itself. */
@@ -222,6 +234,12 @@ function confined(root: number, path: string, flags: number, resolve: bigint): n
       if (attempt === mostAttempts || !isCode(error, 'EAGAIN')) throw error;
     }
   }
+}
+
+function bothTimes(modifiedNs: bigint): BigInt64Array {
+  const nanoseconds = ((modifiedNs % 1_000_000_000n) + 1_000_000_000n) % 1_000_000_000n;
+  const seconds = (modifiedNs - nanoseconds) / 1_000_000_000n;
+  return new BigInt64Array([seconds, nanoseconds, seconds, nanoseconds]);
 }
 
 function cString(text: string): Buffer {

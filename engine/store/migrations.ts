@@ -173,4 +173,13 @@ export const migrations: readonly string[] = [
     container TEXT PRIMARY KEY REFERENCES containers(id) ON DELETE CASCADE
   ) STRICT;
   `,
+  `
+  -- A container of which a snapshot is being taken, or that goes back to one: boot tidies its folder. is_paused: it stands
+  -- still only for that.
+  DROP TABLE snapshot_pauses;
+  CREATE TABLE snapshot_work (
+    container TEXT PRIMARY KEY REFERENCES containers(id) ON DELETE CASCADE,
+    is_paused INTEGER NOT NULL
+  ) STRICT;
+  `,
 ];

@@ -4,6 +4,7 @@ import { formatInstant } from '../../model/time.ts';
 import { Container } from '../container.ts';
 import { publishContainerEvent } from '../container-events.ts';
 import { checkEndpoints } from '../network/endpoints.ts';
+import type { Root } from '../../rootfs/rootfs.ts';
 import type { CreateRequest } from '../spec/create-request.ts';
 import { noHistory } from '../restarts/history.ts';
 import { resolveLinks } from '../network/linked-containers.ts';
@@ -16,9 +17,14 @@ import { resolveMounts } from '../mounts/resolve-mounts.ts';
 
 /**
  * Makes a container: its row, its folders. Throws `not-found` for an unknown image ("No such image: x", which makes the
- * docker CLI pull), `conflict` for a name that is taken, `invalid`. Nothing is left when it throws.
+ * docker CLI pull), `conflict` for a name that is taken, `invalid`. Nothing is left when it throws. `fill`: puts into its root
+ * what it is to begin with.
  */
-export async function createContainer(parts: Parts, request: CreateRequest): Promise<Container> {
+export async function createContainer(
+  parts: Parts,
+  request: CreateRequest,
+  fill: (root: Root) => Promise<void> = () => Promise.resolve(),
+): Promise<Container> {
   const { directory, images, roots, rows, log } = parts;
   const image = images.resolve(request.imageName);
   checkEndpoints(parts.networks, request.network.endpoints);
@@ -42,6 +48,7 @@ export async function createContainer(parts: Parts, request: CreateRequest): Pro
   try {
     const root = await roots.prepare({ id, topLayer: image.topLayer });
     await makeMounts(parts, container, root);
+    await fill(root);
     rows.settle(id, container.state);
   } catch (error) {
     log.warn('container could not be created', { container: id, error });
