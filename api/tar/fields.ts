@@ -23,7 +23,7 @@ export interface RawHeader {
 export function readHeaderBlock(block: Buffer): RawHeader {
   checkSum(block);
   const format = formatOf(block);
-  const prefix = format === 'ustar' ? textField(block, 345, 155) : Buffer.alloc(0);
+  const prefix = format === 'ustar' ? textField(block, 345, 155) : noBytes;
   const name = textField(block, 0, 100);
   return {
     name: prefix.length === 0 ? name : Buffer.concat([prefix, Buffer.from('/'), name]),
@@ -63,7 +63,10 @@ function formatOf(block: Buffer): RawHeader['format'] {
   return magic.startsWith('ustar\0') ? 'ustar' : 'v7';
 }
 
+const noBytes = Buffer.alloc(0);
+
 function textField(block: Buffer, at: number, length: number): Buffer {
+  if (block[at] === 0) return noBytes;
   const field = block.subarray(at, at + length);
   const end = field.indexOf(0);
   return Buffer.from(end === -1 ? field : field.subarray(0, end));
@@ -72,6 +75,22 @@ function textField(block: Buffer, at: number, length: number): Buffer {
 function numberField(block: Buffer, at: number, length: number, what: string): number {
   const first = block[at] ?? 0;
   if ((first & 0x80) !== 0) return base256(block.subarray(at, at + length), what);
+  return plainOctal(block, at, length) ?? looseOctal(block, at, { length, what });
+}
+
+/** Digits up to the first blank or NUL, as nearly every field is; null for all others. */
+function plainOctal(block: Buffer, at: number, length: number): number | null {
+  let value = 0;
+  for (let index = 0; index < length; index++) {
+    const digit = (block[at + index] ?? 0) - 0x30;
+    if (digit >= 0 && digit < 8) value = value * 8 + digit;
+    else return index > 0 && (digit === -0x30 || digit === -0x10) ? value : null;
+  }
+  return value;
+}
+
+function looseOctal(block: Buffer, at: number, field: { readonly length: number; readonly what: string }): number {
+  const { length, what } = field;
   const text = block.toString('latin1', at, at + length).replace(/^[\0 ]+|[\0 ][^]*$/g, '');
   if (text === '') return 0;
   if (!/^[0-7]+$/.test(text)) throw new TarError(`${what} is not a number: ${JSON.stringify(text)}`);
@@ -92,13 +111,18 @@ function base256(field: Buffer, what: string): number {
 /** Sum of all bytes, its own field read as spaces. Old tars summed signed bytes: either is good. */
 function checkSum(block: Buffer): void {
   const told = numberField(block, checksumAt, 8, 'checksum');
-  let unsigned = 0;
-  let signed = 0;
+  let unsigned = 8 * 0x20;
+  let high = 0;
   for (let index = 0; index < blockSize; index++) {
-    const byte = index >= checksumAt && index < checksumAt + 8 ? 0x20 : (block[index] ?? 0);
+    const byte = block[index] ?? 0;
     unsigned += byte;
-    signed += byte > 127 ? byte - 256 : byte;
+    high += byte >> 7;
   }
-  if (told !== unsigned && told !== signed)
+  for (let index = checksumAt; index < checksumAt + 8; index++) {
+    const byte = block[index] ?? 0;
+    unsigned -= byte;
+    high -= byte >> 7;
+  }
+  if (told !== unsigned && told !== unsigned - 256 * high)
     throw new TarError('wrong header checksum: this is no tar archive, or it is damaged');
 }

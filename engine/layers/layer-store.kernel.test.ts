@@ -201,6 +201,20 @@ describeWith(['linux', 'root'], 'the layer store', () => {
       ),
     );
     expect(folderContent(second)).toEqual(['a/', 'a/in', 'd', 'l']);
+    const third = await add(
+      tarOf(
+        { name: 'x/y/in', content: '1' },
+        { name: 'x/other', content: 'kept' },
+        { name: 'x/y', content: 'now a file' },
+        link('symlink', 'x/s', 'other'),
+        { name: 'x/s', content: 'no link any more' },
+        directory('x/y'),
+        { name: 'x/y/again', content: '2' },
+        { kind: 'fifo', name: 'x/other' },
+      ),
+    );
+    expect(folderContent(third)).toEqual(['x/', 'x/other', 'x/s', 'x/y/', 'x/y/again']);
+    expect(lstatSync(path.join(third, 'x/other')).isFIFO()).toBe(true);
     expect(readFileSync(path.join(second, 'l'), 'utf8')).toBe('no link any more');
   });
 

@@ -104,7 +104,6 @@ class Reading implements Disposable {
   /** Resolves behind the last byte; rejects when the job fails, at whatever time. */
   readonly done: Promise<Done>;
   readonly #frames: FrameReader;
-  readonly #failed: Promise<never>;
   readonly #fail: (error: unknown) => void;
   readonly #signal: AbortSignal;
   readonly #stallMs: number;
@@ -123,13 +122,10 @@ class Reading implements Disposable {
     this.#stallMs = parts.stallMs;
     this.#what = `the tar of layer ${job.diffId}`;
     const done = Promise.withResolvers<Done>();
-    const failed = Promise.withResolvers<never>();
-    failed.promise.catch(() => undefined);
     done.promise.catch(() => undefined);
     this.done = done.promise;
-    this.#failed = failed.promise;
     this.#fail = (error) => {
-      failed.reject(error);
+      this.#frames.fail(error instanceof Error ? error : internal(String(error)));
       done.reject(error);
     };
     worker.listen((message) => {
@@ -148,7 +144,7 @@ class Reading implements Disposable {
       this.#stallMs,
     );
     try {
-      return await Promise.race([this.#frames.next(), this.#failed]);
+      return await this.#frames.next();
     } finally {
       clearTimeout(stall);
     }

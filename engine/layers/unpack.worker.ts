@@ -8,6 +8,7 @@ import { closeSync, constants, mkdirSync, openSync, rmSync } from 'node:fs';
 import path from 'node:path';
 import { openAt, syncFileSystem } from '../kernel/files.ts';
 import { removeTreeSync } from '../kernel/remove-tree.ts';
+import { madeDirectoryMode } from './apply/layer-folder.ts';
 import { LayerWriter } from './apply/layer-writer.ts';
 import { decompressed } from './compression.ts';
 import { TarError } from '../../api/tar/entry.ts';
@@ -53,7 +54,7 @@ async function unpack(job: UnpackJob): Promise<Unpacked> {
   const parent = openSync(path.dirname(job.folder), constants.O_DIRECTORY);
   const name = path.basename(job.folder);
   try {
-    mkdirSync(job.folder, { mode: 0o755 });
+    mkdirSync(job.folder, { mode: madeDirectoryMode });
     const root = openAt(parent, name, constants.O_DIRECTORY);
     try {
       using writer = new LayerWriter(root);

@@ -20,6 +20,9 @@ import type { EntryPath } from './names.ts';
 const readDirectory = constants.O_DIRECTORY | constants.O_RDONLY;
 const mostKeptOpen = 64;
 
+/** Of a directory until its own is set, which is at the end. */
+export const madeDirectoryMode = 0o755;
+
 export const opaqueAttribute = { key: 'trusted.overlay.opaque', value: Buffer.from('y') };
 
 /** A place for an entry: an open directory (of the folder's: do not close it) and the entry's name in it. */
@@ -35,6 +38,8 @@ export class LayerFolder implements Disposable {
   readonly #root: number;
   /** Open directories by path, the one that was used last at the end. */
   readonly #open = new Map<string, number>();
+  /** Open directories that are known by no path any more. */
+  readonly #loose = new Set<number>();
   readonly #onImplicitDirectory: (path: EntryPath) => void;
 
   /** `root`: the open, empty folder; stays the caller's. `onImplicitDirectory` hears of each directory that no entry announced. */
@@ -68,18 +73,39 @@ export class LayerFolder implements Disposable {
   clear({ directory, name }: Place): Cleared {
     const stats = statAt(directory, name);
     if (stats === null) return 'nothing';
-    if (stats.isDirectory() || stats.isSymbolicLink()) this.#closeAll();
+    // Ways that led through it lead elsewhere now.
+    if (stats.isDirectory() || stats.isSymbolicLink()) this.#forgetWays(directory);
     removeTreeSync(directory, name);
     return isWhiteout(stats) ? 'whiteout' : stats.isDirectory() ? 'directory' : 'file';
   }
 
-  /** A directory at this place: the one that is there, or a new one, which hides lower ones where a whiteout stood. */
-  ensureDirectory(place: Place): void {
-    const stats = statAt(place.directory, place.name);
-    if (stats?.isDirectory() === true) return;
+  /**
+   * Makes something new at this place, which is cleared when there is something: the directory stays open meanwhile.
+   * `make` must fail with EEXIST then.
+   */
+  make<T>({ directory, name }: Place, make: (place: Place) => T): { readonly made: T; readonly before: Cleared } {
+    try {
+      return { made: make({ directory, name }), before: 'nothing' };
+    } catch (error) {
+      if (!isCode(error, 'EEXIST')) throw error;
+    }
+    const before = this.clear({ directory, name });
+    return { made: make({ directory, name }), before };
+  }
+
+  /** A directory at this place, of mode 0755 when it is new: one that takes a whiteout's place hides lower ones. Returns what stood there. */
+  ensureDirectory(place: Place): Cleared {
+    try {
+      makeDirectoryAt(place.directory, place.name, madeDirectoryMode);
+      return 'nothing';
+    } catch (error) {
+      if (!isCode(error, 'EEXIST')) throw error;
+    }
+    if (statAt(place.directory, place.name)?.isDirectory() === true) return 'directory';
     const before = this.clear(place);
-    makeDirectoryAt(place.directory, place.name, 0o755);
+    makeDirectoryAt(place.directory, place.name, madeDirectoryMode);
     if (before === 'whiteout') setAttributeAt(place.directory, place.name, opaqueAttribute);
+    return before;
   }
 
   /** Hides what lower layers have under this name; what this layer has there stays. */
@@ -101,7 +127,9 @@ export class LayerFolder implements Disposable {
   }
 
   [Symbol.dispose](): void {
-    this.#closeAll();
+    for (const fd of [...this.#open.values(), ...this.#loose]) closeSync(fd);
+    this.#open.clear();
+    this.#loose.clear();
   }
 
   #directory(path: EntryPath): number {
@@ -151,8 +179,12 @@ export class LayerFolder implements Disposable {
     return fd;
   }
 
-  #closeAll(): void {
-    for (const fd of this.#open.values()) closeSync(fd);
+  /** `except` is still in use: it is closed at the end. */
+  #forgetWays(except: number): void {
+    for (const fd of this.#open.values()) {
+      if (fd === except) this.#loose.add(fd);
+      else closeSync(fd);
+    }
     this.#open.clear();
   }
 }

@@ -2,14 +2,14 @@ import { closeSync, constants, ftruncateSync, writeSync } from 'node:fs';
 import { openAt, statAt } from '../../kernel/files.ts';
 import { printableName, type TarEntry, TarError } from '../../../api/tar/entry.ts';
 import type { TarEvent } from '../../../api/tar/reader.ts';
-import { type Cleared, LayerFolder, type Place } from './layer-folder.ts';
+import { type Cleared, LayerFolder, madeDirectoryMode, type Place } from './layer-folder.ts';
 import { copyUp, findInLayers } from './lower-layers.ts';
-import { metadataOf, setMetadata } from './metadata.ts';
+import { metadataOf, setLinkMetadata, setMetadata, setMetadataOf } from './metadata.ts';
 import { entryPath, type EntryPath, type Whiteout, whiteoutOf } from './names.ts';
 import { makeSpecialFile } from './special-file.ts';
 
 /** A file whose content is coming. */
-interface OpenFile extends Place {
+interface OpenFile {
   readonly fd: number;
   readonly entry: TarEntry;
   writtenTo: number;
@@ -75,7 +75,7 @@ export class LayerWriter implements Disposable {
       this.#named(Buffer.from(`${path.join('/')}/`, 'latin1'), () => this.#inherit(path, lowers));
     }
     for (const { path, entry } of this.#directories.values()) {
-      this.#named(entry.name, () => setMetadata(this.#placeOf(path), { ...entry, isLink: false }));
+      this.#named(entry.name, () => this.#setDirectory(this.#placeOf(path), entry));
     }
   }
 
@@ -92,16 +92,20 @@ export class LayerWriter implements Disposable {
     if (entry.kind === 'directory') return this.#beginDirectory(path, entry);
     const place = this.#folder.place(path);
     if (entry.kind === 'hardlink') return this.#link({ path, entry }, place);
-    this.#forget(path, this.#folder.clear(place));
-    const exclusive = constants.O_CREAT | constants.O_EXCL | constants.O_WRONLY;
-    switch (entry.kind) {
-      case 'file':
-        this.#file = { ...place, fd: openAt(place.directory, place.name, exclusive, 0o600), entry, writtenTo: 0 };
-        return;
-      default:
-        makeSpecialFile(place, entry.kind, entry);
+    const { kind } = entry;
+    if (kind === 'file') {
+      const exclusive = constants.O_CREAT | constants.O_EXCL | constants.O_WRONLY;
+      const { made: fd, before } = this.#folder.make(place, (at) =>
+        openAt(at.directory, at.name, exclusive, entry.mode),
+      );
+      this.#file = { fd, entry, writtenTo: 0 };
+      this.#forget(path, before);
+    } else {
+      const { before } = this.#folder.make(place, (at) => makeSpecialFile(at, kind, entry));
+      this.#forget(path, before);
+      if (kind === 'symlink') setLinkMetadata(place, entry);
+      else setMetadata(place, { ...entry, isLink: false });
     }
-    setMetadata(place, { ...entry, isLink: entry.kind === 'symlink' });
   }
 
   #write(bytes: Buffer, atByte: number): void {
@@ -118,25 +122,32 @@ export class LayerWriter implements Disposable {
     this.#file = null;
     try {
       if (file.writtenTo < file.entry.sizeBytes) ftruncateSync(file.fd, file.entry.sizeBytes);
+      setMetadataOf(file.fd, file.entry, file.entry.mode);
     } finally {
       closeSync(file.fd);
     }
-    setMetadata(file, { ...file.entry, isLink: false });
     this.#sizeBytes += file.entry.sizeBytes;
   }
 
   #beginDirectory(path: EntryPath, entry: TarEntry): void {
     const key = path.join('/');
     if (path.length > 0) {
-      const place = this.#folder.place(path);
-      const stats = statAt(place.directory, place.name);
-      this.#folder.ensureDirectory(place);
-      if (stats?.isDirectory() !== true) this.#links.delete(key);
-      this.#hasReplaced ||= stats !== null && !stats.isDirectory();
+      const before = this.#folder.ensureDirectory(this.#folder.place(path));
+      if (before !== 'directory') this.#links.delete(key);
+      this.#hasReplaced ||= before === 'file';
     }
     this.#implicit.delete(key);
     this.#directories.delete(key);
     this.#directories.set(key, { path, entry });
+  }
+
+  #setDirectory({ directory, name }: Place, entry: TarEntry): void {
+    const fd = openAt(directory, name, constants.O_DIRECTORY | constants.O_RDONLY);
+    try {
+      setMetadataOf(fd, entry, madeDirectoryMode);
+    } finally {
+      closeSync(fd);
+    }
   }
 
   #hide(path: EntryPath, whiteout: Whiteout): void {

