@@ -160,11 +160,12 @@ export class Explorer implements AsyncDisposable {
     signal: AbortSignal,
   ): Promise<Pick<SkiffComparison, 'added' | 'changed' | 'removed' | 'files' | 'next'>> {
     const { layers, above, from, to } = folders;
+    const { offset, limit } = page;
     const stackWith = (top: string): readonly StackedLayer[] => [
       ...this.#places(layers),
       ...[above, top].map((folder) => ({ chainId: null, folder, recipe: null })),
     ];
-    const job = { verb: 'compare', from: stackWith(from), to: stackWith(to), ...page } as const;
+    const job = { verb: 'compare', from: stackWith(from), to: stackWith(to), offset, limit } as const;
     const result = await this.#run(job, layers, signal);
     if (result.is !== 'comparison') throw wrongAnswer();
     return { ...result.comparison, next: result.next === null ? null : String(result.next) };
