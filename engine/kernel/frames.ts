@@ -5,6 +5,8 @@ import { ByteQueue } from '../../api/tar/byte-queue.ts';
 
 /** More than this unread and the other side waits. */
 const mostUnread = 1024 * 1024;
+/** Pieces that were written whole are given on whole: each of them costs everybody on the way some time. */
+const pieceBytes = 256 * 1024;
 
 export class FrameReader {
   readonly #pipe: Duplex;
@@ -20,13 +22,10 @@ export class FrameReader {
       if (this.#queue.length > mostUnread) pipe.pause();
       this.#wake();
     });
-    const fail = (error?: Error): void => {
-      this.#failure ??= error ?? new Error('the pipe was closed');
-      this.#wake();
-    };
-    pipe.once('error', fail);
-    pipe.once('close', () => fail());
-    pipe.once('end', () => fail());
+    const closed = (): void => this.fail(new Error('the pipe was closed'));
+    pipe.once('error', (error) => this.fail(error));
+    pipe.once('close', closed);
+    pipe.once('end', closed);
   }
 
   /** Some bytes of the stream; null at its end. The next call begins the next stream. Throws when the other side is gone. */
@@ -36,10 +35,16 @@ export class FrameReader {
       this.#left = this.#queue.take(4).readUInt32LE();
       if (this.#left === 0) return null;
     }
-    await this.#until(1);
-    const bytes = this.#queue.takeSome(this.#left);
-    this.#left -= bytes.length;
-    return bytes;
+    const count = Math.min(this.#left, pieceBytes);
+    await this.#until(count);
+    this.#left -= count;
+    return this.#queue.take(count);
+  }
+
+  /** Ends the waiting of `next` with this error; the pipe is of no use afterwards. */
+  fail(error: Error): void {
+    this.#failure ??= error;
+    this.#wake();
   }
 
   async #until(count: number): Promise<void> {

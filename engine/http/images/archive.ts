@@ -1,4 +1,4 @@
-import { pipeline } from 'node:stream/promises';
+import { once } from 'node:events';
 import type { ProgressMessage } from '../../../api/images.ts';
 import type { Parts } from '../../containers/parts.ts';
 import { parsePlatformDocument } from '../../images/wanted-platform.ts';
@@ -18,10 +18,16 @@ export async function saveImages(
   const bytes = saved.bytes[Symbol.asyncIterator]();
   const first = await bytes.next();
   const response = exchange.startStream('application/x-tar');
-  async function* all(): AsyncGenerator<Buffer, void, void> {
-    for (let next = first; next.done !== true; next = await bytes.next()) yield next.value;
+  try {
+    for (let next = first; next.done !== true; next = await bytes.next())
+      if (!response.write(next.value)) await once(response, 'drain', { signal: exchange.signal });
+  } catch (error) {
+    response.destroy();
+    throw error;
+  } finally {
+    await bytes.return?.();
   }
-  await pipeline(all(), response);
+  response.end();
   for (const id of saved.images)
     events.publish({ type: 'image', action: 'save', actorId: id, attributes: { name: id } });
 }

@@ -11,7 +11,7 @@ import { type Digest, hexOf } from '../../model/ids.ts';
 import { familiarName, familiarReference, formatReference } from '../reference.ts';
 import type { SavedImage, SavedLayer } from './saved-image.ts';
 
-const readBytes = 1024 * 1024;
+const readBytes = 256 * 1024;
 
 export async function* writeArchive(
   images: readonly SavedImage[],
