@@ -92,8 +92,7 @@ export function isInsecure(host: string, settings: Pick<RegistrySettings, 'insec
 
 /** Without port and brackets, in lower case. */
 export function hostName(host: string): string {
-  return host
-    .toLowerCase()
-    .replace(/:\d+$/, '')
-    .replace(/^\[(.*)\]$/, '$1');
+  const bracketed = /^\[(.*)\](?::\d+)?$/.exec(host)?.[1];
+  const bare = net.isIP(host) === 6 ? host : (bracketed ?? host.replace(/:\d+$/, ''));
+  return bare.toLowerCase();
 }

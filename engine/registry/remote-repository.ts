@@ -90,7 +90,8 @@ export class RemoteRepository implements Repository {
   }
 
   putBlob(open: () => BlobSource, options: CallOptions): Promise<void> {
-    return this.#anywhere('', options, (session) => this.#uploads(session).put(open, options));
+    // It has patience of its own, and may not be called again with its first one's.
+    return this.#anywhere('', { ...options, tries: 'one' }, (session) => this.#uploads(session).put(open, options));
   }
 
   putManifest(tagOrDigest: string, manifest: RemoteManifest, options: CallOptions): Promise<void> {
@@ -152,7 +153,8 @@ export class RemoteRepository implements Repository {
 
   /** Each endpoint in its turn; what the registry itself says counts, and what a mirror lacks is only noted. */
   async #anywhere<T>(tagOrDigest: string, options: CallOptions, act: (session: Session) => Promise<T>): Promise<T> {
-    const { patience, purpose } = this.#parts;
+    const { purpose } = this.#parts;
+    const patience = { ...this.#parts.patience, ...(options.tries === 'one' ? { attempts: 1 } : {}) };
     const { signal, onWait } = options;
     let failure: unknown = new EngineError('internal', `no endpoint of ${this.name} can be used`);
     for (const session of this.#usable()) {

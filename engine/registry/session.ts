@@ -30,7 +30,7 @@ export interface SessionRequest {
   readonly body?: Buffer | AsyncIterable<Buffer> | null;
   readonly scopes: readonly string[];
   readonly signal: AbortSignal;
-  readonly answerMs?: number;
+  readonly pace?: 'slow';
 }
 
 const mostRedirects = 10;
@@ -114,7 +114,7 @@ export class Session {
   }
 
   async #follow(request: SessionRequest, proof: string | null): Promise<Answer> {
-    const { method, headers = {}, body = null, signal, answerMs } = request;
+    const { method, headers = {}, body = null, signal, pace } = request;
     let url = new URL(request.target, this.endpoint.url);
     for (let hops = 0; ; hops += 1) {
       const proofHeader: Readonly<Record<string, string>> =
@@ -122,7 +122,7 @@ export class Session {
       const answer = await this.wire.send({
         ...{ method, url, body, signal },
         headers: { ...this.#headers(), ...headers, ...proofHeader },
-        ...(answerMs === undefined ? {} : { answerMs }),
+        ...(pace === undefined ? {} : { pace }),
       });
       const location =
         redirects.has(answer.status) && ['GET', 'HEAD'].includes(method) ? answer.headers.location : undefined;

@@ -12,9 +12,6 @@ import type { Session } from './session.ts';
 import { shownUrl } from './wire-errors.ts';
 import type { Answer } from './wire.ts';
 
-/** Registries that keep blobs in an object store copy the whole blob before they answer. */
-const finishMs = 5 * 60_000;
-
 export interface UploadsParts {
   readonly session: Session;
   /** `library/hello` */
@@ -89,7 +86,7 @@ export class Uploads {
         body: bytes,
         scopes,
         signal,
-        answerMs: finishMs,
+        pace: 'slow',
       },
       headers: { 'Content-Type': mediaType },
     });
@@ -113,7 +110,7 @@ export class Uploads {
   async #send({ location, offset }: OpenUpload, source: BlobSource, signal: AbortSignal): Promise<URL> {
     const { session, scopes } = this.#parts;
     const answer = await session.ask({
-      ...{ method: 'PATCH', target: location, scopes, signal, answerMs: finishMs },
+      ...{ method: 'PATCH', target: location, scopes, signal, pace: 'slow' },
       headers: { 'Content-Type': 'application/octet-stream' },
       body: after(source.bytes, offset),
     });
@@ -134,7 +131,7 @@ export class Uploads {
       body: Buffer.alloc(0),
       scopes,
       signal,
-      answerMs: finishMs,
+      pace: 'slow',
     });
     if (answer.status !== 201 && answer.status !== 204) throw await session.refusal(answer, signal);
     answer.body.resume();

@@ -19,8 +19,8 @@ export interface WireRequest {
   readonly headers: Readonly<Record<string, string>>;
   readonly body: Buffer | AsyncIterable<Buffer> | null;
   readonly signal: AbortSignal;
-  /** Instead of the settings' silence, for answers that take long to make. */
-  readonly answerMs?: number;
+  /** `slow`: the answer takes long to make, five times the silence of the settings. */
+  readonly pace?: 'slow';
 }
 
 /** Its `body` must be read to its end, or destroyed. */
@@ -37,6 +37,8 @@ export interface Answer {
 const mostConnections = 32;
 /** A server that is slower than this over a whole time of silence counts as silent: a drip would hold a pull for days. */
 const slowestBytesPerSecond = 256;
+/** Registries that keep blobs in an object store copy the whole blob before they answer. */
+const slowTimes = 5;
 
 export class Wire implements Disposable {
   readonly #settings: RegistrySettings;
@@ -129,7 +131,7 @@ export class Wire implements Disposable {
       sending.catch((error: unknown) => outgoing.destroy(error instanceof Error ? error : new Error(String(error))));
       void sending.then(
         () => {
-          if (state === 'sending') deadline.restart(request.answerMs);
+          if (state === 'sending') deadline.restart(request.pace === 'slow' ? slowTimes : 1);
           state = state === 'sending' ? 'sent' : state;
         },
         () => undefined,
@@ -249,6 +251,7 @@ class DripWatch implements Disposable {
 class Deadline implements Disposable {
   readonly #ms: number;
   readonly #onEnd: (phase: 'connection' | 'answer') => void;
+  #times = 1;
   #timer: NodeJS.Timeout;
 
   constructor(ms: number, onEnd: (phase: 'connection' | 'answer') => void) {
@@ -257,9 +260,11 @@ class Deadline implements Disposable {
     this.#timer = setTimeout(() => onEnd('connection'), ms);
   }
 
-  restart(ms = this.#ms): void {
+  /** `times`: how many times the silence is allowed from now on. */
+  restart(times = this.#times): void {
+    this.#times = times;
     clearTimeout(this.#timer);
-    this.#timer = setTimeout(() => this.#onEnd('answer'), ms);
+    this.#timer = setTimeout(() => this.#onEnd('answer'), this.#ms * times);
   }
 
   stop(): void {

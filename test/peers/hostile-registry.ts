@@ -5,6 +5,7 @@
 import { createHash } from 'node:crypto';
 import http from 'node:http';
 import { gzipSync } from 'node:zlib';
+import { hostileUploads, type Uploads } from './hostile-uploads.ts';
 
 export interface HostileRegistry extends AsyncDisposable {
   /** `127.0.0.1:41234` */
@@ -17,6 +18,7 @@ export interface HostileRegistry extends AsyncDisposable {
   readonly requests: readonly SeenRequest[];
   /** The first rule that fits a request and has not been used up decides. */
   rule(rule: Rule): void;
+  readonly uploads: Uploads;
   /** Takes all rules away and forgets what was asked. */
   calm(): void;
   /** Keeps an image of these layers (tars) under a tag; gives its digests. */
@@ -84,17 +86,23 @@ export async function startHostileRegistry(): Promise<HostileRegistry> {
   const requests: SeenRequest[] = [];
   const rules: Rule[] = [];
   const timers = new Set<NodeJS.Timeout>();
+  const uploads = hostileUploads((digest, bytes) => {
+    if (digest !== sha256(bytes)) return false;
+    blobs.set(digest, bytes);
+    return true;
+  });
   const server = http.createServer((request, response) => {
     const path = request.url ?? '/';
     const { authorization, range } = request.headers;
     const seen: SeenRequest = { method: request.method ?? '', path, authorization, range, sentBytes: 0 };
     requests.push(seen);
-    request.resume();
     const rule = rules.find(
       ({ path: pattern, method, times }) =>
         pattern.test(path) && (method === undefined || method === seen.method) && times !== 0,
     );
     if (rule?.times !== undefined) rule.times -= 1;
+    if (rule === undefined && uploads.handle(request, response)) return;
+    request.resume();
     answer({ request, response, act: rule?.act ?? null, seen, blobs, manifests, timers });
   });
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
@@ -113,6 +121,7 @@ export async function startHostileRegistry(): Promise<HostileRegistry> {
     blobs,
     manifests,
     requests,
+    uploads,
     rule: (rule) => void rules.push(rule),
     calm() {
       rules.length = 0;
