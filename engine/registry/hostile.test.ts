@@ -302,6 +302,8 @@ describe('uploads', () => {
 
   it('to a registry that takes nothing more end', async () => {
     registry.rule({ path: /uploads/, method: 'PATCH', act: { kind: 'silence' } });
+    registries[Symbol.dispose]();
+    registries = openWorld({ silenceMs: 50 });
     await expect(upload(Buffer.alloc(100))).rejects.toThrow('timeout awaiting response headers');
   });
 

@@ -152,7 +152,11 @@ export class RemoteRepository implements Repository {
   }
 
   /** Each endpoint in its turn; what the registry itself says counts, and what a mirror lacks is only noted. */
-  async #anywhere<T>(tagOrDigest: string, options: CallOptions, act: (session: Session) => Promise<T>): Promise<T> {
+  async #anywhere<T>(
+    tagOrDigest: string,
+    options: CallOptions & { readonly tries?: 'one' },
+    act: (session: Session) => Promise<T>,
+  ): Promise<T> {
     const { purpose } = this.#parts;
     const patience = { ...this.#parts.patience, ...(options.tries === 'one' ? { attempts: 1 } : {}) };
     const { signal, onWait } = options;
