@@ -3,6 +3,7 @@ import { connect } from 'node:net';
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import type { Need } from '../../test/skip.ts';
 import { describeWith } from '../../test/skip.ts';
+import type { MachineSettings } from '../machines.ts';
 import { MachineError } from '../machines.ts';
 import type { Driver, DriverMachine, DriverRun, SshAccess, StopRun } from './driver.ts';
 
@@ -10,6 +11,8 @@ import type { Driver, DriverMachine, DriverRun, SshAccess, StopRun } from './dri
 export interface DriverUnderTest extends AsyncDisposable {
   readonly driver: Driver;
   readonly machine: DriverMachine;
+  /** Runs a command in the running machine as root; what it said. */
+  readonly shell: (command: string) => Promise<string>;
   /** Shuts the machine down from inside, for drivers that need it. */
   readonly powerOff: (signal: AbortSignal) => Promise<void>;
   /** Ends the machine behind the driver's back, as a crash does; null for a host that is not ours to end. */
@@ -95,10 +98,71 @@ export function describeDriver(options: {
       expect(await driver.state(machine)).toBe('running');
     });
 
+    it('stands still and goes on where it was', async (context) => {
+      const { pause } = driver;
+      if (pause === undefined) return context.skip('it cannot be paused');
+      const before = await test.shell('cat /proc/sys/kernel/random/boot_id');
+      await pause.pause(machine, run);
+      await pause.pause(machine, run);
+      expect(await driver.state(machine)).toBe('paused');
+      expect(await driver.access(machine)).toBeNull();
+      await pause.resume(machine, run);
+      await pause.resume(machine, run);
+      expect(await driver.state(machine)).toBe('running');
+      await pause.pause(machine, run);
+      await driver.start(machine, run);
+      expect(await test.shell('cat /proc/sys/kernel/random/boot_id')).toBe(before);
+    });
+
+    it('is written to disk and goes on where it was', async (context) => {
+      const { suspend } = driver;
+      if (suspend === undefined) return context.skip('it cannot be suspended');
+      const before = await test.shell('cat /proc/sys/kernel/random/boot_id; echo kept >/run/kept');
+      await suspend.suspend(machine, run);
+      await suspend.suspend(machine, run);
+      expect(await driver.state(machine)).toBe('suspended');
+      expect(await driver.access(machine)).toBeNull();
+      await driver.start(machine, run);
+      expect(await driver.state(machine)).toBe('running');
+      expect(await test.shell('cat /proc/sys/kernel/random/boot_id /run/kept')).toBe(`${before}kept\n`);
+    });
+
+    it('grows its disk while it runs, and says what waits for the next start', async (context) => {
+      const { resize } = driver;
+      if (resize === undefined) return context.skip('it cannot be resized');
+      const diskBytes = (machine.settings.diskBytes ?? 0) + 2 ** 30;
+      const memoryBytes = (machine.settings.memoryBytes ?? 0) + 2 ** 27;
+      const larger = withSettings(machine, { diskBytes, memoryBytes });
+      expect(await resize.resize(larger, run)).toEqual(['memoryBytes']);
+      expect(await test.shell('cat /sys/block/vdb/size')).toBe(`${diskBytes / 512}\n`);
+      await test.shell('sync');
+    });
+
     it('shuts it down, also when it is asked twice', async () => {
       await driver.stop(machine, stopRun());
       expect(await driver.state(machine)).toBe('stopped');
       await driver.stop(machine, stopRun());
+    });
+
+    it('keeps what its disk was, and makes it so again', async (context) => {
+      const { snapshots } = driver;
+      if (snapshots === undefined) return context.skip('it has no snapshots');
+      await snapshots.take(machine, 'before', run);
+      await expect(snapshots.take(machine, 'before', run)).rejects.toMatchObject({ code: 'name-taken' });
+      expect(await snapshots.list(machine)).toMatchObject([{ name: 'before' }]);
+      await driver.start(machine, run);
+      await expect(snapshots.take(machine, 'now', run)).rejects.toMatchObject({ code: 'already-running' });
+      await test.shell('echo later >/var/lib/skiff/later; sync');
+      await driver.stop(machine, stopRun());
+      await snapshots.restore(machine, 'before', run);
+      await driver.start(machine, run);
+      expect(await test.shell('ls /var/lib/skiff/later 2>/dev/null; true')).toBe('');
+      await driver.stop(machine, stopRun());
+      await snapshots.remove(machine, 'before', run);
+      const none = { code: 'no-such-snapshot' };
+      await expect(snapshots.restore(machine, 'before', run)).rejects.toMatchObject(none);
+      await expect(snapshots.remove(machine, 'before', run)).rejects.toMatchObject(none);
+      expect(await snapshots.list(machine)).toEqual([]);
     });
 
     it('removes it whole, also when it is asked twice', async () => {
@@ -107,6 +171,17 @@ export function describeDriver(options: {
       expect(await driver.access(machine)).toBeNull();
     });
   });
+}
+
+/** The same machine with other settings: its memory stays one. */
+function withSettings(machine: DriverMachine, change: MachineSettings): DriverMachine {
+  return {
+    ...machine,
+    settings: { ...machine.settings, ...change },
+    get memory() {
+      return machine.memory;
+    },
+  };
 }
 
 function banner(address: SshAccess): Promise<string> {

@@ -29,6 +29,8 @@ export interface MachinePaths {
   readonly previousSerialLog: string;
   readonly dataDisk: string;
   readonly seed: string;
+  /** Memory of a suspended machine. */
+  readonly memoryState: string;
   readonly pidFile: string;
   readonly processFile: string;
   /** What QEMU itself complained of. */
@@ -84,6 +86,7 @@ export function machinePaths(home: string, name: MachineName, options: HomeOptio
     previousSerialLog: inFolder('serial.previous.log'),
     dataDisk: inFolder('data.disk'),
     seed: inFolder('seed.disk'),
+    memoryState: inFolder('memory.state'),
     pidFile: inFolder('qemu.pid'),
     processFile: inFolder('qemu.process.json'),
     qemuLog: inFolder('qemu.log'),

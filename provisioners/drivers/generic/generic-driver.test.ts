@@ -55,6 +55,7 @@ describeDriver({
     return {
       ...made,
       crash: null,
+      shell: () => Promise.reject(new Error('nothing here asks for it')),
       powerOff: () => Promise.reject(new Error('nobody may power off a host that is not ours')),
     };
   },

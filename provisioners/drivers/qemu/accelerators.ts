@@ -55,10 +55,13 @@ export function computerKey(parts: {
   return createHash('sha256').update(JSON.stringify(parts)).digest('hex').slice(0, 16);
 }
 
+/** As it is written down. */
+export const accelerator = z.object({ name: z.enum(['kvm', 'hvf', 'whpx', 'tcg']), cpu: z.string() });
+
 const memorySchema = z.record(
   z.string(),
   z.object({
-    chosen: z.object({ name: z.enum(['kvm', 'hvf', 'whpx', 'tcg']), cpu: z.string() }).nullable(),
+    chosen: accelerator.nullable(),
     passedOver: z.array(z.string()),
   }),
 );

@@ -24,15 +24,17 @@ async function open(): Promise<DriverUnderTest> {
   });
   const { driver, machine, store } = made;
   const { paths, keys } = machine;
+  const shell = async (command: string): Promise<string> => {
+    const access = await driver.access(machine);
+    if (access === null) throw new Error('it does not run');
+    await using line = await openLine(access, { keys, signal, deadlineMs: 20_000 });
+    return await line.check(command, { signal });
+  };
   return {
     driver,
     machine,
-    powerOff: async (end) => {
-      const access = await driver.access(machine);
-      if (access === null) return;
-      await using line = await openLine(access, { keys, signal: end, deadlineMs: 20_000 });
-      await line.run('poweroff', { signal: end });
-    },
+    shell,
+    powerOff: async () => void (await shell('poweroff')),
     crash: async () => {
       const found = await findQemuProcess(paths);
       if (found === null) throw new Error('no QEMU runs');

@@ -1,23 +1,26 @@
-import { access, constants, rename, statfs, writeFile } from 'node:fs/promises';
+import { access, constants, rename, rm, stat, statfs, writeFile } from 'node:fs/promises';
 import { cpus, release } from 'node:os';
 import { dirname } from 'node:path';
-import { z } from 'zod';
 import { bootProfiles } from '../../machine-image/boot-profile.ts';
 import { writeSeed } from '../../machine-image/seed.ts';
 import { MachineError } from '../../machines.ts';
 import { isErrno } from '../../store/atomic-file.ts';
-import type { ProcessIdentity } from '../../store/process-identity.ts';
-import { isAlive, waitForEnd } from '../../store/process-identity.ts';
+
+import { waitForEnd } from '../../store/process-identity.ts';
 import type {
   Access,
   BootImage,
+  CopyRole,
   Driver,
   DriverCapabilities,
   DriverMachine,
   DriverRun,
   DriverState,
   DriverStateQuery,
+  PauseRole,
+  ResizeRole,
   StopRun,
+  SuspendRole,
 } from '../driver.ts';
 import type { Accelerator } from './accelerators.ts';
 import {
@@ -30,6 +33,7 @@ import {
 import { bootGuest } from './boot.ts';
 import { attemptBoot, lastBootStage } from './boot-attempt.ts';
 import { dataDisk, provideDataDisk } from './data-disk.ts';
+import { copyDisk } from './disk-copy.ts';
 import { freeLocalPort } from './local-port.ts';
 import { guestNetwork, qemuArguments } from './qemu-arguments.ts';
 import { qemuSettings } from './qemu-settings.ts';
@@ -38,14 +42,13 @@ import type { Computer, QemuProgram } from './qemu-program.ts';
 import { findQemu, qemuMissing } from './qemu-program.ts';
 import { awaitStage, SerialReader } from './serial.ts';
 import { QmpConnection } from './qmp.ts';
+import { readMemory } from './remembered.ts';
+import { qemuSnapshots } from './snapshots.ts';
+import { powerOffInside, pressPowerButton, quitQemu } from './shutdown.ts';
+import { resumeFromMemory, saveMemory } from './suspend.ts';
 
 const MiB = 1024 ** 2;
 const GiB = 1024 ** 3;
-
-/** What the driver must know again: the port of the running (or last) QEMU, and how often boots had to be repeated. */
-const memorySchema = z.object({ sshPort: z.int().min(1).max(65535).nullable(), repeatedBoots: z.int().nonnegative() });
-type QemuMemory = z.infer<typeof memorySchema>;
-const noMemory: QemuMemory = { sshPort: null, repeatedBoots: 0 };
 
 /** Below this the engine's first layer would not fit; the data disk itself is sparse. */
 const leastFreeBytes = 1 * GiB;
@@ -60,6 +63,17 @@ export class QemuDriver implements Driver {
     console: 'serial-log',
   };
   readonly settings = qemuSettings;
+  readonly snapshots = qemuSnapshots;
+  readonly pause: PauseRole = {
+    pause: (machine) => this.#setPaused(machine, true),
+    resume: (machine) => this.#setPaused(machine, false),
+  };
+  readonly suspend: SuspendRole = { suspend: (machine, run) => this.#suspend(machine, run) };
+  readonly resize: ResizeRole = { resize: (machine) => this.#resize(machine) };
+  readonly copies: CopyRole = {
+    writeDisk: (machine, file, run) => copyDisk(machine.paths.dataDisk, file, run.signal),
+    takeDisk: (machine, file, run) => takeDisk(machine, file, { platform: this.#computer.platform, run }),
+  };
   readonly #computer: Computer;
   readonly #memoryFile: string;
 
@@ -95,6 +109,7 @@ export class QemuDriver implements Driver {
   async start(machine: DriverMachine, run: DriverRun): Promise<void> {
     const running = await findQemuProcess(machine.paths);
     if (running !== null) {
+      if (readMemory(machine.memory).isPaused) return await this.#setPaused(machine, false);
       if (await hasBooted(machine.paths.serialLog)) return;
       // Whoever started it died before it was up; nobody knows what it hangs at.
       await endQemu(running);
@@ -103,6 +118,7 @@ export class QemuDriver implements Driver {
     if (image === null) throw new MachineError('image-unavailable', 'There is no machine image to start from');
     const qemu = await this.#qemu();
     await this.#writeDisks(machine, run.signal);
+    if (await this.#resumeFromMemory(machine, { qemu, image, run })) return;
     const key = computerKey({
       qemu: qemu.version,
       kernel: release(),
@@ -129,8 +145,16 @@ export class QemuDriver implements Driver {
     if (booted.isNews)
       await rememberAccelerator(this.#memoryFile, key, { chosen: booted.accelerator, passedOver: booted.passedOver });
     const repeatedBoots = memory.repeatedBoots + booted.repeatedBoots;
+    const { cpus: cpuCount, memoryBytes } = qemuSettings.resolve(machine.settings);
+    const lastBoot = {
+      accelerator: booted.accelerator,
+      systemDisk: image.systemDisk,
+      cpus: cpuCount,
+      memoryBytes,
+      qemu: qemu.version,
+    };
     await machine.remember(
-      { ...readMemory(machine.memory), repeatedBoots },
+      { ...readMemory(machine.memory), repeatedBoots, lastBoot, isPaused: false },
       {
         qemu: qemu.version,
         accelerator: describeAccelerator(booted.accelerator),
@@ -146,6 +170,8 @@ export class QemuDriver implements Driver {
     if (identity === null) return;
     const deadline = performance.now() + run.graceMs;
     const { signal } = run;
+    // A guest that stands still hears nothing.
+    await this.#setPaused(machine, false);
     run.tell({ detail: 'asking the machine to power off' });
     // A guest hears its button only when it is all up, which is a moment after its engine answers.
     await awaitStage(machine.paths.serialLog, { stage: 'ready', timeoutMs: Math.min(run.graceMs, 3_000), signal });
@@ -156,7 +182,7 @@ export class QemuDriver implements Driver {
     }
     if (!(await waitForEnd(identity, { timeoutMs: Math.max(0, deadline - performance.now()), signal }))) {
       run.tell({ detail: 'it does not power off; ending it' });
-      await quit(machine.paths.qmpSocket, identity);
+      await quitQemu(machine.paths.qmpSocket, identity);
     }
     await forgetQemu(machine.paths);
   }
@@ -165,6 +191,8 @@ export class QemuDriver implements Driver {
     const identity = await findQemuProcess(machine.paths);
     if (identity !== null) await endQemu(identity);
     await forgetQemu(machine.paths);
+    await rm(machine.paths.memoryState, { force: true });
+    await rm(`${machine.paths.memoryState}.new`, { force: true });
   }
 
   async remove(machine: DriverMachine): Promise<void> {
@@ -172,22 +200,82 @@ export class QemuDriver implements Driver {
   }
 
   async state(machine: DriverStateQuery): Promise<DriverState> {
-    if ((await findQemuProcess(machine.paths)) !== null) return 'running';
+    if ((await findQemuProcess(machine.paths)) !== null)
+      return readMemory(machine.memory).isPaused ? 'paused' : 'running';
+    if (await isThere(machine.paths.memoryState)) return 'suspended';
     return (await isThere(machine.paths.dataDisk)) ? 'stopped' : 'absent';
   }
 
   async access(machine: DriverStateQuery): Promise<Access | null> {
-    const { sshPort } = readMemory(machine.memory);
-    if (sshPort === null || (await findQemuProcess(machine.paths)) === null) return null;
+    const { sshPort, isPaused } = readMemory(machine.memory);
+    if (isPaused || sshPort === null || (await findQemuProcess(machine.paths)) === null) return null;
     return { kind: 'ssh', host: '127.0.0.1', port: sshPort, user: 'root', hostKey: null, jumps: [] };
+  }
+
+  async #setPaused(machine: DriverMachine, isPaused: boolean): Promise<void> {
+    const memory = readMemory(machine.memory);
+    if (memory.isPaused === isPaused || (await findQemuProcess(machine.paths)) === null) return;
+    using qmp = await QmpConnection.connect(controlSocket(machine));
+    // Noted between the two: a guest that runs and counts as paused is only resumed again.
+    if (isPaused) await machine.remember({ ...memory, isPaused });
+    await qmp.execute(isPaused ? 'stop' : 'cont');
+    if (!isPaused) await machine.remember({ ...memory, isPaused });
+  }
+
+  async #suspend(machine: DriverMachine, run: DriverRun): Promise<void> {
+    const identity = await findQemuProcess(machine.paths);
+    if (identity === null) return;
+    await saveMemory({ socket: controlSocket(machine), paths: machine.paths, run });
+    if (!(await waitForEnd(identity, { timeoutMs: 10_000, signal: run.signal }))) await endQemu(identity);
+    await forgetQemu(machine.paths);
+    await machine.remember({ ...readMemory(machine.memory), isPaused: false });
+  }
+
+  /** False where there is no saved memory, or none that this QEMU and this image can go on with: it is thrown away then. */
+  async #resumeFromMemory(
+    machine: DriverMachine,
+    options: { readonly qemu: QemuProgram; readonly image: BootImage; readonly run: DriverRun },
+  ): Promise<boolean> {
+    const { paths } = machine;
+    const { qemu, image, run } = options;
+    if (!(await isThere(paths.memoryState))) return false;
+    const memory = readMemory(machine.memory);
+    const { lastBoot } = memory;
+    const isSame = lastBoot?.qemu === qemu.version && lastBoot.systemDisk === image.systemDisk;
+    if (isSame && paths.qmpSocket !== null) {
+      run.tell({ detail: 'reading its memory' });
+      const sshPort = await freeLocalPort(memory.sshPort);
+      await machine.remember({ ...memory, sshPort });
+      const { accelerator, cpus: cpuCount, memoryBytes } = lastBoot;
+      const sizes = { cpus: cpuCount, memoryBytes };
+      const args = this.#arguments(machine, { accelerator, image, sshPort }, sizes);
+      const control = { ...paths, qmpSocket: paths.qmpSocket };
+      if ((await resumeFromMemory({ program: qemu.path, arguments: args, paths: control, run })) === 'resumed')
+        return true;
+    }
+    await rm(paths.memoryState, { force: true });
+    return false;
+  }
+
+  /** The disk of a running machine grows at once; processors and memory wait for its next start. */
+  async #resize(machine: DriverMachine): Promise<readonly string[]> {
+    const { cpus: cpuCount, memoryBytes, diskBytes } = qemuSettings.resolve(machine.settings);
+    const { lastBoot } = readMemory(machine.memory);
+    using qmp = await QmpConnection.connect(controlSocket(machine));
+    await qmp.execute('block_resize', { arguments: { 'node-name': 'data', size: diskBytes } });
+    const isOf = (key: string, isSame: boolean): string[] => (isSame ? [] : [key]);
+    return [
+      ...isOf('cpus', lastBoot?.cpus === cpuCount),
+      ...isOf('memoryBytes', lastBoot?.memoryBytes === memoryBytes),
+    ];
   }
 
   #arguments(
     machine: DriverMachine,
     boot: { readonly accelerator: Accelerator; readonly image: BootImage; readonly sshPort: number },
+    settings: { readonly cpus: number; readonly memoryBytes: number } = qemuSettings.resolve(machine.settings),
   ): string[] {
     const { paths } = machine;
-    const settings = qemuSettings.resolve(machine.settings);
     return qemuArguments({
       profile: bootProfiles[this.#computer.arch === 'arm64' ? 'arm64' : 'amd64'],
       name: machine.name,
@@ -246,9 +334,24 @@ export class QemuDriver implements Driver {
   }
 }
 
-function readMemory(memory: Readonly<Record<string, unknown>>): QemuMemory {
-  const parsed = memorySchema.safeParse(memory);
-  return parsed.success ? parsed.data : noMemory;
+function controlSocket({ name, paths }: DriverMachine): string {
+  if (paths.qmpSocket !== null) return paths.qmpSocket;
+  throw new MachineError('not-supported', `Machine "${name}" cannot be controlled while it runs on this system`);
+}
+
+/** A disk that comes from elsewhere; a disk never shrinks, so the machine's settings must be at least as large. */
+async function takeDisk(
+  machine: DriverMachine,
+  file: string,
+  options: { readonly platform: NodeJS.Platform; readonly run: DriverRun },
+): Promise<void> {
+  if (options.platform === 'win32')
+    throw new MachineError('not-supported', 'Disks cannot be brought to machines on Windows yet: theirs are not raw');
+  const { size } = await stat(file);
+  const { diskBytes } = qemuSettings.resolve(machine.settings);
+  if (size > diskBytes)
+    throw new MachineError('invalid-setting', `The disk has ${size} bytes; a machine with ${diskBytes} cannot take it`);
+  await rename(file, machine.paths.dataDisk);
 }
 
 async function keepPreviousLog(paths: {
@@ -265,46 +368,6 @@ async function keepPreviousLog(paths: {
 async function hasBooted(serialLog: string): Promise<boolean> {
   const events = await new SerialReader(serialLog).read();
   return events.some((event) => event.kind === 'stage' && event.stage === lastBootStage);
-}
-
-/** False when QEMU could not be told. */
-async function pressPowerButton(socket: string | null): Promise<boolean> {
-  if (socket === null) return false;
-  try {
-    using qmp = await QmpConnection.connect(socket);
-    await qmp.execute('system_powerdown');
-    return true;
-  } catch {
-    return false;
-  }
-}
-
-async function powerOffInside(
-  run: StopRun,
-  options: { readonly identity: ProcessIdentity; readonly deadline: number },
-): Promise<void> {
-  const remainingMs = options.deadline - performance.now();
-  if (remainingMs <= 0 || !(await isAlive(options.identity))) return;
-  try {
-    await run.powerOff(AbortSignal.any([run.signal, AbortSignal.timeout(Math.ceil(remainingMs))]));
-  } catch (error) {
-    run.signal.throwIfAborted();
-    run.tell({ detail: `it cannot be told over SSH: ${error instanceof Error ? error.message : String(error)}` });
-  }
-}
-
-/** QEMU's own end flushes its disk caches; a process that does not take it is killed. */
-async function quit(socket: string | null, identity: ProcessIdentity): Promise<void> {
-  if (socket !== null) {
-    try {
-      using qmp = await QmpConnection.connect(socket);
-      await qmp.execute('quit');
-    } catch {
-      // It may end before it answers; whether it did is looked at below.
-    }
-    if (await waitForEnd(identity, { timeoutMs: 3_000 })) return;
-  }
-  await endQemu(identity);
 }
 
 async function isThere(path: string): Promise<boolean> {

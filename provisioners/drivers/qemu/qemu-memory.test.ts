@@ -168,6 +168,6 @@ describe("QEMU's control socket", () => {
       if (!line.includes('query')) socket.write(answer(line, () => ({ return: {} })));
     });
     using qmp = await QmpConnection.connect(path);
-    await expect(qmp.execute('query-status', 50)).rejects.toMatchObject({ code: 'timeout' });
+    await expect(qmp.execute('query-status', { timeoutMs: 50 })).rejects.toMatchObject({ code: 'timeout' });
   });
 });

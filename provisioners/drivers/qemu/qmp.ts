@@ -56,7 +56,11 @@ export class QmpConnection implements Disposable {
     this.#onEvent = listener;
   }
 
-  async execute(command: string, timeoutMs = 5_000): Promise<unknown> {
+  async execute(
+    command: string,
+    options: { readonly arguments?: Readonly<Record<string, unknown>>; readonly timeoutMs?: number } = {},
+  ): Promise<unknown> {
+    const { timeoutMs = 5_000 } = options;
     if (this.#socket.destroyed) throw new Error('QEMU closed its control socket');
     const id = ++this.#lastId;
     const { promise, resolve, reject } = Promise.withResolvers<unknown>();
@@ -65,7 +69,7 @@ export class QmpConnection implements Disposable {
       () => reject(new MachineError('timeout', `QEMU did not answer ${command} within ${timeoutMs} ms`)),
       timeoutMs,
     );
-    this.#socket.write(`${JSON.stringify({ execute: command, id })}\n`);
+    this.#socket.write(`${JSON.stringify({ execute: command, id, arguments: options.arguments })}\n`);
     try {
       return await promise;
     } finally {
