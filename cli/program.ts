@@ -5,7 +5,7 @@ import { parseFlags } from './flags/parse-flags.ts';
 import { writeLines } from './report.ts';
 import { UsageError } from './usage-error.ts';
 import type { Context } from './verb.ts';
-import { commonVerbs, groupNamed, groups, otherVerbs, rootGroup, verbNamed } from './verbs.ts';
+import { commonVerbs, groupNamed, groups, innerGroup, otherVerbs, rootGroup, verbNamed } from './verbs.ts';
 import type { VerbGroup, VerbTable } from './verbs.ts';
 
 export interface CommandLine {
@@ -42,6 +42,8 @@ export async function runWords(words: readonly string[], context: Context): Prom
 
 async function runVerb(group: VerbGroup, [name, ...rest]: readonly string[], context: Context): Promise<number> {
   if (name === undefined || name === '--help' || name === 'help') return showGroupHelp(group, context);
+  const inner = innerGroup(group, name);
+  if (inner) return runVerb(inner, rest, context);
   const found = verbNamed(group.table, name);
   if (found) return (await found.load()).execute(`${group.name} ${found.name}`, rest, context);
   const usage = group === rootGroup ? '' : `\n\nUsage:  ${group.name}`;
@@ -78,7 +80,7 @@ export async function showRootHelp(context: Context): Promise<number> {
   return 0;
 }
 
-async function showGroupHelp({ name, title, table }: VerbGroup, context: Context): Promise<number> {
+async function showGroupHelp({ name, title, table, groups: inner = {} }: VerbGroup, context: Context): Promise<number> {
   if (table === rootGroup.table) return showRootHelp(context);
   await writeLines(context.stdout, [
     `Usage:  ${name} COMMAND`,
@@ -86,7 +88,11 @@ async function showGroupHelp({ name, title, table }: VerbGroup, context: Context
     title,
     '',
     'Commands:',
-    ...summaryLines(rowsOf(table)),
+    ...summaryLines(
+      [...rowsOf(table), ...Object.entries(inner).map(([verb, { title: about }]) => [verb, about] as const)].sort(
+        ([a], [b]) => (a < b ? -1 : 1),
+      ),
+    ),
     '',
     `Run '${name} COMMAND --help' for more information on a command.`,
   ]);

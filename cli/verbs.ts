@@ -15,6 +15,8 @@ export interface VerbGroup {
   readonly name: string;
   readonly title: string;
   readonly table: VerbTable;
+  /** Verbs about what a thing of this kind has: `skiff container snapshot ls`. */
+  readonly groups?: Readonly<Record<string, VerbGroup>>;
   /** Verbs of docker and docker-machine that are not there yet: a better answer than "unknown". */
   readonly missing: readonly string[];
 }
@@ -88,6 +90,7 @@ const systemVerbs: VerbTable = {
   events: { summary: 'Get real time events from the server', load: async () => (await import('./verbs/system/events.ts')).events },
   info: { summary: 'Display system-wide information', load: async () => (await import('./verbs/system/info.ts')).info },
   prune: { summary: 'Remove unused data', load: async () => (await import('./verbs/prune.ts')).pruneSystem },
+  reclaim: { summary: 'Give back disk space that is kept for speed alone', load: async () => (await import('./verbs/system/reclaim.ts')).reclaim },
 }; // prettier-ignore
 
 const contextVerbs: VerbTable = {
@@ -165,8 +168,25 @@ export const otherVerbs: VerbTable = {
   wait: { summary: 'Block until one or more containers stop, then print their exit codes', load: async () => (await import('./verbs/container/lifecycle.ts')).wait },
 }; // prettier-ignore
 
+const snapshotVerbs: VerbTable = {
+  branch: { summary: 'Create a new container from a snapshot', load: async () => (await import('./verbs/snapshot/branch.ts')).branch },
+  commit: { summary: 'Create a new image from a snapshot', load: async () => (await import('./verbs/snapshot/branch.ts')).commit },
+  create: { summary: "Keep a container's files as they are now", load: async () => (await import('./verbs/snapshot/life.ts')).create },
+  diff: { summary: 'Show what changed since a snapshot', load: async () => (await import('./verbs/snapshot/diff.ts')).diff },
+  ls: { summary: 'List the snapshots of a container', aliases: ['list'], load: async () => (await import('./verbs/snapshot/ls.ts')).ls },
+  rm: { summary: 'Remove one or more snapshots', aliases: ['remove'], load: async () => (await import('./verbs/snapshot/life.ts')).rm },
+  rollback: { summary: "Put a container's files back as they were", load: async () => (await import('./verbs/snapshot/life.ts')).rollback },
+}; // prettier-ignore
+
+const snapshotGroup: VerbGroup = {
+  name: 'skiff container snapshot',
+  title: "Manage snapshots of a container's files",
+  table: snapshotVerbs,
+  missing: [],
+};
+
 export const groups: Readonly<Record<string, VerbGroup>> = {
-  container: { name: 'skiff container', title: 'Manage containers', table: containerVerbs, missing: [] },
+  container: { name: 'skiff container', title: 'Manage containers', table: containerVerbs, missing: [], groups: { snapshot: snapshotGroup } },
   context: { name: 'skiff context', title: 'Manage contexts', table: contextVerbs, missing: [] },
   image: { name: 'skiff image', title: 'Manage images', table: imageVerbs, missing: ['build'] },
   machine: {
@@ -192,6 +212,11 @@ export const rootGroup: VerbGroup = {
 
 export function groupNamed(name: string | undefined): VerbGroup | undefined {
   return name !== undefined && Object.hasOwn(groups, name) ? groups[name] : undefined;
+}
+
+/** `snapshot` of `skiff container snapshot`. */
+export function innerGroup({ groups: inner = {} }: VerbGroup, name: string | undefined): VerbGroup | undefined {
+  return name !== undefined && Object.hasOwn(inner, name) ? inner[name] : undefined;
 }
 
 /** Finds a verb by its name or an alias; `name` is the one that messages say. */

@@ -1,6 +1,16 @@
-import type { SkiffComparison, SkiffImageLayers, SkiffSquashed, SkiffTree, SkiffWaste } from '../api/skiff.ts';
+import type {
+  SkiffComparison,
+  SkiffDisk,
+  SkiffImageLayers,
+  SkiffReclaimable,
+  SkiffReclaimed,
+  SkiffSquashed,
+  SkiffTree,
+  SkiffWaste,
+} from '../api/skiff.ts';
 import { answerOf } from './answers.ts';
 import { silenceMs } from './progress.ts';
+import { SnapshotsClient } from './snapshots.ts';
 import type { CallOptions, Transport } from './transport.ts';
 
 export interface TreeOptions {
@@ -20,10 +30,36 @@ export interface TreeOptions {
 
 /** What Skiff's engine offers besides Docker's API, below `/skiff/v1/`. Other engines answer EngineError 404. */
 export class SkiffClient {
+  readonly snapshots: SnapshotsClient;
   readonly #transport: Transport;
 
   constructor(transport: Transport) {
     this.#transport = transport;
+    this.snapshots = new SnapshotsClient(transport);
+  }
+
+  /** What takes how much of the disk, as the file system counts. */
+  async disk(call: CallOptions = {}): Promise<SkiffDisk> {
+    const { text } = await this.#transport.call({
+      method: 'GET',
+      path: '/skiff/v1/disk',
+      timeoutMs: silenceMs,
+      ...call,
+    });
+    return answerOf<SkiffDisk>(text, 'disk', { totalBytes: 'number', images: 'object', containers: 'object' });
+  }
+
+  /** Gives back what can be had again or is of no use. */
+  async reclaim(
+    kinds: readonly SkiffReclaimable[],
+    options: { readonly isDryRun: boolean },
+    call: CallOptions = {},
+  ): Promise<SkiffReclaimed> {
+    const query = { kind: kinds, dryRun: options.isDryRun };
+    const spec = { method: 'POST', path: '/skiff/v1/disk/reclaim', query, timeoutMs: silenceMs } as const;
+    return answerOf<SkiffReclaimed>((await this.#transport.call({ ...spec, ...call })).text, 'reclaim', {
+      kinds: 'array',
+    });
   }
 
   /** The layers of an image, what each does to those below, and what is wasted. */

@@ -6,7 +6,7 @@ import { parseFlags } from '../flags/parse-flags.ts';
 import { globalFlags } from '../global-flags.ts';
 import { writeLines } from '../report.ts';
 import type { Context, Verb } from '../verb.ts';
-import { groupNamed, groups, rootGroup, verbNamed } from '../verbs.ts';
+import { groupNamed, groups, innerGroup, rootGroup, verbNamed } from '../verbs.ts';
 import type { VerbTable } from '../verbs.ts';
 import { offered } from './offered.ts';
 import type { Candidate } from './offered.ts';
@@ -41,14 +41,19 @@ async function candidates(
   context: Context,
 ): Promise<readonly Candidate[] | 'file'> {
   const ofGlobals = walk(globalFlags, before, 'first-argument');
-  const ask = (offer: Offer): Promise<readonly Candidate[] | 'file'> => askEngine(offer, ofGlobals.flagWords, context);
+  const ask: Ask = (offer, args = []) => askEngine({ offer, args, flagWords: ofGlobals.flagWords }, context);
   const [first, ...rest] = ofGlobals.args;
   if (ofGlobals.pending) return ask(ofGlobals.pending.offers ?? 'nothing');
   if (first === undefined)
     return current.startsWith('-') ? flagCandidates(globalFlags, current, ask) : rootCandidates();
-  const group = groupNamed(first);
-  const [name, ...others] = group ? rest : ofGlobals.args;
-  if (group && name === undefined) return verbCandidates(group.table);
+  const outer = groupNamed(first);
+  const inner = outer && innerGroup(outer, rest[0]);
+  const group = inner ?? outer;
+  const [name, ...others] = inner ? rest.slice(1) : outer ? rest : ofGlobals.args;
+  if (group && name === undefined) {
+    const groupsBelow = Object.entries(group.groups ?? {}).map(([value, { title }]) => ({ value, about: title }));
+    return [...verbCandidates(group.table), ...groupsBelow];
+  }
   const found = verbNamed((group ?? rootGroup).table, name ?? '');
   return found ? ofVerb(await found.load(), { before: others, current, ask }) : [];
 }
@@ -60,10 +65,11 @@ async function ofVerb(
   const { args, pending, isOver } = walk(verb.flags, before, verb.stopAt);
   if (pending) return ask(pending.offers ?? 'nothing');
   if (current.startsWith('-') && !isOver) return flagCandidates(verb.flags, current, ask);
-  return ask(verb.offers[Math.min(args.length, verb.offers.length - 1)] ?? 'nothing');
+  return ask(verb.offers[Math.min(args.length, verb.offers.length - 1)] ?? 'nothing', args);
 }
 
-type Ask = (offer: Offer) => Promise<readonly Candidate[] | 'file'>;
+/** `args`: what stands before the word, where it says which thing's. */
+type Ask = (offer: Offer, args?: readonly string[]) => Promise<readonly Candidate[] | 'file'>;
 
 /** Where the walk over finished words ends. */
 interface Walked {
@@ -138,8 +144,11 @@ function verbCandidates(table: VerbTable): readonly Candidate[] {
 
 /** Looks at the engine that the line names, not at that of the completion's own call. */
 async function askEngine(
-  offer: Offer,
-  flagWords: readonly string[],
+  {
+    offer,
+    args,
+    flagWords,
+  }: { readonly offer: Offer; readonly args: readonly string[]; readonly flagWords: readonly string[] },
   context: Context,
 ): Promise<readonly Candidate[] | 'file'> {
   if (offer === 'file') return 'file';
@@ -148,5 +157,5 @@ async function askEngine(
   using engine = new EngineClient(engineDialer(chooseEngine(flags, environment), flags, environment), {
     timeoutMs: 2_000,
   });
-  return await offered(offer, engine, environment);
+  return await offered(offer, { engine, environment, args });
 }

@@ -14,9 +14,14 @@ export interface Candidate {
 /** The words that stand for an offer now. */
 export async function offered(
   offer: Exclude<Offer, 'file'>,
-  engine: EngineClient,
-  environment: Readonly<Record<string, string | undefined>>,
+  from: {
+    readonly engine: EngineClient;
+    readonly environment: Readonly<Record<string, string | undefined>>;
+    /** Arguments of the verb that are there already. */
+    readonly args: readonly string[];
+  },
 ): Promise<readonly Candidate[]> {
+  const { engine, environment, args } = from;
   switch (offer) {
     case 'container':
       return containers(engine, () => true);
@@ -45,7 +50,11 @@ export async function offered(
     }
     case 'registry':
       return new Credentials(environment, process.platform).servers().map((value) => ({ value, about: '' }));
-    case 'snapshot':
+    case 'snapshot': {
+      const [container = ''] = args;
+      const all = await engine.skiff.snapshots.list(container);
+      return all.map(({ name, comment }) => ({ value: name, about: comment }));
+    }
     case 'nothing':
       return [];
     default:

@@ -1,18 +1,13 @@
 import type { SkiffTreeNode } from '../../api/skiff.ts';
 import { printable } from '../formats/printable.ts';
 import { formatSize } from '../formats/sizes.ts';
+import { changeMarks } from './change-lines.ts';
 import { paint } from './picture-style.ts';
 import type { PictureStyle } from './picture-style.ts';
 
 const branches = {
   unicode: { middle: '├── ', last: '└── ', through: '│   ', empty: '    ' },
   ascii: { middle: '|-- ', last: '`-- ', through: '|   ', empty: '    ' },
-} as const;
-
-const marks = {
-  added: { sign: 'A', color: 'green' },
-  changed: { sign: 'C', color: 'yellow' },
-  removed: { sign: 'D', color: 'red' },
 } as const;
 
 /** A line for each node: its size, what the layer did to it, and where it stands. */
@@ -37,7 +32,7 @@ function below({ children = [], childCount = 0 }: SkiffTreeNode, lead: string, s
 }
 
 function lineOf(node: SkiffTreeNode, lead: string, name: string, style: PictureStyle): string {
-  const mark = node.change === null ? null : marks[node.change];
+  const mark = node.change === null ? null : changeMarks[node.change];
   const bytes = node.kind === 'directory' ? node.totalBytes : node.sizeBytes;
   const size = (node.kind === 'directory' || node.kind === 'file' ? formatSize(bytes) : '').padStart(8);
   const sign = mark === null ? ' ' : paint(mark.color, mark.sign, style);

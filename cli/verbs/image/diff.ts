@@ -1,20 +1,14 @@
-import type { SkiffComparison, SkiffFileChange } from '../../../api/skiff.ts';
+import type { SkiffComparison } from '../../../api/skiff.ts';
 import { flag } from '../../flags/flag.ts';
 import { printable } from '../../formats/printable.ts';
 import { formatSize } from '../../formats/sizes.ts';
-import { paint, styleOf } from '../../pictures/picture-style.ts';
-import type { PictureStyle } from '../../pictures/picture-style.ts';
+import { changeLines } from '../../pictures/change-lines.ts';
+import { styleOf } from '../../pictures/picture-style.ts';
 import { writeLines } from '../../report.ts';
 import { CommandError } from '../../usage-error.ts';
 import { defineVerb } from '../../verb.ts';
 import type { Context } from '../../verb.ts';
-import { ofSkiffEngine } from './skiff-engine.ts';
-
-const marks = {
-  added: { sign: 'A', color: 'green' },
-  changed: { sign: 'C', color: 'yellow' },
-  removed: { sign: 'D', color: 'red' },
-} as const;
+import { ofSkiffEngine } from '../../skiff-engine.ts';
 
 export const diffImages = defineVerb({
   usage: '[OPTIONS] IMAGE IMAGE',
@@ -34,10 +28,9 @@ export const diffImages = defineVerb({
       throw new CommandError(`--format ${JSON.stringify(format)}: only json is offered here`);
     }
     const found = await ofSkiffEngine('image diff', compareAll({ from, to }, summary ? 0 : 2_000, context));
-    const style = styleOf(context);
+    const lines = changeLines(found.files, { isQuiet: quiet, style: styleOf(context) });
     if (format === 'json') await writeLines(context.stdout, [JSON.stringify(found)]);
-    else if (quiet) await writeLines(context.stdout, found.files.map(({ change, path }) => `${marks[change].sign} ${printable(path)}`));
-    else await writeLines(context.stdout, [...summaryLines(found, { from, to }), ...found.files.map((file) => fileLine(file, style))]);
+    else await writeLines(context.stdout, quiet ? lines : [...summaryLines(found, { from, to }), ...lines]);
     return 0;
   },
 }); // prettier-ignore
@@ -81,12 +74,4 @@ function versionChange(from: string | null, to: string | null): string {
 
 function valueText(value: unknown): string {
   return value === null || value === undefined ? '(none)' : printable(JSON.stringify(value));
-}
-
-function fileLine({ path, change, fromBytes, toBytes, differs }: SkiffFileChange, style: PictureStyle): string {
-  const { sign, color } = marks[change];
-  const grown = toBytes - fromBytes;
-  const size = grown === 0 ? '' : `${grown < 0 ? '-' : '+'}${formatSize(Math.abs(grown))}`;
-  const what = change === 'changed' ? paint('dim', `  (${differs.join(', ')})`, style) : '';
-  return `${paint(color, sign, style)} ${size.padStart(8)}  ${printable(path)}${what}`;
 }

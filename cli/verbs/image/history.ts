@@ -8,7 +8,7 @@ import { platformOf } from '../../image-names.ts';
 import { writeLines } from '../../report.ts';
 import { defineVerb } from '../../verb.ts';
 import type { Context } from '../../verb.ts';
-import { isForeign } from './skiff-engine.ts';
+import { isForeign } from '../../skiff-engine.ts';
 
 export const history = defineVerb({
   usage: '[OPTIONS] IMAGE',

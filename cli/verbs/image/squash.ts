@@ -6,7 +6,7 @@ import { familiarImageName } from '../../../api/image-names.ts';
 import { writeLines } from '../../report.ts';
 import { defineVerb } from '../../verb.ts';
 import type { Context } from '../../verb.ts';
-import { ofSkiffEngine } from './skiff-engine.ts';
+import { ofSkiffEngine } from '../../skiff-engine.ts';
 
 const tag = flag.list({ short: 't', help: 'A name for the new image (name:tag)' });
 const quiet = flag.switch({ short: 'q', help: 'Only print the id of the new image' });

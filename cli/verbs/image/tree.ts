@@ -9,7 +9,7 @@ import { writeLines } from '../../report.ts';
 import { CommandError } from '../../usage-error.ts';
 import { defineVerb } from '../../verb.ts';
 import type { Context } from '../../verb.ts';
-import { ofSkiffEngine } from './skiff-engine.ts';
+import { ofSkiffEngine } from '../../skiff-engine.ts';
 
 const sorts = ['name', 'size', 'modified'] as const;
 type Sort = (typeof sorts)[number];

@@ -1,5 +1,5 @@
-import { EngineError } from '../../../client/errors.ts';
-import { CommandError } from '../../usage-error.ts';
+import { EngineError } from '../client/errors.ts';
+import { CommandError } from './usage-error.ts';
 
 /** What only Skiff's engine does. Another one does not know the address: that is said, instead of its own "page not found". */
 export async function ofSkiffEngine<T>(what: string, work: Promise<T>): Promise<T> {
