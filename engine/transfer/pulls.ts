@@ -93,8 +93,10 @@ export class Pulls {
     if (known === null) await this.#fetch(found, { ...pull, shown, names, digests });
     else images.publish({ configText: images.source(known.id).configText, names, digests, manifests });
     reach('pull:published');
-    const blobs = [found.config, ...found.layers].map(({ digest }) => digest);
-    places.note(blobs, repository.name);
+    places.note(
+      found.layers.map(({ digest }) => digest),
+      repository.name,
+    );
     tell({ status: `Digest: ${found.digest}` });
     return before !== found.config.digest;
   }

@@ -1,15 +1,15 @@
 /** Push: the layers that the registry lacks, the config, then the manifest that names them. The name appears there with the manifest, last. */
 import type { ProgressMessage } from '../../api/images.ts';
 import type { Content } from '../content/content.ts';
-import type { Images, ImageSource, StoredManifest } from '../images/images.ts';
+import type { Images } from '../images/images.ts';
 import type { Reference } from '../images/reference.ts';
 import type { LayerStore } from '../layers/layer-store.ts';
-import type { Digest, ImageId } from '../model/ids.ts';
+import type { Digest } from '../model/ids.ts';
 import type { BlobSource, Credentials, Registries, Repository } from '../registry/registry.ts';
 import type { BlobPlaces } from './blob-places.ts';
 import { LayerPushes } from './layer-pushes.ts';
 import type { Tell } from './layer-report.ts';
-import { type Descriptor, newManifest } from './manifest.ts';
+import { newManifest } from './manifest.ts';
 import { told } from './progress-feed.ts';
 import { keptManifest, type NamedImage, namesToPush, outgoingLayers } from './push-plan.ts';
 
@@ -64,15 +64,20 @@ export class Pushes {
   }
 
   async #pushOne({ name, image }: NamedImage, push: Push): Promise<void> {
-    const { images, layers, places, reach } = this.#parts;
+    const { images, layers, reach } = this.#parts;
     const { repository, tell, signal } = push;
     const stack = images.layers(image.id).toReversed();
     using _layers = layers.hold(stack.map(({ chainId }) => chainId));
     const source = images.source(image.id);
+    // First of all: a registry that cannot be reached or refuses us says so before anything is packed.
+    const hasConfig = await repository.hasBlob(image.id, { signal });
     reach('push:begun');
     const sent = await this.#layerPushes.send(outgoingLayers(stack, source), push);
     reach('push:layers');
-    const manifest = await this.#manifest({ id: image.id, source, sent }, push);
+    const config = Buffer.from(source.configText);
+    // The registry takes no manifest before its config.
+    if (!hasConfig) await repository.putBlob(() => bytesOf(config, image.id), { signal });
+    const manifest = keptManifest(source, sent) ?? newManifest({ digest: image.id, sizeBytes: config.length }, sent);
     await repository.putManifest(name.tag ?? 'latest', { ...manifest, sizeBytes: manifest.bytes.length }, { signal });
     reach('push:done');
     const layerBlobs = stack.flatMap(({ diffId }, index) => {
@@ -83,23 +88,9 @@ export class Pushes {
     // It may have been removed meanwhile: what was sent is sent all the same.
     if (images.get(image.id) !== null)
       images.publish({ configText: source.configText, names: [], digests, manifests: [manifest], layerBlobs });
-    places.note([image.id], repository.name);
     const Tag = name.tag ?? 'latest';
     tell({ status: `${Tag}: digest: ${manifest.digest} size: ${manifest.bytes.length}` });
     tell({ progressDetail: {}, aux: { Tag, Digest: manifest.digest, Size: manifest.bytes.length } });
-  }
-
-  /** Sends the config, since the registry takes no manifest without it. */
-  async #manifest(
-    image: { readonly id: ImageId; readonly source: ImageSource; readonly sent: readonly Descriptor[] },
-    { repository, signal }: Push,
-  ): Promise<StoredManifest> {
-    const config = Buffer.from(image.source.configText);
-    if (!(await repository.hasBlob(image.id, { signal })))
-      await repository.putBlob(() => bytesOf(config, image.id), { signal });
-    return (
-      keptManifest(image.source, image.sent) ?? newManifest({ digest: image.id, sizeBytes: config.length }, image.sent)
-    );
   }
 }
 

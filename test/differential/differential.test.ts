@@ -6,6 +6,7 @@ import { describeWith } from '../skip.ts';
 import { shareBoxImage } from './box-image.ts';
 import { knownDifferences } from './known-differences.ts';
 import { compare, play, type Shown } from './play.ts';
+import { startRegistries } from './registries.ts';
 import { stepTitle, type Topic } from './step.ts';
 import { topics } from './topics/index.ts';
 
@@ -28,10 +29,11 @@ describeWith(['linux', 'root', { program: 'docker' }, { program: 'apt-get' }], '
     const skiffd = engines.use(await startEngine());
     const dockerd = engines.use(await startDockerd(userCache()));
     shareBoxImage({ skiffd: skiffd.socket, dockerd: dockerd.socket });
+    const { host } = engines.use(await startRegistries(dockerd.netns));
     const waiting = [...chosen];
     const work = async (): Promise<void> => {
       for (let next = waiting.shift(); next !== undefined; next = waiting.shift()) {
-        const [ours, theirs] = await Promise.all([play(next, skiffd.socket), play(next, dockerd.socket)]);
+        const [ours, theirs] = await Promise.all([play(next, skiffd.socket, host), play(next, dockerd.socket, host)]);
         played.set(next.name, { ours, theirs });
       }
     };

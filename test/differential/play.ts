@@ -13,12 +13,14 @@ const stepTimeoutMs = 15_000;
 /** What a step showed, with all that is variable made equal. */
 export type Shown = Readonly<Record<string, unknown>>;
 
-export async function play(topic: Topic, socket: string): Promise<readonly Shown[]> {
+/** `registry`: what stands for `%registry%`. */
+export async function play(topic: Topic, socket: string, registry: string): Promise<readonly Shown[]> {
   const prefix = `${topic.name}-`;
   const names = new Names(prefix);
   const began = Date.now() / 1000;
   const shown: Shown[] = [];
-  for (const step of topic.steps) shown.push(await playStep(filled(step, prefix), { socket, names, began }));
+  for (const step of topic.steps)
+    shown.push(await playStep(filled(step, { prefix, registry }), { socket, names, began }));
   return shown;
 }
 
@@ -98,8 +100,9 @@ function parsed(text: string): unknown {
   }
 }
 
-function filled(step: Step, prefix: string): Step {
-  const put = (text: string): string => text.replaceAll('@', prefix);
+function filled(step: Step, { prefix, registry }: { readonly prefix: string; readonly registry: string }): Step {
+  // Not the one of a digest.
+  const put = (text: string): string => text.replace(/@(?!sha256:)/g, prefix).replaceAll('%registry%', registry);
   switch (step.kind) {
     case 'cli':
       return { ...step, words: step.words.map(put), input: put(step.input) };

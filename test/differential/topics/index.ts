@@ -5,5 +5,14 @@ import { flags } from './flags.ts';
 import { lifecycle } from './lifecycle.ts';
 import { networks } from './networks.ts';
 import { streams } from './streams.ts';
+import { transfers } from './transfers.ts';
 
-export const topics: readonly Topic[] = [...rim, ...lifecycle, ...streams, ...networks, ...files, ...flags];
+export const topics: readonly Topic[] = [
+  ...rim,
+  ...lifecycle,
+  ...streams,
+  ...networks,
+  ...files,
+  ...flags,
+  ...transfers,
+];
