@@ -10,7 +10,7 @@ import { type ImageId, parseDigest } from '../model/ids.ts';
 import type { Instant } from '../model/time.ts';
 import type { Database } from '../store/database.ts';
 import type { IncomingImage } from './archive/incoming-image.ts';
-import { hostPlatform } from './archive/platform.ts';
+import { inflatedArchive } from './archive/inflated-archive.ts';
 import { readArchive } from './archive/read-archive.ts';
 import { Spool } from './archive/spool.ts';
 import type { Image } from './image.ts';
@@ -79,9 +79,12 @@ export class ImageStore implements Images {
     const signal = AbortSignal.any([ended.signal, ...(options.signal === undefined ? [] : [options.signal])]);
     mkdirSync(this.#incoming, { recursive: true, mode: 0o700 });
     const file = path.join(this.#incoming, `${randomBytes(8).toString('hex')}.tar`);
-    await using spool = await Spool.fill({ archive, file, signal });
+    await using plain = await inflatedArchive(archive, { file: `${file}.packed`, layers: this.#layers, signal });
+    await using spool = await Spool.fill({ archive: plain.bytes, file, signal });
     try {
-      for await (const image of readArchive(spool, hostPlatform())) yield* this.#loadOne(image, signal);
+      for await (const image of readArchive(spool, options.platforms ?? [])) {
+        yield* this.#loadOne(image, signal, () => options.onLoaded?.(image.id));
+      }
     } finally {
       ended.abort(new Error('the load was ended'));
     }
@@ -259,7 +262,11 @@ export class ImageStore implements Images {
     return this.#layers.stack(image.topLayer);
   }
 
-  async *#loadOne(image: IncomingImage, signal: AbortSignal): AsyncGenerator<ProgressMessage, void, void> {
+  async *#loadOne(
+    image: IncomingImage,
+    signal: AbortSignal,
+    onLoaded: () => void,
+  ): AsyncGenerator<ProgressMessage, void, void> {
     const { id, layers, names } = image;
     using hold = this.#layers.hold(chainIds(image.config.diffIds));
     const progress = new ProgressQueue();
@@ -274,8 +281,10 @@ export class ImageStore implements Images {
     try {
       for await (const step of progress.read()) yield layerMessage(step);
       await adding;
-      const { moved } = this.publish({ configText: image.configText, names });
+      const parent = image.parent === null ? null : (this.get(image.parent)?.id ?? null);
+      const { moved } = this.publish({ configText: image.configText, names, parent });
       isComplete = true;
+      onLoaded();
       for (const message of loadedMessages({ id, names, moved })) yield message;
     } finally {
       if (!isComplete) {

@@ -19,7 +19,7 @@ import type { Reference } from './reference.ts';
 export interface Images {
   /**
    * Reads an archive as `docker save`, skopeo or buildx write it (docker's form, an OCI layout, or both in one), plain,
-   * gzip or zstd, entries in any order. Yields docker's messages. Each image appears whole or not at all: the first that
+   * or compressed (gzip, zstd, xz, bzip2), entries in any order. Yields docker's messages. Each image appears whole or not at all: the first that
    * is broken ends the load with an error and leaves nothing of itself; those before it stay. Ending the iteration early
    * or aborting ends the work and leaves nothing. Throws `invalid` for a broken archive, `internal` when there is no space.
    */
@@ -154,6 +154,10 @@ export interface MakeRequest {
 
 export interface LoadOptions {
   readonly signal?: AbortSignal;
+  /** Which images are taken, and which of an index; empty or left out: all, and of an index the one for this computer. */
+  readonly platforms?: readonly WantedPlatform[];
+  /** An image is there, whole. */
+  readonly onLoaded?: (id: ImageId) => void;
 }
 
 export interface SaveOptions {

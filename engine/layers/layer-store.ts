@@ -208,6 +208,11 @@ export class LayerStore {
     return this.#tars.stream({ from: { blob: blob.file }, diffId, packing }, signal);
   }
 
+  /** What a compressed file holds, of every compression that layers have: inflated in a process of its own. Throws `internal` for one that is broken. */
+  inflated(file: string, signal: AbortSignal): AsyncIterable<Buffer> {
+    return this.#tars.stream({ from: { blob: file }, diffId: null, packing: { kind: 'none' } }, signal).bytes;
+  }
+
   /** Absolute path of the file that `recipeEntries` reads the layer's entries from; null for one of an older engine. */
   recipeFile(chainId: ChainId): string | null {
     const { folder, recipeBytes } = this.#found(chainId);

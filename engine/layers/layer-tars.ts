@@ -49,7 +49,7 @@ export class LayerTars implements AsyncDisposable {
     return {
       bytes,
       result: () => {
-        if (result === null) throw internal(`the tar of layer ${job.diffId} was not read to its end`);
+        if (result === null) throw internal(`the tar of layer ${job.diffId ?? ''} was not read to its end`);
         return result;
       },
     };
@@ -120,7 +120,7 @@ class Reading implements Disposable {
     this.#frames = parts.frames;
     this.#signal = parts.signal;
     this.#stallMs = parts.stallMs;
-    this.#what = `the tar of layer ${job.diffId}`;
+    this.#what = job.diffId === null ? 'the archive' : `the tar of layer ${job.diffId}`;
     const done = Promise.withResolvers<Done>();
     done.promise.catch(() => undefined);
     this.done = done.promise;

@@ -10,7 +10,8 @@ export interface Packing {
 export interface TarJob {
   /** Absolute paths: of the tree and its recipe, or of a blob that inflates to the tar. */
   readonly from: { readonly folder: string; readonly recipe: string } | { readonly blob: string };
-  readonly diffId: DiffId;
+  /** What the tar's digest must be; null: nobody knows. */
+  readonly diffId: DiffId | null;
   readonly packing: Packing;
 }
 

@@ -1,8 +1,9 @@
 import { once } from 'node:events';
 import type { ProgressMessage } from '../../../api/images.ts';
 import type { Parts } from '../../containers/parts.ts';
-import { parsePlatformDocument } from '../../images/wanted-platform.ts';
+import { parsePlatformDocument, type WantedPlatform } from '../../images/wanted-platform.ts';
 import type { Exchange } from '../exchange.ts';
+import { streamProgress } from '../progress-stream.ts';
 
 /** What goes wrong after the first byte ends the connection: an archive that ends early must not look whole. */
 export async function saveImages(
@@ -10,10 +11,7 @@ export async function saveImages(
   exchange: Exchange,
   names: readonly string[],
 ): Promise<void> {
-  const platforms = exchange.query
-    .getAll('platform')
-    .filter((text) => text !== '')
-    .map(parsePlatformDocument);
+  const platforms = platformsOf(exchange);
   const saved = await images.save(names, { platforms, signal: exchange.signal });
   const bytes = saved.bytes[Symbol.asyncIterator]();
   const first = await bytes.next();
@@ -32,28 +30,23 @@ export async function saveImages(
     events.publish({ type: 'image', action: 'save', actorId: id, attributes: { name: id } });
 }
 
-/** Errors before the first message have a status of their own; later ones stand in the stream, as docker's clients expect. */
-export async function loadImages(parts: Parts, exchange: Exchange): Promise<void> {
-  const messages = parts.images.load(exchange.request, { signal: exchange.signal });
-  const first = await messages.next();
-  const response = exchange.startStream('application/json');
+export async function loadImages({ images, events, log }: Parts, exchange: Exchange): Promise<void> {
+  const platforms = platformsOf(exchange);
   const isQuiet = exchange.flag('quiet');
-  const send = (message: object): void => void response.write(`${JSON.stringify(message)}\r\n`);
-  try {
-    for (let next = first; next.done !== true; next = await messages.next()) {
-      publishLoaded(parts, next.value);
-      if (!isQuiet || next.value.stream !== undefined) send(next.value);
-    }
-  } catch (error) {
-    const message = error instanceof Error ? error.message : String(error);
-    parts.log.warn('an image could not be loaded', { error });
-    send({ errorDetail: { message }, error: message });
+  const messages = images.load(exchange.request, {
+    signal: exchange.signal,
+    platforms,
+    onLoaded: (id) => events.publish({ type: 'image', action: 'load', actorId: id, attributes: { name: id } }),
+  });
+  async function* shown(): AsyncGenerator<ProgressMessage, void, void> {
+    for await (const message of messages) if (!isQuiet || message.stream !== undefined) yield message;
   }
-  response.end();
+  await streamProgress(exchange, shown(), (error) => log.warn('an image could not be loaded', { error }));
 }
 
-function publishLoaded(parts: Parts, message: ProgressMessage): void {
-  const name = /^Loaded image: (\S+)\n$/.exec(message.stream ?? '')?.[1];
-  if (name === undefined) return;
-  parts.events.publish({ type: 'image', action: 'load', actorId: parts.images.resolve(name).id, attributes: { name } });
+function platformsOf({ query }: Exchange): readonly WantedPlatform[] {
+  return query
+    .getAll('platform')
+    .filter((text) => text !== '')
+    .map(parsePlatformDocument);
 }

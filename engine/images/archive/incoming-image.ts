@@ -13,4 +13,6 @@ export interface IncomingImage {
   readonly layers: readonly IncomingLayer[];
   /** All of them with a tag. */
   readonly names: readonly Reference[];
+  /** The image of the same archive that it was made from, as the archive has it; null: it says nothing. */
+  readonly parent: ImageId | null;
 }

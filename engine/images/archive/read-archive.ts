@@ -4,20 +4,45 @@
  * there is a `manifest.json` it decides, as with docker.
  */
 import { createHash } from 'node:crypto';
-import { invalid } from '../../model/errors.ts';
-import { type Digest, type DiffId, hexOf, parseDigest } from '../../model/ids.ts';
+import { invalid, notFound } from '../../model/errors.ts';
+import { type Digest, type DiffId, hexOf, type ImageId, parseDigest } from '../../model/ids.ts';
 import { parseImageConfig } from '../image-config.ts';
 import { JsonFields, parseJson } from '../json-fields.ts';
 import { parseReference, type Reference, withDefaultTag } from '../reference.ts';
 import type { IncomingImage } from './incoming-image.ts';
-import { chooseManifest, type HostPlatform } from './platform.ts';
+import { chooseManifest, type HostPlatform, hostPlatform } from './platform.ts';
 import type { Spool } from './spool.ts';
+import { platformFits, type WantedPlatform } from '../wanted-platform.ts';
 
-/** The images in the order in which the archive lists them; each is checked when it is its turn. */
-export async function* readArchive(spool: Spool, host: HostPlatform): AsyncGenerator<IncomingImage, void, void> {
+/**
+ * The images in the order in which the archive lists them; each is checked when it is its turn. Of `platforms` alone, if there
+ * are any. Throws `not-found` when there is none of them.
+ */
+export async function* readArchive(
+  spool: Spool,
+  platforms: readonly WantedPlatform[],
+): AsyncGenerator<IncomingImage, void, void> {
+  let found = 0;
+  for await (const image of allImages(spool, platforms)) {
+    if (platforms.length > 0 && !platforms.some((platform) => platformFits(image.config, platform))) continue;
+    found += 1;
+    yield image;
+  }
+  if (found > 0 || platforms.length === 0) return;
+  throw notFound(`no image of the archive is for ${platforms.map(({ shown }) => shown).join(', ')}`);
+}
+
+async function* allImages(
+  spool: Spool,
+  platforms: readonly WantedPlatform[],
+): AsyncGenerator<IncomingImage, void, void> {
   if (spool.has('manifest.json')) yield* dockerImages(spool);
-  else if (spool.has('index.json')) yield* layoutImages(spool, host);
-  else if (spool.has('repositories')) {
+  else if (spool.has('index.json')) {
+    if (platforms.length === 0) yield* layoutImages(spool, hostPlatform());
+    // A name stands on one image: on that of the first platform.
+    for (const [index, platform] of platforms.entries())
+      for await (const image of layoutImages(spool, platform)) yield index === 0 ? image : { ...image, names: [] };
+  } else if (spool.has('repositories')) {
     throw invalid(
       'this archive has the form of docker before 1.10, which is not supported: load and save it with a newer docker',
     );
@@ -37,6 +62,7 @@ async function* dockerImages(spool: Spool): AsyncGenerator<IncomingImage, void, 
       configDigest: digestInName(configName),
       layers: files.map((name) => ({ source: spool.slice(name), blobDigest: null })),
       names: (manifest.texts('RepoTags') ?? []).map(tagged),
+      parent: manifest.has('Parent') ? parseDigest(manifest.text('Parent')) : null,
     });
   }
 }
@@ -57,6 +83,7 @@ async function* layoutImages(spool: Spool, host: HostPlatform): AsyncGenerator<I
         return { source: spool.slice(blobName(blobDigest)), blobDigest };
       }),
       names: namesOf(descriptor.textMap('annotations')),
+      parent: null,
     });
   }
 }
@@ -88,6 +115,7 @@ function imageOf(parts: {
   readonly configDigest: Digest | null;
   readonly layers: readonly Omit<IncomingImage['layers'][number], 'diffId'>[];
   readonly names: readonly Reference[];
+  readonly parent: ImageId | null;
 }): IncomingImage {
   const id = digestOf(parts.config);
   if (parts.configDigest !== null && parts.configDigest !== id) {
@@ -109,6 +137,7 @@ function imageOf(parts: {
     config,
     layers: config.diffIds.flatMap(withDiffId),
     names: parts.names,
+    parent: parts.parent,
   };
 }
 
