@@ -54,6 +54,7 @@ import { prepareCgroups, removeEngineCgroup } from './runtime/cgroups.ts';
 import { recoverSnapshots } from './snapshots/recover-snapshots.ts';
 import { Stats } from './stats/stats.ts';
 import { type Database, openDatabase } from './store/database.ts';
+import { DiskReserve } from './store/disk-reserve.ts';
 import { lockDataRoot } from './store/lock.ts';
 import { keptSetting, readSetting, writeSetting } from './store/settings-rows.ts';
 import { TreeWorkers } from './trees/tree-workers.ts';
@@ -63,6 +64,9 @@ import { LocalVolumes } from './volumes/local-volumes.ts';
 
 /** Those who waited for the start have what they came for by then, and the release has kept its compiled code. */
 const quietAfterMs = 15_000;
+
+/** Room for a few dozen states of containers. */
+const reserved = { pieces: 8, pieceBytes: 256 * 1024 };
 
 /** The rooms of one engine, open. Disposing closes them; containers, their networks and their monitor go on. */
 interface OpenEngine extends AsyncDisposable {
@@ -173,6 +177,8 @@ async function openEngine(settings: Settings, log: Log, laps = new Laps(() => pe
   const measure = (folders: readonly string[]): Promise<readonly number[]> => trees.measure(folders);
   const roots = new OverlayRoots({ database, dataRoot, layers, measure });
   const reach = faultPoints(process.env, () => process.kill(process.pid, 'SIGKILL'));
+  const reserve = opening.use(new DiskReserve({ folder: path.join(dataRoot, 'reserve'), ...reserved }));
+  reserve.keep();
   const volumes = new LocalVolumes({
     database,
     dataRoot,
@@ -202,7 +208,7 @@ async function openEngine(settings: Settings, log: Log, laps = new Laps(() => pe
   };
   const execs = new Execs({ directory, now, onForgotten });
   const parts: Parts = {
-    rows: new ContainerRows(database, reach),
+    rows: new ContainerRows(database, reach, reserve),
     directory,
     execs,
     stats: opening.use(new Stats({ engineName, now })),

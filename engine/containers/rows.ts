@@ -1,4 +1,5 @@
 import type { Database, Durability } from '../store/database.ts';
+import type { DiskReserve } from '../store/disk-reserve.ts';
 import { internal } from '../model/errors.ts';
 import { type ContainerId, parseContainerId } from '../model/ids.ts';
 import type { Endpoint, EndpointPlan } from '../networks/networks.ts';
@@ -32,13 +33,20 @@ export type Intent =
 export class ContainerRows {
   readonly #database: Database;
   readonly #reach: (point: string) => void;
+  /** For what ends containers and removes them, on a full disk. */
+  readonly #reserve: Pick<DiskReserve, 'around'>;
   /** Intents that stand in the database now. */
   readonly #underWay = new Map<ContainerId, Intent['verb']>();
   /** Those that are removed when they end. */
   readonly #passing = new Set<ContainerId>();
 
-  constructor(database: Database, reach: (point: string) => void = () => undefined) {
+  constructor(
+    database: Database,
+    reach: (point: string) => void = () => undefined,
+    reserve: Pick<DiskReserve, 'around'> = { around: (work) => work() },
+  ) {
     this.#database = database;
+    this.#reserve = reserve;
     this.#reach = reach;
   }
 
@@ -75,7 +83,10 @@ export class ContainerRows {
       this.#writeState(id, state, history);
       this.#run('DELETE FROM intents WHERE container = ?', id);
     };
-    this.#database.transaction(write, state.status === 'created' ? 'synced' : this.#durabilityOf(id));
+    const durability = state.status === 'created' ? 'synced' : this.#durabilityOf(id);
+    const settle = (): void => this.#database.transaction(write, durability);
+    if (state.status === 'created' || state.status === 'running') settle();
+    else this.#reserve.around(settle);
     this.#underWay.delete(id);
     this.#reach(`${state.status}:written`);
   }
@@ -87,7 +98,7 @@ export class ContainerRows {
       this.#writeState(id, state, history);
       this.#putIntent(id, intent);
     };
-    this.#database.transaction(write, this.#durabilityOf(id));
+    this.#reserve.around(() => this.#database.transaction(write, this.#durabilityOf(id)));
     this.#begun(id, intent.verb);
   }
 
@@ -138,7 +149,8 @@ export class ContainerRows {
   delete(id: ContainerId): void {
     this.#done(id);
     // Should a power cut bring it back, then with its intent, and boot deletes it again.
-    this.#database.transaction(() => this.#run('DELETE FROM containers WHERE id = ?', id), 'ordered');
+    const drop = (): void => this.#run('DELETE FROM containers WHERE id = ?', id);
+    this.#reserve.around(() => this.#database.transaction(drop, 'ordered'));
     this.#underWay.delete(id);
     this.#passing.delete(id);
   }

@@ -10,6 +10,7 @@ import type { Duplex } from 'node:stream';
 import { newestApiVersion } from '../../api/version.ts';
 import type { Log } from '../diagnostics/log.ts';
 import { EngineError, type ErrorKind, internal, invalid } from '../model/errors.ts';
+import { isDiskFull } from '../store/disk-reserve.ts';
 import { engineVersion } from '../version.ts';
 import { Exchange } from './exchange.ts';
 import { type Route, Router } from './router.ts';
@@ -181,13 +182,6 @@ function unexpected(error: unknown, log: Log): EngineError {
   const message = error instanceof Error ? error.message : String(error);
   log.error('unexpected error', { incident, error, stack: error instanceof Error ? error.stack : undefined });
   return internal(`${message} (incident ${incident}: see the engine's log)`, { cause: error });
-}
-
-/** Said by the kernel, or by SQLite for it (source: SQLite result codes, SQLITE_FULL). */
-function isDiskFull(error: unknown): boolean {
-  if (!(error instanceof Error)) return false;
-  const isFull = ('code' in error && error.code === 'ENOSPC') || ('errcode' in error && error.errcode === 13);
-  return isFull || isDiskFull(error.cause);
 }
 
 function pathOf(request: IncomingMessage): string {

@@ -12,6 +12,7 @@ import {
   renameSync,
   rmSync,
   writeFileSync,
+  writeSync,
 } from 'node:fs';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
@@ -19,9 +20,12 @@ import { isProcessAlive, ProcessHandle } from '../kernel/pidfd.ts';
 import { parseContainerId, type ContainerId, type ExecId } from '../model/ids.ts';
 import type { SpecProcess } from '../runtime/oci.ts';
 import type { ExitRecord, RuntimeProgram } from './monitor.ts';
+import { DiskReserve } from '../store/disk-reserve.ts';
 import { fromWireExit, toWireExit, type WireExitRecord, type WireStarted } from './wire.ts';
 
 const onDisk = promisify(fsync);
+/** Exit records are smaller than a block each. */
+const reserved = { pieces: 8, pieceBytes: 16 * 1024 };
 
 /** Who has a container, and what is needed to take it over. */
 export interface RunningRecord {
@@ -57,6 +61,7 @@ export class MonitorRecords {
   readonly #running: string;
   readonly #execs: string;
   readonly #exits: string;
+  readonly #reserve: DiskReserve;
 
   constructor(folder: string, exitFolder: string) {
     this.#running = join(folder, 'running');
@@ -65,11 +70,17 @@ export class MonitorRecords {
     mkdirSync(this.#execs, { recursive: true, mode: 0o700 });
     mkdirSync(this.#running, { recursive: true, mode: 0o700 });
     mkdirSync(this.#exits, { recursive: true, mode: 0o700 });
+    this.#reserve = new DiskReserve({ folder: join(exitFolder, 'reserve'), ...reserved });
   }
 
   /** Where crun writes the pid of a container that it starts. */
   pidPath(id: ContainerId): string {
     return join(this.#running, `${id}.pid`);
+  }
+
+  /** Room for the exits of what is started now, should the disk be full by then. */
+  fillReserve(): void {
+    this.#reserve.fill();
   }
 
   /** For crun to read, and where it is to write the pid. The caller removes both. */
@@ -104,9 +115,10 @@ export class MonitorRecords {
    */
   async writeExit(record: ExitRecord, options: { readonly isVolatile: boolean }): Promise<void> {
     const path = join(this.#exits, `${record.id}.json`);
-    const file = openSync(`${path}.new`, 'w', 0o600);
+    const bytes = Buffer.from(JSON.stringify(toWireExit(record)));
+    const file = this.#reserve.around(() => openSync(`${path}.new`, 'w', 0o600));
     try {
-      writeFileSync(file, JSON.stringify(toWireExit(record)));
+      this.#reserve.around(() => writeAll(file, bytes));
       if (!options.isVolatile) await onDisk(file);
     } finally {
       closeSync(file);
@@ -133,6 +145,11 @@ export class MonitorRecords {
   removeExit(id: ContainerId): void {
     rmSync(join(this.#exits, `${id}.json`), { force: true });
   }
+}
+
+/** From the beginning of the file, whatever of it is there already. */
+function writeAll(file: number, bytes: Buffer): void {
+  for (let at = 0; at < bytes.length;) at += writeSync(file, bytes, at, bytes.length - at, at);
 }
 
 function idsIn(folder: string): readonly ContainerId[] {

@@ -184,6 +184,7 @@ export class MonitorServer implements AsyncDisposable {
     if (this.#containers.has(id)) throw conflict(`container ${id} is running`);
     if (this.#options.parts.records.readExit(id) !== null)
       throw conflict(`the last exit of container ${id} has not been acknowledged`);
+    this.#options.parts.records.fillReserve();
     const container = this.#make(id);
     const starting = container.start(request);
     this.#starting.add(starting);
