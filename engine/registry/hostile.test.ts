@@ -2,6 +2,7 @@
 import { randomBytes } from 'node:crypto';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { type HostileRegistry, sha256, startHostileRegistry } from '../../test/peers/hostile-registry.ts';
+import { startProxy } from '../../test/peers/proxy.ts';
 import { parseDigest } from '../model/ids.ts';
 import type { OpenRegistries } from './open-registries.ts';
 import type { BlobSource, Repository } from './registry.ts';
@@ -241,6 +242,28 @@ describe('redirects', () => {
   it('to what is no web address are refused', async () => {
     registry.rule({ path: /blobs/, act: { kind: 'redirect', to: 'file:///etc/shadow' } });
     await expect(fetchBlob()).rejects.toThrow('redirects to what is no web address');
+  });
+});
+
+describe('proxies', () => {
+  it('hand on what is plain, without credentials of theirs', async () => {
+    await using proxy = await startProxy(registry.host);
+    const settings = {
+      insecure: ['registry.example'],
+      proxy: { http: proxy.url, https: 'http://127.0.0.1:1', none: null },
+    };
+    using through = openWorld(settings);
+    await repositoryOf(through, 'registry.example/app').manifest('v1', { signal: signal() });
+    expect(proxy.requests.map(({ method, target }) => [method, target])).toEqual([
+      ['GET', 'http://registry.example/v2/'],
+      ['GET', 'http://registry.example/v2/app/manifests/v1'],
+    ]);
+  });
+
+  it('that are not there are named', async () => {
+    using through = openWorld({ proxy: { http: null, https: 'http://u:pr0xy@127.0.0.1:1', none: null } });
+    const failing = repositoryOf(through, 'registry.example/app').manifest('v1', { signal: signal() });
+    await expect(failing).rejects.toThrow(/^(?!.*pr0xy).*127\.0\.0\.1:1: connect: connection refused/);
   });
 });
 

@@ -2,12 +2,13 @@
 import { createHash, randomBytes } from 'node:crypto';
 import net from 'node:net';
 import { afterAll, beforeAll, expect, it } from 'vitest';
-import { type RunningRegistry, startRegistry } from '../../test/peers/registry.ts';
+import { startProxy } from '../../test/peers/proxy.ts';
+import { proxiedName, type RunningRegistry, startRegistry } from '../../test/peers/registry.ts';
 import { describeWith } from '../../test/skip.ts';
 import { type Digest, parseDigest } from '../model/ids.ts';
 import type { OpenRegistries } from './open-registries.ts';
 import type { BlobSource, RemoteManifest, Repository } from './registry.ts';
-import { collected, openWorld, repositoryOf } from './registry-world.ts';
+import { ada, collected, openWorld, repositoryOf } from './registry-world.ts';
 
 const digestOf = (bytes: Buffer): Digest => parseDigest(`sha256:${createHash('sha256').update(bytes).digest('hex')}`);
 const chunkBytes = 64 * 1024;
@@ -168,6 +169,26 @@ describeWith(['linux', { program: 'apt-get' }, { program: 'openssl' }], 'a real 
     await expect(toPush('blobless').putManifest('v1', manifest, { signal: signal() })).rejects.toThrow(
       'manifest blob unknown: blob unknown to registry',
     );
+  });
+
+  it('is reached through a proxy, which gets its own credentials and no others', async () => {
+    await using secured = await startRegistry({
+      tls: 'private-authority',
+      auth: 'basic',
+      users: { ada: 'lovelace-s3cret' },
+    });
+    await using proxy = await startProxy(secured.host);
+    const certificates = secured.authority?.folderFor(proxiedName) ?? '';
+    using through = openWorld({
+      certificateFolders: [certificates],
+      proxy: { http: null, https: proxy.url.replace('//', '//someone:pr0xy@'), none: null },
+    });
+    const repository = repositoryOf(through, `${proxiedName}/app`, { credentials: ada, purpose: 'push' });
+    expect(await repository.hasBlob(digestOf(Buffer.alloc(1)), { signal: signal() })).toBe(false);
+    const proof = `Basic ${Buffer.from('someone:pr0xy').toString('base64')}`;
+    const connect = { method: 'CONNECT', target: `${proxiedName}:443`, proof };
+    expect(proxy.requests).toEqual(proxy.requests.map(() => connect));
+    expect(proxy.requests.length).toBeGreaterThan(0);
   });
 
   it('answers through a mirror of its own, which is passed over when it fails', async () => {

@@ -52,7 +52,7 @@ async function searchIndex(
     credentials.kind === 'basic' && maySeeProof
       ? { Authorization: basicProof(credentials.user, credentials.password) }
       : {};
-  const headers = { 'User-Agent': userAgent, 'Accept-Encoding': 'identity', 'X-Docker-Token': 'true', ...proof };
+  const headers = { 'User-Agent': userAgent, 'Accept-Encoding': 'identity', ...proof };
   const answer = await wire.send({ method: 'GET', url, headers, body: null, signal });
   if (answer.status !== 200) {
     answer.body.resume();

@@ -9,9 +9,14 @@ import {
   MachineError,
   type CreateMachine,
   type DriverInfo,
+  type Leftover,
   type Machine,
   type Machines,
+  type MachineSettings,
+  type MachineSnapshot,
   type MachineState,
+  type Resized,
+  type SnapshotChange,
 } from '../../provisioners/machines.ts';
 import type { Operation } from '../../provisioners/progress.ts';
 import { driverSettings } from '../../provisioners/settings/driver-settings.ts';
@@ -32,7 +37,22 @@ const sizes = driverSettings({
   }),
 }); // prettier-ignore
 
-export type FakeVerb = 'create' | 'start' | 'ensureRunning' | 'stop' | 'kill' | 'remove';
+export type FakeVerb =
+  | 'create'
+  | 'start'
+  | 'ensureRunning'
+  | 'stop'
+  | 'kill'
+  | 'remove'
+  | 'pause'
+  | 'resume'
+  | 'suspend'
+  | 'resize'
+  | 'upgrade'
+  | 'snapshot'
+  | 'clone'
+  | 'export'
+  | 'import';
 
 export interface FakeMachinesOptions {
   readonly engineSocket: string;
@@ -46,6 +66,9 @@ export class FakeMachines implements Machines {
   listError: Error | null = null;
   readonly #options: FakeMachinesOptions;
   readonly #machines = new Map<string, Machine>();
+  /** What machines of earlier days left. */
+  left: readonly string[] = [];
+  readonly #snapshots = new Map<string, readonly MachineSnapshot[]>();
   readonly #listeners = new Set<() => void>();
 
   constructor(options: FakeMachinesOptions) {
@@ -150,6 +173,69 @@ export class FakeMachines implements Machines {
   async remove(name: string, operation: Operation): Promise<void> {
     await this.#through({ verb: 'remove', name, during: 'removing', after: 'removing', operation });
     this.drop(name);
+  }
+
+  async pause(name: string, operation: Operation): Promise<Machine> {
+    return this.#through({ verb: 'pause', name, during: 'running', after: 'paused', operation });
+  }
+
+  async resume(name: string, operation: Operation): Promise<Machine> {
+    return this.#through({ verb: 'resume', name, during: 'paused', after: 'running', operation });
+  }
+
+  async suspend(name: string, operation: Operation): Promise<Machine> {
+    return this.#through({ verb: 'suspend', name, during: 'stopping', after: 'suspended', operation });
+  }
+
+  async resize(name: string, settings: MachineSettings, operation: Operation): Promise<Resized> {
+    const { state } = this.#get(name);
+    await this.#through({ verb: 'resize', name, during: state, after: state, operation });
+    this.change(name, { settings: { ...this.#get(name).settings, ...settings } });
+    const waiting = Object.keys(settings).filter((key) => state === 'running' && key !== 'diskBytes');
+    return { machine: this.#get(name), waiting };
+  }
+
+  async snapshots(name: string): Promise<readonly MachineSnapshot[]> {
+    this.#get(name);
+    return this.#snapshots.get(name) ?? [];
+  }
+
+  async changeSnapshot(name: string, change: SnapshotChange, operation: Operation): Promise<void> {
+    const { verb, snapshot } = change;
+    await this.#through({ verb: 'snapshot', name, during: 'stopped', after: 'stopped', operation });
+    const others = (await this.snapshots(name)).filter((known) => known.name !== snapshot);
+    const taken = { name: snapshot, createdAt: '2026-01-02T03:04:05.000Z', sizeBytes: GiB };
+    if (verb !== 'restore') this.#snapshots.set(name, verb === 'take' ? [...others, taken] : others);
+  }
+
+  async clone(name: string, copy: string, operation: Operation): Promise<Machine> {
+    await this.#through({ verb: 'clone', name, during: 'stopped', after: 'stopped', operation });
+    this.add(copy, { state: 'stopped' });
+    return this.#get(copy);
+  }
+
+  async export(name: string, _file: string, operation: Operation): Promise<void> {
+    await this.#through({ verb: 'export', name, during: 'stopped', after: 'stopped', operation });
+  }
+
+  async import(name: string, _file: string, operation: Operation): Promise<Machine> {
+    this.add(name, { state: 'stopped' });
+    return this.#through({ verb: 'import', name, during: 'creating', after: 'stopped', operation });
+  }
+
+  async upgrade(name: string, operation: Operation): Promise<Machine> {
+    return this.#through({ verb: 'upgrade', name, during: 'starting', after: 'running', operation });
+  }
+
+  async leftovers(): Promise<readonly Leftover[]> {
+    return this.left.map((title) => ({
+      title,
+      cost: null,
+      remove: () => {
+        this.left = this.left.filter((other) => other !== title);
+        return Promise.resolve();
+      },
+    }));
   }
 
   async ip(name: string): Promise<string> {

@@ -17,6 +17,9 @@ import { startTokenServer, type TokenServer } from './token-server.ts';
  */
 export const anyAddress = '0.0.0.0';
 
+/** A name that only a proxy leads anywhere. */
+export const proxiedName = 'registry.example';
+
 export interface RegistryOptions {
   readonly tls?: 'none' | 'private-authority';
   /** With tokens, `users` are the token server's. */
@@ -68,7 +71,9 @@ export async function startRegistry(options: RegistryOptions = {}): Promise<Runn
   const port = options.port ?? (await freePort());
   const host = `${address}:${port}`;
   const authority =
-    tls === 'none' ? null : makeAuthority(path.join(folder, 'authority'), [address, 'localhost', anyAddress]);
+    tls === 'none'
+      ? null
+      : makeAuthority(path.join(folder, 'authority'), [address, 'localhost', anyAddress, proxiedName]);
   const tokenServer =
     auth === 'token'
       ? opening.use(await startTokenServer({ folder: path.join(folder, 'tokens'), users, authority }))
