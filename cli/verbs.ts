@@ -85,6 +85,10 @@ const imageVerbs: VerbTable = {
   tree: { summary: 'Show the files of an image, or what one of its layers did', load: async () => (await import('./verbs/image/tree.ts')).tree },
 }; // prettier-ignore
 
+const manifestVerbs: VerbTable = {
+  inspect: { summary: 'Display an image manifest, or manifest list', load: async () => (await import('./verbs/registry/manifest.ts')).inspect },
+}; // prettier-ignore
+
 const systemVerbs: VerbTable = {
   df: { summary: 'Show disk usage', load: async () => (await import('./verbs/system/df.ts')).df },
   events: { summary: 'Get real time events from the server', load: async () => (await import('./verbs/system/events.ts')).events },
@@ -195,6 +199,12 @@ export const groups: Readonly<Record<string, VerbGroup>> = {
     table: machineVerbs,
     missing: ['active', 'config', 'mount', 'provision', 'regenerate-certs', 'scp', 'upgrade', 'version'],
   },
+  manifest: {
+    name: 'skiff manifest',
+    title: 'Look at manifests of images in registries',
+    table: manifestVerbs,
+    missing: ['annotate', 'create', 'push', 'rm'],
+  },
   network: { name: 'skiff network', title: 'Manage networks', table: networkVerbs, missing: [] },
   system: { name: 'skiff system', title: 'Manage the engine', table: systemVerbs, missing: ['dial-stdio'] },
   volume: { name: 'skiff volume', title: 'Manage volumes', table: volumeVerbs, missing: ['update'] },
@@ -205,7 +215,7 @@ export const rootGroup: VerbGroup = {
   title: 'Run containers on this computer',
   table: { ...commonVerbs, ...otherVerbs },
   missing: [
-    'build', 'buildx', 'builder', 'checkpoint', 'compose', 'config', 'manifest', 'node', 'plugin', 'secret', 'service', 'stack', 'swarm',
+    'build', 'buildx', 'builder', 'checkpoint', 'compose', 'config', 'node', 'plugin', 'secret', 'service', 'stack', 'swarm',
     'trust',
   ],
 }; // prettier-ignore

@@ -72,7 +72,7 @@ export class EngineClient implements Disposable {
     this.files = new FilesClient(this.#session);
     this.images = new ImagesClient(this.#session);
     this.networks = new NetworksClient(this.#session);
-    this.registries = new RegistriesClient(this.#session);
+    this.registries = new RegistriesClient(this.#session, this.#transport);
     this.skiff = new SkiffClient(this.#transport);
     this.volumes = new VolumesClient(this.#session);
   }

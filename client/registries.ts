@@ -10,12 +10,19 @@ import type { Platform } from './images.ts';
 import type { JsonStream } from './json-stream.ts';
 import { progressOf, silenceMs } from './progress.ts';
 import type { Session } from './session.ts';
-import type { CallOptions } from './transport.ts';
+import type { CallOptions, Transport } from './transport.ts';
 
 /** What a transfer needs besides its name. */
 export interface TransferOptions {
   /** Sent in a header, to the engine alone. Null: the registry is asked without. */
   readonly auth?: RegistryAuth | null;
+}
+
+export interface RemoteManifest {
+  readonly mediaType: string;
+  readonly digest: string;
+  /** As it is: its digest counts. */
+  readonly text: string;
 }
 
 /** How long a registry may take to answer a question. */
@@ -24,9 +31,11 @@ const askMs = 120_000;
 /** What an engine does with registries for its client. Credentials are given with each call: the engine keeps none. */
 export class RegistriesClient {
   readonly #session: Session;
+  readonly #transport: Transport;
 
-  constructor(session: Session) {
+  constructor(session: Session, transport: Transport) {
     this.#session = session;
+    this.#transport = transport;
   }
 
   /**
@@ -72,6 +81,19 @@ export class RegistriesClient {
     const spec = { method: 'GET', path: `/distribution/${pathOf(name)}/json`, headers: authHeaders(auth) } as const;
     const { text } = await this.#session.call({ timeoutMs: askMs, ...spec, ...call });
     return answerOf<DistributionInspect>(text, 'distribution', { Descriptor: 'object' });
+  }
+
+  /** Of Skiff's engine alone: the manifest or index of a name as the registry has it. Throws EngineError 404 when it has none. */
+  async manifest(image: string, { auth }: TransferOptions = {}, call: CallOptions = {}): Promise<RemoteManifest> {
+    const spec = {
+      method: 'GET',
+      path: '/skiff/v1/registry/manifest',
+      query: { image },
+      headers: authHeaders(auth),
+    } as const;
+    const { text, headers } = await this.#transport.call({ timeoutMs: askMs, ...spec, ...call });
+    const digest = headers['docker-content-digest'];
+    return { mediaType: headers['content-type'] ?? '', digest: typeof digest === 'string' ? digest : '', text };
   }
 
   /** Asks Docker Hub (or the host before the first slash of the term) for images. */

@@ -36,8 +36,9 @@ export function lateRooms(needs: LateNeeds): readonly Route[] {
       async () => (await import('./containers/files.ts')).fileRoutes(parts),
     ),
     ...lateRoutes(['GET /containers/:id/top'], async () => [(await import('./containers/top.ts')).topRoute(parts)]),
-    ...lateRoutes(['POST /auth', 'GET /distribution/*name/json', 'GET /images/search'], async () =>
-      (await import('./registry/routes.ts')).registryRoutes(needs),
+    ...lateRoutes(
+      ['POST /auth', 'GET /distribution/*name/json', 'GET /images/search', 'GET /skiff/v1/registry/manifest'],
+      async () => (await import('./registry/routes.ts')).registryRoutes(needs),
     ),
     ...lateRoutes(['GET /system/df'], async () => [(await import('./system/disk-usage.ts')).diskUsageRoute(parts)]),
     ...lateRoutes([{ method: 'POST', path: '/skiff/udp', upgrades: 'tcp' }], async () => [

@@ -22,6 +22,7 @@ export function registryRoutes(parts: RegistryRouteParts): readonly Route[] {
     { method: 'POST', path: '/auth', handle: (exchange) => login(parts, exchange) },
     { method: 'GET', path: '/distribution/*name/json', handle: (exchange) => describe(parts, exchange) },
     { method: 'GET', path: '/images/search', handle: (exchange) => search(parts, exchange) },
+    { method: 'GET', path: '/skiff/v1/registry/manifest', handle: (exchange) => sendManifest(parts, exchange) },
   ];
 }
 
@@ -52,6 +53,19 @@ async function describe({ registries }: RegistryRouteParts, exchange: Exchange):
     })),
   };
   exchange.json(200, answer);
+}
+
+/** The manifest or index of a name as the registry has it, byte for byte (`api/skiff-v1.yaml`). */
+async function sendManifest({ registries }: RegistryRouteParts, exchange: Exchange): Promise<void> {
+  const name = exchange.query.get('image') ?? '';
+  if (name === '') throw invalid('image is missing: whose manifest?');
+  const reference = withDefaultTag(parseReference(name));
+  const repository = (await registries.open()).repository(reference, proofOf(exchange), 'inspect');
+  const { bytes, mediaType, digest } = await repository.manifest(reference.digest ?? reference.tag ?? 'latest', {
+    signal: patience(exchange),
+  });
+  const headers = { 'Content-Type': mediaType, 'Content-Length': bytes.length, 'Docker-Content-Digest': digest };
+  exchange.response.writeHead(200, { ...headers, 'X-Content-Type-Options': 'nosniff' }).end(bytes);
 }
 
 async function search({ registries }: RegistryRouteParts, exchange: Exchange): Promise<void> {
