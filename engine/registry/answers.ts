@@ -11,7 +11,7 @@ const mostErrorBytes = 64 * 1024;
 export async function refusalOf(wire: Wire, answer: Answer, signal: AbortSignal): Promise<RegistryError> {
   const { status } = answer;
   const text = answer.method === 'HEAD' ? '' : await textOf(wire, answer, signal);
-  if (answer.method === 'HEAD') answer.body.resume();
+  if (answer.method === 'HEAD') wire.discard(answer);
   const told = status >= 400 && status < 500 ? errorsIn(text) : [];
   const errors = isOutOfScope(answer) ? [outOfScope, ...(told.length === 0 ? [authenticationRequired] : told)] : told;
   const [first] = errors;

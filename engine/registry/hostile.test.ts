@@ -210,6 +210,17 @@ describe('manifests', () => {
   });
 });
 
+describe('answers that nobody wants', () => {
+  it('are not read for ever', async () => {
+    const endless = { kind: 'drip', bytes: 65_536, everyMs: 5 } as const;
+    registry.rule({ path: /^\/v2\/$/, act: endless });
+    await app().manifest('v1', { signal: signal() });
+    const greeting = registry.requests.find(({ path }) => path === '/v2/');
+    await expect.poll(() => registry.open()).toBe(0);
+    expect(greeting?.sentBytes).toBeLessThan(10_000_000);
+  });
+});
+
 describe('redirects', () => {
   it('of blobs go to another host without the proof', async () => {
     registry.rule({

@@ -80,7 +80,7 @@ export class RemoteRepository implements Repository {
       });
       if (answer.status === 404) return false;
       if (answer.status !== 200) throw await session.refusal(answer, signal);
-      answer.body.resume();
+      session.wire.discard(answer);
       return true;
     });
   }

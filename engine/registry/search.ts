@@ -55,7 +55,7 @@ async function searchIndex(
   const headers = { 'User-Agent': userAgent, 'Accept-Encoding': 'identity', ...proof };
   const answer = await wire.send({ method: 'GET', url, headers, body: null, signal });
   if (answer.status !== 200) {
-    answer.body.resume();
+    wire.discard(answer);
     if (answer.status === 404) return null;
     throw new EngineError('internal', `Unexpected status code ${answer.status}`);
   }

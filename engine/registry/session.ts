@@ -68,7 +68,7 @@ export class Session {
       const isRepeatable = request.body === undefined || request.body === null || Buffer.isBuffer(request.body);
       if (freshness === 'new' || !isRepeatable || !this.#canProve())
         throw await refusalOf(this.wire, answer, request.signal);
-      answer.body.resume();
+      this.wire.discard(answer);
     }
   }
 
@@ -94,7 +94,7 @@ export class Session {
 
   async #enter(proof: string | null, signal: AbortSignal): Promise<void> {
     const answer = await this.#follow({ method: 'GET', target: 'v2/', scopes: [], signal }, proof);
-    answer.body.resume();
+    this.wire.discard(answer);
     const { status, statusText, url } = answer;
     if (status === 200) return;
     throw new EngineError(
@@ -110,7 +110,7 @@ export class Session {
     const url = new URL('v2/', this.endpoint.url);
     const answer = await wire.send({ method: 'GET', url, headers: this.#headers(), body: null, signal });
     contacts.met(this.endpoint.url, parseChallenges(answer.headers['www-authenticate']));
-    answer.body.resume();
+    this.wire.discard(answer);
   }
 
   async #follow(request: SessionRequest, proof: string | null): Promise<Answer> {
@@ -127,7 +127,7 @@ export class Session {
       const location =
         redirects.has(answer.status) && ['GET', 'HEAD'].includes(method) ? answer.headers.location : undefined;
       if (location === undefined) return answer;
-      answer.body.resume();
+      this.wire.discard(answer);
       if (hops === mostRedirects)
         throw new EngineError(
           'internal',

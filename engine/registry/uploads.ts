@@ -44,11 +44,11 @@ export class Uploads {
       body: Buffer.alloc(0),
     });
     if (answer.status === 201) {
-      answer.body.resume();
+      session.wire.discard(answer);
       return true;
     }
     if (answer.status !== 202) throw await session.refusal(answer, signal);
-    answer.body.resume();
+    session.wire.discard(answer);
     this.#spare.push({ location: this.#locationOf(answer), offset: 0 });
     return false;
   }
@@ -91,7 +91,7 @@ export class Uploads {
       headers: { 'Content-Type': mediaType },
     });
     if (answer.status !== 201 && answer.status !== 200) throw await session.refusal(answer, signal);
-    answer.body.resume();
+    session.wire.discard(answer);
     const told = answer.headers['docker-content-digest'];
     if (typeof told === 'string' && told.startsWith('sha256:') && told !== digest)
       throw invalid(`the registry keeps the manifest ${digest} under another digest: ${told.slice(0, 100)}`);
@@ -102,7 +102,7 @@ export class Uploads {
     const target = `v2/${path}/blobs/uploads/`;
     const answer = await session.ask({ method: 'POST', target, body: Buffer.alloc(0), scopes, signal });
     if (answer.status !== 202) throw await session.refusal(answer, signal);
-    answer.body.resume();
+    session.wire.discard(answer);
     return { location: this.#locationOf(answer), offset: 0 };
   }
 
@@ -115,7 +115,7 @@ export class Uploads {
       body: after(source.bytes, offset),
     });
     if (answer.status !== 202 && answer.status !== 201) throw await session.refusal(answer, signal);
-    answer.body.resume();
+    session.wire.discard(answer);
     return this.#locationOf(answer);
   }
 
@@ -134,7 +134,7 @@ export class Uploads {
       pace: 'slow',
     });
     if (answer.status !== 201 && answer.status !== 204) throw await session.refusal(answer, signal);
-    answer.body.resume();
+    session.wire.discard(answer);
   }
 
   /** Null when the registry does not know how much it has: then all begins anew. */
@@ -142,7 +142,7 @@ export class Uploads {
     const { session, scopes } = this.#parts;
     try {
       const answer = await session.ask({ method: 'GET', target: location, scopes, signal });
-      answer.body.resume();
+      session.wire.discard(answer);
       const end = /^(?:bytes=)?0-(\d+)$/.exec(rangeOf(answer))?.[1];
       if (answer.status !== 204 || end === undefined) return null;
       // Registries tell `0-0` for nothing as well as for one byte: one byte is not worth the doubt.

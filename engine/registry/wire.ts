@@ -34,7 +34,9 @@ export interface Answer {
 }
 
 /** Connections to one host at once: several pulls of several layers each. */
-const mostConnections = 32;
+const mostConnections = 100;
+/** More is not worth the connection that it comes by. */
+const mostDiscarded = 64 * 1024;
 /** A server that is slower than this over a whole time of silence counts as silent: a drip would hold a pull for days. */
 const slowestBytesPerSecond = 256;
 /** Registries that keep blobs in an object store copy the whole blob before they answer. */
@@ -92,6 +94,18 @@ export class Wire implements Disposable {
       body.destroy();
     }
     signal.throwIfAborted();
+  }
+
+  /** For an answer whose bytes nobody wants: read to their end, so that the connection can be used again, unless there is no end. */
+  discard({ body }: Answer): void {
+    let left = mostDiscarded;
+    const timer = setTimeout(() => body.destroy(), this.#settings.silenceMs);
+    body.on('error', () => undefined); // nobody waits for these bytes
+    body.once('close', () => clearTimeout(timer));
+    body.on('data', (chunk: Buffer) => {
+      left -= chunk.length;
+      if (left < 0) body.destroy();
+    });
   }
 
   #start(

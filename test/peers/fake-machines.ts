@@ -9,6 +9,7 @@ import {
   MachineError,
   type CreateMachine,
   type DriverInfo,
+  type Finding,
   type Leftover,
   type Machine,
   type Machines,
@@ -66,6 +67,7 @@ export class FakeMachines implements Machines {
   listError: Error | null = null;
   readonly #options: FakeMachinesOptions;
   readonly #machines = new Map<string, Machine>();
+  findings: readonly Finding[] = [];
   /** What machines of earlier days left. */
   left: readonly string[] = [];
   readonly #snapshots = new Map<string, readonly MachineSnapshot[]>();
@@ -96,6 +98,8 @@ export class FakeMachines implements Machines {
       ssh: null,
       engineVersion: '0.1.0',
       facts: { accelerator: 'none' },
+      agentLogFile: '/nowhere/agent.log',
+      engineLogFile: '/var/log/skiffd.log',
       serialLogFile: this.#options.serialLogFile ?? null,
       agent: { connection: 'ready', error: null, forwards: [] },
       ...change,
@@ -225,6 +229,10 @@ export class FakeMachines implements Machines {
 
   async upgrade(name: string, operation: Operation): Promise<Machine> {
     return this.#through({ verb: 'upgrade', name, during: 'starting', after: 'running', operation });
+  }
+
+  async examine(): Promise<readonly Finding[]> {
+    return this.findings;
   }
 
   async leftovers(): Promise<readonly Leftover[]> {

@@ -19,6 +19,8 @@ export interface HostileRegistry extends AsyncDisposable {
   /** The first rule that fits a request and has not been used up decides. */
   rule(rule: Rule): void;
   readonly uploads: Uploads;
+  /** Answers that are dripping now. */
+  open(): number;
   /** Takes all rules away and forgets what was asked. */
   calm(): void;
   /** Keeps an image of these layers (tars) under a tag; gives its digests. */
@@ -122,6 +124,7 @@ export async function startHostileRegistry(): Promise<HostileRegistry> {
     manifests,
     requests,
     uploads,
+    open: () => timers.size,
     rule: (rule) => void rules.push(rule),
     calm() {
       rules.length = 0;
@@ -261,13 +264,13 @@ function cut(answering: Answering, afterBytes: number): void {
 function drip(answering: Answering, { bytes, everyMs }: { readonly bytes: number; readonly everyMs: number }): void {
   const { response, timers, seen } = answering;
   const found = find(answering);
-  response.writeHead(200, { ...found?.headers, 'Content-Length': found?.bytes.length ?? 1_000_000 });
+  response.writeHead(200, { ...found?.headers, ...(found === null ? {} : { 'Content-Length': found.bytes.length }) });
   response.flushHeaders();
   const timer = setInterval(() => {
-    const next = (found?.bytes ?? Buffer.alloc(1_000_000)).subarray(seen.sentBytes, seen.sentBytes + bytes);
+    const next = found?.bytes.subarray(seen.sentBytes, seen.sentBytes + bytes) ?? Buffer.alloc(bytes);
     seen.sentBytes += next.length;
-    if (next.length > 0) response.write(next);
-    else response.end();
+    response.write(next);
+    if (found !== null && seen.sentBytes === found.bytes.length) response.end();
   }, everyMs);
   timers.add(timer);
   response.once('close', () => {
