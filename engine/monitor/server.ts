@@ -5,6 +5,7 @@ import { parseContainerId, parseExecId, type ContainerId, type ExecId } from '..
 import { formatInstant } from '../model/time.ts';
 import { MonitoredContainer, type ContainerParts } from './container.ts';
 import { deleteContainer } from './crun-calls.ts';
+import { removeEnded } from './ended-container.ts';
 import { MonitoredExec } from './exec.ts';
 import type { ExecExit, ExecRequest, ExitRecord, ProcessId, RuntimeProgram, StartRequest } from './monitor.ts';
 import { isAlive } from './records.ts';
@@ -271,13 +272,18 @@ export class MonitorServer implements AsyncDisposable {
     }
     this.#containers.delete(id);
     this.#streams.delete(id);
-    const deletion = deleteContainer(this.#options.parts.crun, runtime, id).catch((error: unknown) => {
+    const deletion = this.#removeEnded(id, runtime).catch((error: unknown) => {
       this.#options.parts.report(error instanceof Error ? error.message : String(error));
     });
     this.#deletions.set(id, deletion);
     await deletion;
     this.#deletions.delete(id);
     this.#checkIdle();
+  }
+
+  async #removeEnded(id: ContainerId, runtime: RuntimeProgram): Promise<void> {
+    if (removeEnded({ stateFolder: runtime.stateFolder, id })) return;
+    await deleteContainer(this.#options.parts.crun, runtime, id);
   }
 
   #announce(id: ProcessId): Streams {
