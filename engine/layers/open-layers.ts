@@ -23,7 +23,7 @@ export function openLayers(parts: {
 }): OpenLayers {
   const opened = new AsyncDisposableStack();
   const content = opened.use(new BlobStore({ ...parts, nowMs: Date.now }));
-  const workers = opened.use(new UnpackWorkers({ program: unpackProgram, most: 2 }));
+  const workers = opened.use(new UnpackWorkers({ program: unpackProgram, most: 3 }));
   const tars = opened.use(new LayerTars({ program: tarProgram, most: 3 }));
   const layers = opened.use(new LayerStore({ ...parts, workers, tars, content }));
   return {

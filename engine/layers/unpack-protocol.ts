@@ -1,5 +1,6 @@
-/** What the engine and its unpack program say to each other. One job at a time: unpack, (grown), written, finish, done. */
+/** What the engine and its unpack program say to each other. One job at a time: an answer to each `unpack`, `finish` or `sync`. */
 import type { Digest, DiffId } from '../model/ids.ts';
+import type { LateWork } from './apply/late-work.ts';
 
 /** Bytes of a file: a layer as it stands in a blob or inside an archive. */
 export interface FileSlice {
@@ -23,7 +24,7 @@ export type UnpackRequest =
   | {
       readonly verb: 'unpack';
       readonly source: SourceFile;
-      /** Digest of the slice as it is; null when nobody told one. */
+      /** Digest of the source as it is; null when nobody told one. */
       readonly blobDigest: Digest | null;
       /** Digest that the uncompressed tar must have; null when nobody knows it yet. */
       readonly diffId: DiffId | null;
@@ -35,7 +36,9 @@ export type UnpackRequest =
   /** More of a growing source is there. */
   | { readonly verb: 'grown'; readonly availableBytes: number; readonly isComplete: boolean }
   /** The layers below are there: absolute folders, topmost first. */
-  | { readonly verb: 'finish'; readonly lowers: readonly string[] };
+  | { readonly verb: 'finish'; readonly folder: string; readonly work: LateWork; readonly lowers: readonly string[] }
+  /** Writes everything of the file system that the folder is on to the disk. */
+  | { readonly verb: 'sync'; readonly folder: string };
 
 export interface Unpacked {
   /** Of the uncompressed tar. */
@@ -45,15 +48,18 @@ export interface Unpacked {
   readonly sizeBytes: number;
   /** Of the recipe's file. */
   readonly recipeBytes: number;
+  /** What is to be done when the layers below are there. */
+  readonly work: LateWork;
 }
 
 export type UnpackReport =
-  /** So much of the slice is read. */
+  /** So much of the source is read. */
   | { readonly kind: 'progress'; readonly readBytes: number }
-  /** Everything is read and its digests are right; the layers below are needed now. */
-  | { readonly kind: 'written' }
-  /** Folder and recipe are complete and on the disk. */
-  | ({ readonly kind: 'done' } & Unpacked)
+  /** Folder and recipe are written, and the digests are right. */
+  | ({ readonly kind: 'unpacked' } & Unpacked)
+  /** `copiedBytes`: of files that were copied up. */
+  | { readonly kind: 'finished'; readonly copiedBytes: number }
+  | { readonly kind: 'synced' }
   | { readonly kind: 'failed'; readonly reason: FailureReason; readonly message: string };
 
 /** `broken`: the archive is to blame. `no-space`: the disk. `failed`: anything else. */

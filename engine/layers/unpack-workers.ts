@@ -1,12 +1,10 @@
-import { mkdirSync, openSync, closeSync, constants, rmSync } from 'node:fs';
-import path from 'node:path';
-import { removeTree } from '../kernel/remove-tree.ts';
 import { WorkerPool } from '../kernel/worker-pool.ts';
 import { WorkerProcess } from '../kernel/worker-process.ts';
+import type { GrowingFile } from '../content/growth.ts';
 import { type EngineError, internal, invalid } from '../model/errors.ts';
 import type { Digest, DiffId } from '../model/ids.ts';
-import type { GrowingFile } from '../content/growth.ts';
-import type { FileSlice, SourceFile, UnpackReport, UnpackRequest, Unpacked } from './unpack-protocol.ts';
+import type { LateWork } from './apply/late-work.ts';
+import type { FileSlice, SourceFile, UnpackReport, UnpackRequest } from './unpack-protocol.ts';
 
 export type LayerSource = FileSlice | GrowingFile;
 
@@ -19,22 +17,35 @@ export interface UnpackJob {
   readonly folder: string;
   /** Absolute; must not be there yet. */
   readonly recipe: string;
-  /** Resolves with the folders of the layers below, topmost first, when all of them are there. */
-  readonly lowers: () => Promise<readonly string[]>;
   readonly onProgress: (readBytes: number) => void;
 }
+
+export interface FinishJob {
+  readonly diffId: DiffId;
+  readonly folder: string;
+  readonly work: LateWork;
+  /** Absolute folders of the layers below, topmost first. */
+  readonly lowers: readonly string[];
+}
+
+type Answer<Kind extends UnpackReport['kind']> = Extract<UnpackReport, { kind: Kind }>;
 
 const heapMegabytes = 512;
 
 /**
- * Processes that unpack layers: started when there is work, at most `most` at a time, ended after `idleMs` without any.
- * Layers of one image are unpacked side by side; a layer waits for those below it only at its end.
+ * Processes that unpack layers: started when there is work, ended after `idleMs` without any. No job waits for another,
+ * so layers can be unpacked in any order; those that wait for a download have processes of their own, so that a slow one
+ * keeps nobody else waiting.
  */
 export class UnpackWorkers implements AsyncDisposable {
   readonly #pool: WorkerPool;
+  readonly #followers: WorkerPool;
   readonly #stallMs: number;
 
-  /** `program`: absolute path of `unpack.worker.ts`, or of its bundle. `stallMs`: how long one step may take without a sign of life. */
+  /**
+   * `program`: absolute path of `unpack.worker.ts`, or of its bundle. `most`: at a time, of each of the two kinds. `stallMs`: how
+   * long one step may take without a sign of life.
+   */
   constructor(options: {
     readonly program: string;
     readonly most: number;
@@ -42,93 +53,120 @@ export class UnpackWorkers implements AsyncDisposable {
     readonly stallMs?: number;
   }) {
     const { program, most, idleMs = 2_000 } = options;
-    this.#pool = new WorkerPool({
-      start: () => new WorkerProcess({ program, heapMegabytes }),
-      most,
-      idleMs,
-      whenClosed: 'the engine is stopping: no layer is unpacked any more',
-    });
+    const whenClosed = 'the engine is stopping: no layer is unpacked any more';
+    const start = (): WorkerProcess => new WorkerProcess({ program, heapMegabytes });
+    this.#pool = new WorkerPool({ start, most, idleMs, whenClosed });
+    this.#followers = new WorkerPool({ start, most, idleMs, whenClosed });
     this.#stallMs = options.stallMs ?? 600_000;
   }
 
   /** Running processes, for tests and support. */
   get pids(): readonly number[] {
-    return this.#pool.pids;
+    return [...this.#pool.pids, ...this.#followers.pids];
   }
 
   /**
-   * Unpacks one layer into its folder and writes its recipe; both are on the disk when this resolves, and nothing is left of it when it rejects.
+   * Unpacks one layer into its folder and writes its recipe, not to the disk yet. When it rejects, something may be left of both.
    * Jobs begin in the order of the calls. Throws `invalid` for a broken layer, `internal` when there is no space.
    */
-  async unpack(job: UnpackJob, signal: AbortSignal): Promise<Unpacked> {
-    let hasBegun = false;
-    try {
-      return await this.#pool.run((worker) => {
-        hasBegun = true;
-        return this.#run(worker, job, signal);
-      }, signal);
-    } catch (error) {
-      if (hasBegun) await removeRest(job);
-      throw error;
-    }
+  async unpack(job: UnpackJob, signal: AbortSignal): Promise<Answer<'unpacked'>> {
+    const { source, blobDigest, diffId, folder, recipe, onProgress } = job;
+    const pool = isGrowing(source) ? this.#followers : this.#pool;
+    return await pool.run(async (worker) => {
+      const job = this.#start(worker, {
+        what: diffId === null ? 'unpacking a layer' : `unpacking layer ${diffId}`,
+        diffId,
+        signal,
+        onProgress,
+        source,
+      });
+      using _following = follow(source, { worker, fail: job.fail, onEnd: job.touch });
+      worker.send({
+        verb: 'unpack',
+        source: sourceFile(source),
+        blobDigest,
+        diffId,
+        folder,
+        recipe,
+      } satisfies UnpackRequest);
+      return await job.answer('unpacked');
+    }, signal);
   }
 
-  [Symbol.asyncDispose](): Promise<void> {
-    return this.#pool[Symbol.asyncDispose]();
+  /** What is left to be done of a layer once those below it are there. Throws as `unpack` does. */
+  async finish(job: FinishJob, signal: AbortSignal): Promise<Answer<'finished'>> {
+    const { diffId, folder, work, lowers } = job;
+    return await this.#pool.run(async (worker) => {
+      const job = this.#start(worker, { what: `finishing layer ${diffId}`, diffId, signal });
+      worker.send({ verb: 'finish', folder, work, lowers } satisfies UnpackRequest);
+      return await job.answer('finished');
+    }, signal);
   }
 
-  async #run(worker: WorkerProcess, job: UnpackJob, signal: AbortSignal): Promise<Unpacked> {
-    const { source, blobDigest, diffId, folder, recipe } = job;
-    const { promise, resolve, reject } = Promise.withResolvers<Unpacked>();
+  /** Everything that is written of this folder's file system is on the disk when this resolves. */
+  async sync(folder: string): Promise<void> {
+    const never = new AbortController().signal;
+    await this.#pool.run(async (worker) => {
+      const job = this.#start(worker, { what: 'writing layers to the disk', diffId: null, signal: never });
+      worker.send({ verb: 'sync', folder } satisfies UnpackRequest);
+      return await job.answer('synced');
+    }, never);
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await Promise.all([this.#pool[Symbol.asyncDispose](), this.#followers[Symbol.asyncDispose]()]);
+  }
+
+  #start(
+    worker: WorkerProcess,
+    job: {
+      readonly what: string;
+      readonly diffId: DiffId | null;
+      readonly signal: AbortSignal;
+      readonly onProgress?: (readBytes: number) => void;
+      readonly source?: LayerSource;
+    },
+  ): RunningJob {
+    const { promise, resolve, reject } = Promise.withResolvers<UnpackReport>();
+    promise.catch(() => undefined);
     let stall: NodeJS.Timeout | null = null;
-    const expectSign = (): void => {
+    const touch = (): void => {
       clearTimeout(stall ?? undefined);
       // Waiting for a download has that one's time limits, not this one's.
-      if (isGrowing(source)) return;
+      if (job.source !== undefined && isGrowing(job.source)) return;
       stall = setTimeout(() => {
-        reject(internal(`unpacking layer ${diffId ?? 'without a name'} gave no sign of life for ${this.#stallMs} ms`));
+        reject(internal(`${job.what} gave no sign of life for ${this.#stallMs} ms`));
       }, this.#stallMs);
     };
-    const onAbort = (): void => reject(signal.reason);
-    signal.addEventListener('abort', onAbort, { once: true });
+    const onAbort = (): void => reject(job.signal.reason);
+    job.signal.addEventListener('abort', onAbort, { once: true });
     worker.listen((message) => {
-      expectSign();
+      touch();
       const report = message as UnpackReport; // from our own program, of the same build
-      switch (report.kind) {
-        case 'progress':
-          expectSign();
-          return job.onProgress(report.readBytes);
-        case 'written':
-          // Waiting for the layers below has their time limits, not this one's.
-          clearTimeout(stall ?? undefined);
-          job.lowers().then((lowers) => {
-            expectSign();
-            worker.send({ verb: 'finish', lowers } satisfies UnpackRequest);
-          }, reject);
-          return;
-        case 'done':
-          return resolve(report);
-        case 'failed':
-          return reject(errorOf(report, diffId));
-      }
+      if (report.kind === 'progress') job.onProgress?.(report.readBytes);
+      else resolve(report);
     }, reject);
-    expectSign();
-    using _following = follow(source, { worker, reject, onEnd: expectSign });
-    worker.send({
-      verb: 'unpack',
-      source: sourceFile(source),
-      blobDigest,
-      diffId,
-      folder,
-      recipe,
-    } satisfies UnpackRequest);
-    try {
-      return await promise;
-    } finally {
-      clearTimeout(stall ?? undefined);
-      signal.removeEventListener('abort', onAbort);
-    }
+    touch();
+    const answer: RunningJob['answer'] = async (kind) => {
+      try {
+        const report = await promise;
+        if (report.kind === 'failed') throw errorOf(report, job);
+        if (report.kind !== kind) throw internal('the unpack program gave another answer than asked for');
+        return report as Answer<typeof kind>; // checked by its kind
+      } finally {
+        clearTimeout(stall ?? undefined);
+        job.signal.removeEventListener('abort', onAbort);
+      }
+    };
+    return { answer, fail: reject, touch };
   }
+}
+
+interface RunningJob {
+  /** Ends the job: to be called once. */
+  answer<Kind extends 'unpacked' | 'finished' | 'synced'>(kind: Kind): Promise<Answer<Kind>>;
+  fail(error: unknown): void;
+  touch(): void;
 }
 
 /** A message for each of these many bytes, not for each chunk of a download. */
@@ -154,36 +192,28 @@ function isWhole({ sizeBytes, growth }: GrowingFile): boolean {
 /** Tells the program how a growing source grows; one that fails, fails the job. */
 function follow(
   source: LayerSource,
-  job: { readonly worker: WorkerProcess; readonly reject: (error: unknown) => void; readonly onEnd: () => void },
+  job: { readonly worker: WorkerProcess; readonly fail: (error: unknown) => void; readonly onEnd: () => void },
 ): Disposable {
   if (!('growth' in source)) return { [Symbol.dispose]: () => undefined };
   const { growth } = source;
   let toldBytes = growth.availableBytes;
   const tell = (): void => {
     const { availableBytes, state } = growth;
-    if (state.kind === 'failed') return job.reject(state.error);
+    if (state.kind === 'failed') return job.fail(state.error);
     const isComplete = isWhole(source);
     if (state.kind === 'complete') job.onEnd();
     if (!isComplete && Math.abs(availableBytes - toldBytes) < growthStepBytes) return;
     toldBytes = availableBytes;
     job.worker.send({ verb: 'grown', availableBytes, isComplete } satisfies UnpackRequest);
   };
-  if (growth.state.kind === 'failed') job.reject(growth.state.error);
+  if (growth.state.kind === 'failed') job.fail(growth.state.error);
   return growth.listen(tell);
 }
 
-function errorOf(report: Extract<UnpackReport, { kind: 'failed' }>, diffId: DiffId | null): EngineError {
-  const message = `failed to register layer${diffId === null ? '' : ` ${diffId}`}: ${report.message}`;
+function errorOf(
+  report: Answer<'failed'>,
+  job: { readonly what: string; readonly diffId: DiffId | null },
+): EngineError {
+  const message = `failed to register layer${job.diffId === null ? '' : ` ${job.diffId}`}: ${report.message}`;
   return report.reason === 'broken' ? invalid(message) : internal(message);
-}
-
-async function removeRest({ folder, recipe }: UnpackJob): Promise<void> {
-  rmSync(recipe, { force: true });
-  mkdirSync(path.dirname(folder), { recursive: true });
-  const parent = openSync(path.dirname(folder), constants.O_DIRECTORY);
-  try {
-    await removeTree(parent, path.basename(folder));
-  } finally {
-    closeSync(parent);
-  }
 }

@@ -1,13 +1,14 @@
 /**
- * The unpack program: reads a layer, checks its digests, writes its folder. It runs in a process of its own, since file
+ * The unpack program: reads a layer, checks its digests, writes its folder and its recipe. It runs in a process of its own, since file
  * calls are made synchronously here (several times faster than awaiting each), and what a hostile layer may do to the
  * heap happens to this process alone. Started by `UnpackWorkers`; a release bundles it as an entry of its own.
  */
 import { createHash } from 'node:crypto';
-import { closeSync, constants, mkdirSync, openSync, rmSync } from 'node:fs';
+import { constants, mkdirSync, openSync, rmSync } from 'node:fs';
 import path from 'node:path';
-import { openAt, syncFileSystem } from '../kernel/files.ts';
+import { heldDirectory, openAt, syncFileSystem } from '../kernel/files.ts';
 import { removeTreeSync } from '../kernel/remove-tree.ts';
+import { doLateWork } from './apply/late-work.ts';
 import { madeDirectoryMode } from './apply/layer-folder.ts';
 import { LayerWriter } from './apply/layer-writer.ts';
 import { decompressed } from './compression.ts';
@@ -24,59 +25,59 @@ type UnpackJob = Extract<UnpackRequest, { verb: 'unpack' }>;
 const progressStepBytes = 1024 * 1024;
 
 const report = (message: UnpackReport): void => void process.send?.(message);
-let onLowers: (lowers: readonly string[]) => void = () => undefined;
 let arrival = new Arrival({ availableBytes: 0, isComplete: true });
 
 process.umask(0);
 process.on('disconnect', () => process.exit(0));
 process.on('message', (message) => {
   const request = message as UnpackRequest; // from our own parent, of the same build
-  switch (request.verb) {
-    case 'finish':
-      return onLowers(request.lowers);
-    case 'grown':
-      return arrival.change(request);
-    case 'unpack':
-      arrival = new Arrival(request.source);
-      return void run(request);
-  }
+  if (request.verb === 'grown') arrival.change(request);
+  else void run(request);
 });
 
-async function run(job: UnpackJob): Promise<void> {
+async function run(request: Exclude<UnpackRequest, { verb: 'grown' }>): Promise<void> {
   try {
-    report({ kind: 'done', ...(await unpack(job)) });
+    report(await answer(request));
   } catch (error) {
     report({ kind: 'failed', ...failureOf(error) });
   }
 }
 
-async function unpack(job: UnpackJob): Promise<Unpacked> {
-  const parent = openSync(path.dirname(job.folder), constants.O_DIRECTORY);
-  const name = path.basename(job.folder);
-  try {
-    mkdirSync(job.folder, { mode: madeDirectoryMode });
-    const root = openAt(parent, name, constants.O_DIRECTORY);
-    try {
-      using writer = new LayerWriter(root);
-      const read = await writeBoth(job, writer);
-      const lowers = new Promise<readonly string[]>((resolve) => (onLowers = resolve));
-      report({ kind: 'written' });
-      writer.finish(await lowers);
-      syncFileSystem(root);
-      return { ...read, sizeBytes: writer.sizeBytes };
-    } finally {
-      closeSync(root);
+async function answer(request: Exclude<UnpackRequest, { verb: 'grown' }>): Promise<UnpackReport> {
+  switch (request.verb) {
+    case 'unpack':
+      arrival = new Arrival(request.source);
+      return await unpack(request);
+    case 'finish': {
+      using root = heldDirectory(openSync(request.folder, constants.O_DIRECTORY));
+      return { kind: 'finished', copiedBytes: doLateWork(root.fd, request.work, request.lowers) };
     }
-  } catch (error) {
-    removeTreeSync(parent, name);
-    rmSync(job.recipe, { force: true });
-    throw error;
-  } finally {
-    closeSync(parent);
+    case 'sync': {
+      using root = heldDirectory(openSync(request.folder, constants.O_DIRECTORY));
+      syncFileSystem(root.fd);
+      return { kind: 'synced' };
+    }
   }
 }
 
-async function writeBoth(job: UnpackJob, writer: LayerWriter): Promise<Omit<Unpacked, 'sizeBytes'>> {
+async function unpack(job: UnpackJob): Promise<UnpackReport> {
+  using parent = heldDirectory(openSync(path.dirname(job.folder), constants.O_DIRECTORY));
+  const name = path.basename(job.folder);
+  try {
+    mkdirSync(job.folder, { mode: madeDirectoryMode });
+    using root = heldDirectory(openAt(parent.fd, name, constants.O_DIRECTORY));
+    using writer = new LayerWriter(root.fd);
+    const read = await writeBoth(job, writer);
+    const work = writer.finish();
+    return { kind: 'unpacked', ...read, sizeBytes: writer.sizeBytes, work };
+  } catch (error) {
+    removeTreeSync(parent.fd, name);
+    rmSync(job.recipe, { force: true });
+    throw error;
+  }
+}
+
+async function writeBoth(job: UnpackJob, writer: LayerWriter): Promise<Omit<Unpacked, 'sizeBytes' | 'work'>> {
   let read: Pick<Unpacked, 'diffId' | 'tarBytes'>;
   {
     using recipe = new RecipeWriter(job.recipe);

@@ -1,10 +1,10 @@
 import { closeSync, constants, ftruncateSync, writeSync } from 'node:fs';
-import { openAt, statAt } from '../../kernel/files.ts';
-import { printableName, type TarEntry, TarError } from '../../../api/tar/entry.ts';
+import { openAt } from '../../kernel/files.ts';
+import { type TarEntry, TarError } from '../../../api/tar/entry.ts';
 import type { TarEvent } from '../../../api/tar/reader.ts';
 import { type Cleared, LayerFolder, madeDirectoryMode, type Place } from './layer-folder.ts';
-import { copyUp, findInLayers } from './lower-layers.ts';
-import { metadataOf, setLinkMetadata, setMetadata, setMetadataOf } from './metadata.ts';
+import { type LateWork, linkTarget, named } from './late-work.ts';
+import { setLinkMetadata, setMetadata, setMetadataOf } from './metadata.ts';
 import { entryPath, type EntryPath, type Whiteout, whiteoutOf } from './names.ts';
 import { makeSpecialFile } from './special-file.ts';
 
@@ -21,8 +21,7 @@ interface Late {
 }
 
 /**
- * Turns the events of a layer's tar into files of a fresh folder. `take` each event, then `finish` once with the layers
- * below. Errors name the entry; after one the folder is worthless and its owner deletes it.
+ * Turns the events of a layer's tar into files of a fresh folder. `take` each event, then `finish` once. Errors name the entry; after one the folder is worthless and its owner deletes it.
  */
 export class LayerWriter implements Disposable {
   readonly #folder: LayerFolder;
@@ -33,6 +32,7 @@ export class LayerWriter implements Disposable {
   /** Keyed by path, so that a later entry of the same path takes the place of an earlier one. */
   readonly #directories = new Map<string, Late>();
   readonly #links = new Map<string, Late>();
+  /** Directories that no entry announced. */
   readonly #implicit = new Map<string, EntryPath>([['', []]]);
 
   constructor(root: number) {
@@ -56,7 +56,7 @@ export class LayerWriter implements Disposable {
 
   take(event: TarEvent): void {
     if (event.kind === 'entry') this.#name = event.entry.name;
-    this.#named(this.#name, () => {
+    named(this.#name, () => {
       switch (event.kind) {
         case 'entry':
           return this.#begin(event.entry);
@@ -68,15 +68,18 @@ export class LayerWriter implements Disposable {
     });
   }
 
-  /** What needs the layers below (absolute folders, topmost first), then the times of directories, which all else would change. */
-  finish(lowers: readonly string[]): void {
-    for (const link of this.#links.values()) this.#named(link.entry.name, () => this.#linkLate(link, lowers));
-    for (const path of this.#implicit.values()) {
-      this.#named(Buffer.from(`${path.join('/')}/`, 'latin1'), () => this.#inherit(path, lowers));
-    }
+  /** All was taken. Gives directories their look, and tells what is left to be done once the layers below are there. */
+  finish(): LateWork {
     for (const { path, entry } of this.#directories.values()) {
-      this.#named(entry.name, () => this.#setDirectory(this.#placeOf(path), entry));
+      named(entry.name, () => this.#setDirectory(this.#placeOf(path), entry));
     }
+    return {
+      links: [...this.#links.values()].map(({ entry }) => ({
+        name: entry.name.toString('latin1'),
+        linkName: entry.linkName.toString('latin1'),
+      })),
+      directories: [...this.#implicit.keys()],
+    };
   }
 
   [Symbol.dispose](): void {
@@ -159,7 +162,7 @@ export class LayerWriter implements Disposable {
   }
 
   #link(late: Late, place: Place): void {
-    const target = this.#targetOf(late);
+    const target = linkTarget(late.entry.linkName);
     if (target.join('/') === late.path.join('/')) return;
     const found = this.#links.has(target.join('/')) ? null : this.#folder.find(target);
     if (found === null) {
@@ -175,55 +178,6 @@ export class LayerWriter implements Disposable {
     this.#folder.link(again, this.#folder.place(late.path));
   }
 
-  #linkLate(late: Late, lowers: readonly string[]): void {
-    const target = this.#targetOf(late);
-    if (this.#folder.find(target) === null) {
-      using lower = findInLayers(lowers, target);
-      if (lower === null || this.#isHidden(target)) {
-        throw new TarError(`a hard link to ${printableName(late.entry.linkName)}, which is nowhere`);
-      }
-      if (lower.stats.isDirectory()) throw new TarError('a hard link to a directory');
-      copyUp(lower, this.#folder.place(target));
-      this.#sizeBytes += Number(lower.stats.size);
-      this.#inheritParents(target, lowers);
-    }
-    const found = this.#folder.find(target);
-    if (found === null || found.stats.isDirectory()) throw new TarError('a hard link to a directory');
-    const place = this.#folder.place(late.path);
-    this.#folder.link(this.#folder.find(target) ?? found, place);
-  }
-
-  #targetOf({ entry }: Late): EntryPath {
-    const target = entryPath(entry.linkName);
-    if (target.length === 0) throw new TarError('a hard link to a directory');
-    if (whiteoutOf(target) !== null) throw new TarError('a hard link to a whiteout');
-    return target;
-  }
-
-  /** Whether this layer itself hides what lower ones have under this path. */
-  #isHidden(path: EntryPath): boolean {
-    const { directory, name } = this.#folder.place(path);
-    return statAt(directory, name) !== null;
-  }
-
-  #inheritParents(path: EntryPath, lowers: readonly string[]): void {
-    for (let depth = path.length - 1; depth > 0; depth--) {
-      const parent = path.slice(0, depth);
-      if (this.#implicit.has(parent.join('/'))) this.#inherit(parent, lowers);
-    }
-  }
-
-  /** A directory that the archive uses without listing it looks as it does below; where it is new, it is root's with mode 0755. */
-  #inherit(path: EntryPath, lowers: readonly string[]): void {
-    const place = this.#placeOf(path);
-    using lower = findInLayers(lowers, path);
-    if (lower?.stats.isDirectory() === true) {
-      setMetadata(place, metadataOf(lower.directory, lower.name, lower.stats));
-    } else {
-      setMetadata(place, { userId: 0, groupId: 0, mode: 0o755, xattrs: new Map(), modifiedNs: 0n, isLink: false });
-    }
-  }
-
   #placeOf(path: EntryPath): Place {
     return path.length === 0 ? { directory: this.#folder.root, name: '.' } : this.#folder.place(path);
   }
@@ -236,16 +190,6 @@ export class LayerWriter implements Disposable {
     if (was !== 'directory') return;
     for (const known of [this.#directories, this.#links, this.#implicit]) {
       for (const other of known.keys()) if (other === key || other.startsWith(`${key}/`)) known.delete(other);
-    }
-  }
-
-  #named<T>(name: Buffer, work: () => T): T {
-    try {
-      return work();
-    } catch (error) {
-      const reason = error instanceof Error ? error.message : String(error);
-      const message = `${printableName(name)}: ${reason}`;
-      throw error instanceof TarError ? new TarError(message, { cause: error }) : new Error(message, { cause: error });
     }
   }
 }

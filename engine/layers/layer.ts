@@ -1,0 +1,58 @@
+import { createHash } from 'node:crypto';
+import { type ChainId, type DiffId, type Digest, parseChainId } from '../model/ids.ts';
+import type { LayerSource } from './unpack-workers.ts';
+
+export interface Layer {
+  readonly chainId: ChainId;
+  readonly diffId: DiffId;
+  /** Null for the bottom layer of a stack. */
+  readonly parent: ChainId | null;
+  /** Absolute. */
+  readonly folder: string;
+  /** Of the files that this layer adds. */
+  readonly sizeBytes: number;
+  /** Of the file beside the folder; null: an older engine unpacked it, and kept none. */
+  readonly recipeBytes: number | null;
+  /** Of its tar, uncompressed; null: an older engine unpacked it, and did not count. */
+  readonly tarBytes: number | null;
+}
+
+/** A layer that comes in. */
+export interface IncomingLayer {
+  readonly diffId: DiffId;
+  /** A growing one is followed: what is there is unpacked while the rest comes. When its growth fails, so does `add`. */
+  readonly source: LayerSource;
+  /** Of the source as it is, compressed or not; null when nobody told one, or somebody else checks it. */
+  readonly blobDigest: Digest | null;
+}
+
+export interface AddOptions {
+  readonly signal: AbortSignal;
+  readonly onProgress: (progress: {
+    readonly diffId: DiffId;
+    readonly readBytes: number;
+    readonly totalBytes: number;
+  }) => void;
+  /** A layer that was not there is complete: once each, in the order in which they end. */
+  readonly onAdded?: (chainId: ChainId) => void;
+}
+
+/** Source: OCI image spec, "Layer ChainID". Bottom first, one for each diff id. */
+export function chainIds(diffIds: readonly DiffId[]): readonly ChainId[] {
+  const chain: ChainId[] = [];
+  for (const diffId of diffIds) chain.push(chainIdOn(chain.at(-1) ?? null, diffId));
+  return chain;
+}
+
+export function chainIdOn(below: ChainId | null, diffId: DiffId): ChainId {
+  return parseChainId(
+    below === null ? diffId : `sha256:${createHash('sha256').update(`${below} ${diffId}`).digest('hex')}`,
+  );
+}
+
+export const recipeEnding = '.recipe';
+
+/** Beside the folder. */
+export function recipeOfFolder(folder: string): string {
+  return `${folder}${recipeEnding}`;
+}
