@@ -29,11 +29,11 @@ describeWith(['linux', 'root', { program: 'docker' }, { program: 'apt-get' }], '
     const skiffd = engines.use(await startEngine());
     const dockerd = engines.use(await startDockerd(userCache()));
     shareBoxImage({ skiffd: skiffd.socket, dockerd: dockerd.socket });
-    const { host } = engines.use(await startRegistries(dockerd.netns));
+    const hosts = engines.use(await startRegistries(dockerd.netns));
     const waiting = [...chosen];
     const work = async (): Promise<void> => {
       for (let next = waiting.shift(); next !== undefined; next = waiting.shift()) {
-        const [ours, theirs] = await Promise.all([play(next, skiffd.socket, host), play(next, dockerd.socket, host)]);
+        const [ours, theirs] = await Promise.all([play(next, skiffd.socket, hosts), play(next, dockerd.socket, hosts)]);
         played.set(next.name, { ours, theirs });
       }
     };

@@ -2,6 +2,7 @@
 import { call } from '../engine/api.ts';
 import { docker } from '../engine/docker.ts';
 import { differences, Names } from './normalise.ts';
+import type { Registries } from './registries.ts';
 import type { Step, Topic } from './step.ts';
 
 /** The newest that dockerd 28 speaks: answers differ by version. */
@@ -13,14 +14,17 @@ const stepTimeoutMs = 15_000;
 /** What a step showed, with all that is variable made equal. */
 export type Shown = Readonly<Record<string, unknown>>;
 
-/** `registry`: what stands for `%registry%`. */
-export async function play(topic: Topic, socket: string, registry: string): Promise<readonly Shown[]> {
+/** `hosts`: what stands for `%registry%` and `%guarded%`. */
+export async function play(
+  topic: Topic,
+  socket: string,
+  hosts: Pick<Registries, 'host' | 'guarded'>,
+): Promise<readonly Shown[]> {
   const prefix = `${topic.name}-`;
   const names = new Names(prefix);
   const began = Date.now() / 1000;
   const shown: Shown[] = [];
-  for (const step of topic.steps)
-    shown.push(await playStep(filled(step, { prefix, registry }), { socket, names, began }));
+  for (const step of topic.steps) shown.push(await playStep(filled(step, { prefix, hosts }), { socket, names, began }));
   return shown;
 }
 
@@ -100,9 +104,18 @@ function parsed(text: string): unknown {
   }
 }
 
-function filled(step: Step, { prefix, registry }: { readonly prefix: string; readonly registry: string }): Step {
+interface Fillings {
+  readonly prefix: string;
+  readonly hosts: Pick<Registries, 'host' | 'guarded'>;
+}
+
+function filled(step: Step, { prefix, hosts }: Fillings): Step {
   // Not the one of a digest.
-  const put = (text: string): string => text.replace(/@(?!sha256:)/g, prefix).replaceAll('%registry%', registry);
+  const put = (text: string): string =>
+    text
+      .replace(/@(?!sha256:)/g, prefix)
+      .replaceAll('%registry%', hosts.host)
+      .replaceAll('%guarded%', hosts.guarded);
   switch (step.kind) {
     case 'cli':
       return { ...step, words: step.words.map(put), input: put(step.input) };

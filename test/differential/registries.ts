@@ -9,6 +9,8 @@ import { startRegistry } from '../peers/registry.ts';
 export interface Registries extends AsyncDisposable {
   /** `127.0.0.1:41234`; stands in topics as `%registry%`. */
   readonly host: string;
+  /** Another with nothing in it, for the user `ada` with the password `pw` alone; stands as `%guarded%`. */
+  readonly guarded: string;
 }
 
 /** `netns`: of the other engine. */
@@ -20,8 +22,11 @@ export async function startRegistries(netns: string): Promise<Registries> {
   opening.defer(() => rmSync(folder, { recursive: true }));
   cpSync(ours.storage, folder, { recursive: true });
   opening.use(await startRegistry({ port: Number(ours.host.split(':').at(-1)), storage: folder, netns }));
+  const locked = { auth: 'basic', users: { ada: 'pw' } } as const;
+  const guarded = opening.use(await startRegistry(locked));
+  opening.use(await startRegistry({ ...locked, port: Number(guarded.host.split(':').at(-1)), netns }));
   const opened = opening.move();
-  return { host: ours.host, [Symbol.asyncDispose]: () => opened.disposeAsync() };
+  return { host: ours.host, guarded: guarded.host, [Symbol.asyncDispose]: () => opened.disposeAsync() };
 }
 
 async function seed(host: string): Promise<void> {

@@ -1,7 +1,7 @@
 /**
  * A script is a list of steps that are run, one after the other, on dockerd and on skiffd; what each step shows is compared.
  * `@` in words, paths and bodies stands for the topic's prefix (`life-`), so that topics never meet: `@web` is `life-web`.
- * `%registry%` is the address of a registry that both have (`registries.ts`).
+ * `%registry%` is the address of a registry that both have, `%guarded%` that of one with a password (`registries.ts`).
  */
 
 export type Step =
