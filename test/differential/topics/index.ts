@@ -4,6 +4,7 @@ import { files } from './files.ts';
 import { flags } from './flags.ts';
 import { lifecycle } from './lifecycle.ts';
 import { networks } from './networks.ts';
+import { registries } from './registries.ts';
 import { streams } from './streams.ts';
 import { transfers } from './transfers.ts';
 
@@ -15,4 +16,5 @@ export const topics: readonly Topic[] = [
   ...files,
   ...flags,
   ...transfers,
+  ...registries,
 ];
