@@ -33,16 +33,19 @@ export class Squasher implements AsyncDisposable {
   readonly #layers: LayerStore;
   readonly #incoming: string;
   readonly #pool: WorkerPool;
+  readonly #reach: (point: string) => void;
 
-  /** `program`: absolute path of `squash.worker.ts`, or of its bundle. */
+  /** `program`: absolute path of `squash.worker.ts`, or of its bundle. `reach`: told each step at which a test may end the engine. */
   constructor(parts: {
     readonly images: Images;
     readonly layers: LayerStore;
     readonly dataRoot: string;
     readonly program: string;
+    readonly reach: (point: string) => void;
   }) {
     this.#images = parts.images;
     this.#layers = parts.layers;
+    this.#reach = parts.reach;
     // Boot deletes what is left in it.
     this.#incoming = path.join(parts.dataRoot, 'incoming');
     this.#pool = new WorkerPool({
@@ -103,6 +106,7 @@ export class Squasher implements AsyncDisposable {
       { range: topmostFirst(stack.slice(range.from, range.to + 1)), lowers: topmostFirst(below), file },
       signal,
     );
+    this.#reach('squash:merged');
     const merged: IncomingLayer = { diffId: digest, blobDigest: null, source: { file, offset: 0, sizeBytes } };
     const above = stack.slice(range.to + 1);
     const diffIds = [...below, merged, ...above].map(({ diffId }) => diffId);
@@ -119,6 +123,7 @@ export class Squasher implements AsyncDisposable {
     }
     try {
       await this.#layers.add(incoming, { signal, onProgress: () => undefined });
+      this.#reach('squash:unpacked');
       const config = mergedConfig(configText, { source: image.id, range, diffId: digest });
       return this.#images.publish({ configText: config, names, parent: null }).image;
     } catch (error) {

@@ -1,6 +1,7 @@
 /** The squash program: writes the tar of a merged range of layers, and tells its digest. Started by `Squasher`; a release bundles it as an entry of its own. */
 import { createHash } from 'node:crypto';
 import { closeSync, openSync, writeSync } from 'node:fs';
+import { dieWithParent } from '../kernel/die-with-parent.ts';
 import { parseDigest } from '../model/ids.ts';
 import { mergedTar } from './merged-tar.ts';
 import type { SquashJob, SquashReport } from './squash-protocol.ts';
@@ -9,6 +10,7 @@ const report = (message: SquashReport): void => void process.send?.(message);
 const progressStepBytes = 64 * 1024 * 1024;
 const gatherBytes = 1024 * 1024;
 
+dieWithParent();
 process.umask(0o077);
 process.on('disconnect', () => process.exit(0));
 process.on('message', (message) => {

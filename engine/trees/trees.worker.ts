@@ -6,6 +6,7 @@
 import { closeSync, constants, openSync } from 'node:fs';
 import { stat } from 'node:fs/promises';
 import net from 'node:net';
+import { dieWithParent } from '../kernel/die-with-parent.ts';
 import { openInRoot } from '../kernel/files.ts';
 import { mountDevice } from '../kernel/mount.ts';
 import { decompressed } from '../layers/compression.ts';
@@ -31,6 +32,7 @@ import { TreeWriter } from './unpack.ts';
 const nothing: TreeResult = { is: 'nothing' };
 const report = (message: TreeReport): void => void process.send?.(message);
 
+dieWithParent();
 process.umask(0);
 process.on('disconnect', () => process.exit(0));
 const pipe = new net.Socket({ fd: 4, readable: true, writable: true });

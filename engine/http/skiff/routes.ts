@@ -16,7 +16,7 @@ import { squashRoutes } from './squash.ts';
 export function skiffRoutes({ parts, layers, database, reach, owner }: LateNeeds): readonly Route[] {
   const { images, events, dataRoot } = parts;
   const explorer = owner.use(new Explorer({ images, layers, program: explorerProgram }));
-  const squasher = owner.use(new Squasher({ images, layers, dataRoot, program: squashProgram }));
+  const squasher = owner.use(new Squasher({ images, layers, dataRoot, reach, program: squashProgram }));
   const disk = new Disk({ ...parts, database });
   const snapshots = new Snapshots({ parts, database, explorer, layers, reach });
   return [
