@@ -40,7 +40,7 @@ export async function makeMounts(parts: Parts, container: Container, root: Root)
     made.push(mount);
   }
   const filled = made.filter(({ copiesUp, subpath }) => copiesUp && subpath === '');
-  const { workingDir } = spec.process;
+  const workingDir = spec.process.workingDir || '/';
   const needsDirectory = !hasDirectory(root, workingDir);
   if (filled.length === 0 && !needsDirectory) return;
   // Links in the image lead where they lead the container: its root is looked at as it will be.

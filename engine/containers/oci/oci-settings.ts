@@ -46,7 +46,7 @@ export function ociSettings(parts: {
     isRootReadOnly: spec.isRootReadOnly,
     args: init === null ? words : [initInContainer, '--', ...words],
     env: environment(spec, user.home, linked),
-    workingDir: process.workingDir,
+    workingDir: process.workingDir || '/',
     user,
     hostname: spec.hostname,
     domainname: spec.domainname,

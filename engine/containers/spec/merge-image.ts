@@ -65,7 +65,7 @@ export function mergeImage(parts: {
       entrypoint,
       command,
       env: mergeEnv(image.env, asked.env),
-      workingDir: path.posix.normalize(asked.workingDir ?? (image.workingDir || '/')),
+      workingDir: normalized(asked.workingDir ?? image.workingDir),
       user: asked.user ?? image.user,
     },
     hostname: hostname ?? (network.mode === 'host' ? '' : id.slice(0, 12)),
@@ -129,4 +129,8 @@ function checkedDriver(driver: string): LogDriver {
   const known = logDrivers.find((name) => name === driver);
   if (known !== undefined) return known;
   throw invalid(`logger: no log driver named '${driver}' is registered: there are ${logDrivers.join(', ')}`);
+}
+
+function normalized(folder: string): string {
+  return folder === '' ? '' : path.posix.normalize(folder);
 }

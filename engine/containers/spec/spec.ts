@@ -109,7 +109,7 @@ export interface ProcessSpec {
   readonly command: readonly string[];
   /** `KEY=value`: the image's, overridden by the client's. */
   readonly env: readonly string[];
-  /** Absolute; `/` when neither client nor image names one. */
+  /** Absolute; empty when neither client nor image names one, which is `/`. */
   readonly workingDir: string;
   /** `name`, `uid`, `name:group`, …; empty is root. */
   readonly user: string;

@@ -26,7 +26,7 @@ export function presentConfig(spec: ContainerSpec): ContainerInspect['Config'] {
     Cmd: process.command.length > 0 ? process.command : null,
     Image: spec.imageName,
     Volumes: presentVolumes(spec),
-    WorkingDir: process.workingDir === '/' ? '' : process.workingDir,
+    WorkingDir: process.workingDir,
     Entrypoint: process.entrypoint.length > 0 ? process.entrypoint : null,
     Labels: spec.labels,
     OnBuild: null,
