@@ -32,9 +32,8 @@ export function historyPicture(name: string, items: readonly HistoryItem[], { la
     const left = `${(layer === null ? '' : String(layer.index)).padStart(3)}  ${formatSize(item.Size).padStart(7)}  `;
     const bar = barOf(item.Size / largest, barWidth, style);
     const unseen = layer !== null && layer.wastedBytes > 0 ? ` (${formatSize(layer.wastedBytes)} unseen)` : '';
-    const words = instructionOf(item) + unseen;
     const room = Math.max(20, style.columns - 1 - left.length - barWidth - 2 - 18);
-    const text = shortened(words, room);
+    const text = shortened(instructionOf(item), room - unseen.length) + unseen;
     const isEmpty = item.Size === 0;
     return `${left}${paint('cyan', bar, style)}  ${paint('dim', age.padEnd(16), style)}  ${isEmpty ? paint('dim', text, style) : text}`.trimEnd();
   });

@@ -6,25 +6,34 @@ import type { Context } from '../verb.ts';
 const interrupted = 130;
 const enter = /[\r\n]/;
 
+export interface Question {
+  readonly text: string;
+  /** What is typed is not seen. */
+  readonly isSecret: boolean;
+}
+
 /**
- * Asks on a terminal and reads one line key by key, without what is typed being seen where it is a secret. Ctrl-c ends the command, ctrl-d on an
- * empty line is an empty answer. Throws CommandError where there is no terminal.
+ * Asks on a terminal and reads a line for each question, key by key. The terminal echoes nothing from before the first question until after
+ * the last answer: who types ahead does not see a password on the screen. Ctrl-c ends the command, ctrl-d on an empty line is an empty
+ * answer. Throws CommandError where there is no terminal.
  */
-export async function ask(
-  context: Context,
-  question: string,
-  { isSecret }: { readonly isSecret: boolean },
-): Promise<string> {
+export async function ask(context: Context, questions: readonly Question[]): Promise<readonly string[]> {
   const { stdin, stdout } = context;
   if (!isTerminal(stdin)) throw new CommandError('Error: Cannot perform an interactive login from a non TTY device');
-  await write(stdout, question);
+  const answers: string[] = [];
   stdin.setRawMode(true);
   try {
-    return await readLine(stdin, (text) => void (isSecret || stdout.write(text)));
+    for (const { text, isSecret } of questions) {
+      await write(stdout, text);
+      try {
+        answers.push(await readLine(stdin, (typed) => void (isSecret || stdout.write(typed))));
+      } finally {
+        await write(stdout, '\n');
+      }
+    }
+    return answers;
   } finally {
     stdin.setRawMode(false);
-    stdin.pause();
-    await write(stdout, '\n');
   }
 }
 
@@ -38,6 +47,8 @@ function readLine(stdin: ReadStream, echo: (text: string) => void): Promise<stri
   return new Promise((resolve, reject) => {
     const settle = (end: () => void): void => {
       stdin.off('data', onData).off('end', onEnd);
+      // What flows while nobody listens is lost.
+      stdin.pause();
       end();
     };
     const onEnd = (): void => settle(() => resolve(line));

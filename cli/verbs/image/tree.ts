@@ -50,11 +50,20 @@ export const tree = defineVerb({
     const found = await ofSkiffEngine('image tree', wholeTree(image, options, context));
     if (flags.format === 'json') await writeLines(context.stdout, [JSON.stringify(found)]);
     else if (flags.format === undefined) {
-      await writeLines(context.stdout, treeLines(found.node, { path: found.path, style: styleOf(context) }));
+      const node = flags.layer === undefined ? withoutChanges(found.node) : found.node;
+      await writeLines(context.stdout, treeLines(node, { path: found.path, style: styleOf(context) }));
     } else throw unknownFormat(flags.format);
     return 0;
   },
 });
+
+/** Where no layer was asked for, the image is shown as it is: not what its last layer did. */
+function withoutChanges({ children, childCount = 0, ...node }: SkiffTreeNode): SkiffTreeNode {
+  const plain = { ...node, change: null, hasChangesBelow: false };
+  if (children === undefined) return childCount === 0 ? plain : { ...plain, childCount };
+  const kept = children.filter(({ change }) => change !== 'removed');
+  return { ...plain, childCount: childCount - (children.length - kept.length), children: kept.map(withoutChanges) };
+}
 
 /** All pages of the folder itself; a large folder below it says how much it holds besides. */
 async function wholeTree(image: string, options: TreeOptions, context: Context): Promise<SkiffTree> {

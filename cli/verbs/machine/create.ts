@@ -28,6 +28,19 @@ export const create: Verb = {
   },
 };
 
+/** A host that runs already, also one whose engine another computer's Skiff brought there. */
+export const adopt: Verb = {
+  summary: 'Take over a Linux host by SSH: the engine that is there goes on, or one is brought there',
+  flags: {},
+  offers: [],
+  stopAt: 'end',
+  async execute(name, words, context) {
+    const drivers = await (await context.machines()).drivers();
+    const flags = ['--driver', 'generic', '--generic-adopt'];
+    return createWith(settingsOf(drivers, 'generic'), drivers).execute(name, [...flags, ...words], context);
+  },
+};
+
 function createWith(fields: readonly SettingField[], drivers: readonly DriverInfo[]): Verb {
   return defineVerb({
     usage: '[OPTIONS] [NAME]',

@@ -9,7 +9,8 @@ import type { Context, Verb } from '../../verb.ts';
 import { chosenMachines } from './chosen.ts';
 import { operateOnEach } from './operation.ts';
 
-function verbOnEach(spec: {
+/** A verb that does the same to each machine that is named. */
+export function verbOnEach(spec: {
   readonly summary: string;
   readonly work: (machines: Machines, name: string, operation: Operation) => Promise<unknown>;
   readonly done: string;
@@ -51,7 +52,7 @@ export const restart = verbOnEach({
   summary: 'Restart a machine; starts it when it is stopped',
   work: async (machines, name, operation) => {
     const { state } = await machines.inspect(name);
-    if (state !== 'stopped') await machines.stop(name, operation);
+    if (state === 'running' || state === 'paused' || state === 'unknown') await machines.stop(name, operation);
     return machines.start(name, operation);
   },
   done: 'restarted',
@@ -61,7 +62,10 @@ export const rm = defineVerb({
   usage: '[OPTIONS] NAME [NAME...]',
   summary: 'Remove a machine, with all that is in it',
   flags: {
-    force: flag.switch({ short: 'f', help: 'Remove without asking' }),
+    force: flag.switch({
+      short: 'f',
+      help: 'Remove without asking; forget it also when its driver cannot remove what it made',
+    }),
     yes: flag.switch({ short: 'y', help: 'Assume yes to the question' }),
   },
   min: 1,
@@ -74,7 +78,7 @@ export const rm = defineVerb({
     ]);
     if (!force && !yes && !(await isAgreed(context))) throw new CommandError('Nothing was removed.');
     return operateOnEach(context, names, {
-      work: (name, operation) => machines.remove(name, operation),
+      work: (name, operation) => machines.remove(name, operation, { isForced: force }),
       say: (name) => `Successfully removed ${name}`,
     });
   },

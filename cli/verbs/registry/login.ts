@@ -121,9 +121,14 @@ async function askForMissing(
       '',
     ]);
   }
-  const username = given.username ?? (await ask(context, 'Username: ', { isSecret: false })).trim();
+  const questions = [
+    ...(given.username === undefined ? [{ text: 'Username: ', isSecret: false }] : []),
+    ...(given.password === undefined ? [{ text: 'Password: ', isSecret: true }] : []),
+  ];
+  const answers = [...(await ask(context, questions))];
+  const username = given.username ?? (answers.shift() ?? '').trim();
+  const password = given.password ?? answers.shift() ?? '';
   if (username === '') throw new CommandError('Error: Non-null Username Required');
-  const password = given.password ?? (await ask(context, 'Password: ', { isSecret: true }));
   if (password === '') throw new CommandError('Error: Password Required');
   return { username, password };
 }
