@@ -4,8 +4,8 @@ import { type Instant, parseInstant } from '../model/time.ts';
 import type { ExposedPort, ImageConfig, ImageHealthcheck, RunConfig } from './image.ts';
 import { JsonFields } from './json-fields.ts';
 
-/** As many as docker takes: overlays of more than 128 folders do not mount. */
-const mostLayers = 125;
+/** As many as images may have elsewhere (docker itself takes 125): what is made here stays below the 128 that older kernels mount. */
+const mostLayers = 127;
 
 /** Reads a config blob (source: OCI image spec, config.md; docker's has the same fields). Throws `invalid` naming the field. */
 export function parseImageConfig(blob: Buffer): ImageConfig {

@@ -45,7 +45,7 @@ export async function loadImage(
   }
 }
 
-function busyboxEntries(): readonly Buffer[] {
+export function busyboxEntries(): readonly Buffer[] {
   const program = ['/bin/busybox', '/usr/bin/busybox'].find((path) => existsSync(path));
   if (program === undefined) throw new Error('this computer has no static busybox');
   const applets = execFileSync(program, ['--list'], { encoding: 'utf8' })
