@@ -27,12 +27,10 @@ import { containerRoutes } from './http/containers/routes.ts';
 import { execRoutes } from './http/exec/routes.ts';
 import { imageRoutes } from './http/images/routes.ts';
 import { type LateNeeds, lateRooms } from './http/late-rooms.ts';
-import { networkRoutes } from './http/networks/routes.ts';
 import { notThereYetRoutes } from './http/not-there-yet.ts';
 import { serveApi } from './http/server.ts';
 import { swarmRoutes } from './http/swarm.ts';
 import { systemRoutes } from './http/system/routes.ts';
-import { volumeRoutes } from './http/volumes/routes.ts';
 import { ensureHelloImage } from './images/hello.ts';
 import { ImageStore } from './images/image-store.ts';
 import { openLayers } from './layers/open-layers.ts';
@@ -97,8 +95,6 @@ export async function startEngine(settings: Settings, log: Log): Promise<Serving
     ...containerRoutes(parts),
     ...execRoutes(parts),
     ...imageRoutes(parts),
-    ...networkRoutes(parts),
-    ...volumeRoutes(parts),
     ...lateRooms({ parts, layers, registries, database, reach, owner }),
     ...swarmRoutes,
     ...notThereYetRoutes,

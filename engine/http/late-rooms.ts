@@ -24,6 +24,29 @@ export function lateRooms(needs: LateNeeds): readonly Route[] {
     ...lateRoutes(['POST /images/create', 'POST /images/*name/push'], async () =>
       (await import('./images/transfer.ts')).transferRoutes(needs),
     ),
+    ...lateRoutes(
+      [
+        'GET /networks',
+        'POST /networks/create',
+        'POST /networks/prune',
+        'GET /networks/:id',
+        'DELETE /networks/:id',
+        'POST /networks/:id/connect',
+        'POST /networks/:id/disconnect',
+      ],
+      async () => (await import('./networks/routes.ts')).networkRoutes(parts),
+    ),
+    ...lateRoutes(
+      [
+        'GET /volumes',
+        'POST /volumes/create',
+        'POST /volumes/prune',
+        'GET /volumes/:name',
+        'DELETE /volumes/:name',
+        'PUT /volumes/:name',
+      ],
+      async () => (await import('./volumes/routes.ts')).volumeRoutes(parts),
+    ),
     ...lateRoutes(['POST /commit'], async () => [(await import('./containers/commit.ts')).commitRoute(parts)]),
     ...lateRoutes(
       [
