@@ -17,5 +17,7 @@ export default defineConfig({
     assetsInlineLimit: 0,
     modulePreload: { polyfill: false },
     sourcemap: false,
+    // One file, read from this computer's disk.
+    chunkSizeWarningLimit: 1_000,
   },
 });
