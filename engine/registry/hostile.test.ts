@@ -165,6 +165,18 @@ describe('refusals', () => {
 });
 
 describe('manifests', () => {
+  it('that were had lately are asked for by digest alone, as often as they are wanted', async () => {
+    const first = await app().manifest('v1', { signal: signal() });
+    expect(await app().manifest('v1', { signal: signal() })).toEqual(first);
+    registry.addImage('v1', [Buffer.alloc(2048)]);
+    const moved = await app().manifest('v1', { signal: signal() });
+    expect(moved.digest).not.toBe(first.digest);
+    const asked = registry.requests.filter(({ path }) => path.includes('manifests')).map(({ method }) => method);
+    expect(asked).toEqual(['GET', 'HEAD', 'HEAD', 'GET']);
+    registry.rule({ path: /manifests/, method: 'HEAD', act: { kind: 'status', status: 405 } });
+    expect(await app().manifest('v1', { signal: signal() })).toEqual(moved);
+  });
+
   it('with other bytes than their digest are refused', async () => {
     const { digest: wanted } = await app().manifest('v1', { signal: signal() });
     registry.rule({ path: /manifests/, act: { kind: 'bytes', bytes: Buffer.from('{"schemaVersion":2}') } });

@@ -2,6 +2,7 @@
 import type { Reference } from '../images/reference.ts';
 import { Contacts } from './contacts.ts';
 import { endpointsOf } from './endpoints.ts';
+import { ManifestMemory } from './manifest-memory.ts';
 import type { Patience } from './patience.ts';
 import type { Credentials, Registries, Repository } from './registry.ts';
 import type { RegistrySettings } from './registry-settings.ts';
@@ -31,6 +32,7 @@ export function openRegistries(parts: RegistriesParts): OpenRegistries {
   const { settings, userAgent, nowMs, random, report, firstWaitMs = 250 } = parts;
   const wire = new Wire(settings);
   const contacts = new Contacts(nowMs);
+  const memory = new ManifestMemory();
   const session: SessionParts = { wire, contacts, tokens: new Tokens({ wire, settings, nowMs }), settings, userAgent };
   const patience: Patience = { attempts: settings.attempts, firstWaitMs, random };
   return {
@@ -40,7 +42,7 @@ export function openRegistries(parts: RegistriesParts): OpenRegistries {
       );
       const onMirrorFailed = ({ mirror, error }: { readonly mirror: string; readonly error: unknown }): void =>
         report('a mirror was passed over', { mirror, error });
-      return new RemoteRepository({ reference, purpose, sessions, contacts, patience, onMirrorFailed });
+      return new RemoteRepository({ reference, purpose, sessions, contacts, memory, patience, onMirrorFailed });
     },
     async login(domain, credentials, { signal }) {
       let failure: unknown = null;

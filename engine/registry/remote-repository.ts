@@ -4,6 +4,7 @@ import { EngineError } from '../model/errors.ts';
 import { type Digest, parseDigest } from '../model/ids.ts';
 import { type BlobPart, blobBytes, blobPart } from './blob-stream.ts';
 import type { Contacts } from './contacts.ts';
+import type { ManifestMemory } from './manifest-memory.ts';
 import { acceptedManifests, manifestFacts, readManifest } from './manifest-answer.ts';
 import { type Patience, patiently } from './patience.ts';
 import type { BlobSource, CallOptions, RemoteBlob, RemoteManifest, Repository } from './registry.ts';
@@ -20,6 +21,7 @@ export interface RemoteRepositoryParts {
   /** In the order in which they are tried. */
   readonly sessions: readonly Session[];
   readonly contacts: Contacts;
+  readonly memory: ManifestMemory;
   readonly patience: Patience;
   readonly onMirrorFailed: (facts: { readonly mirror: string; readonly error: unknown }) => void;
 }
@@ -43,20 +45,20 @@ export class RemoteRepository implements Repository {
     const wanted = tagOrDigest.includes(':') ? parseDigest(tagOrDigest) : null;
     const what = this.#named(tagOrDigest);
     return this.#anywhere(tagOrDigest, options, async (session) => {
+      const remembered = await this.#remembered(session, tagOrDigest, options);
+      if (remembered !== null && (wanted === null || wanted === remembered.digest)) return remembered;
       const answer = await this.#get(session, `manifests/${tagOrDigest}`, { Accept: acceptedManifests }, options);
-      return readManifest(session.wire, answer, { wanted, what, signal: options.signal });
+      const manifest = await readManifest(session.wire, answer, { wanted, what, signal: options.signal });
+      this.#parts.memory.keep(what, manifest);
+      return manifest;
     });
   }
 
   async findManifest(tagOrDigest: string, options: CallOptions): Promise<Omit<RemoteManifest, 'bytes'> | null> {
-    const { signal } = options;
     return this.#anywhere(tagOrDigest, options, async (session) => {
-      const answer = await session.ask({
-        ...{ method: 'HEAD', target: this.#target(`manifests/${tagOrDigest}`), scopes: this.#scopes, signal },
-        headers: { Accept: acceptedManifests },
-      });
+      const answer = await this.#askForManifest(session, tagOrDigest, options);
       if (answer.status === 404 && session.endpoint.role === 'registry') return null;
-      if (answer.status !== 200) throw await session.refusal(answer, signal);
+      if (answer.status !== 200) throw await session.refusal(answer, options.signal);
       return manifestFacts(answer, this.#named(tagOrDigest)) ?? this.manifest(tagOrDigest, options);
     });
   }
@@ -123,6 +125,24 @@ export class RemoteRepository implements Repository {
     const uploads = new Uploads({ session, path: this.#path, scopes: this.#scopes, patience });
     this.#uploadsOf.set(session, uploads);
     return uploads;
+  }
+
+  #askForManifest(session: Session, tagOrDigest: string, { signal }: CallOptions): Promise<Answer> {
+    return session.ask({
+      ...{ method: 'HEAD', target: this.#target(`manifests/${tagOrDigest}`), scopes: this.#scopes, signal },
+      headers: { Accept: acceptedManifests },
+    });
+  }
+
+  /** What the name stands on now, if that was had lately. */
+  async #remembered(session: Session, tagOrDigest: string, options: CallOptions): Promise<RemoteManifest | null> {
+    const { memory } = this.#parts;
+    const what = this.#named(tagOrDigest);
+    if (!memory.hasMet(what)) return null;
+    const answer = await this.#askForManifest(session, tagOrDigest, options);
+    session.wire.discard(answer);
+    const facts = answer.status === 200 ? manifestFacts(answer, what) : null;
+    return facts === null ? null : memory.find(facts.digest);
   }
 
   async #openBlob(session: Session, digest: Digest, from: number, signal: AbortSignal): Promise<BlobPart> {
