@@ -13,7 +13,7 @@ import type { ChainId, DiffId } from '../model/ids.ts';
 import { doLateWork, isLittleWork } from './apply/late-work.ts';
 import { type AddOptions, chainIdOn, chainIds, type IncomingLayer, type Layer, recipeOfFolder } from './layer.ts';
 import { SharedSync } from './shared-sync.ts';
-import type { FinishJob, LayerSource, UnpackWorkers } from './unpack-workers.ts';
+import { type FinishJob, type LayerSource, NoSpace, type UnpackWorkers } from './unpack-workers.ts';
 
 /** A layer that is being unpacked, for everyone who waits for it. */
 interface InFlight {
@@ -42,22 +42,25 @@ export class LayerIntake {
   readonly #directory: number;
   readonly #find: (chainId: ChainId) => Layer | null;
   readonly #publish: (layer: Layer) => void;
+  readonly #spare: () => Promise<number>;
   readonly #sync: SharedSync;
   readonly #inFlight = new Map<ChainId, InFlight>();
 
-  /** `root`: absolute, the folder of all layers; `directory`: the same, open. `publish` gives a layer its row. */
+  /** `root`: absolute, the folder of all layers; `directory`: the same, open. `publish` gives a layer its row, `spare` makes room on a full disk. */
   constructor(parts: {
     readonly workers: UnpackWorkers;
     readonly root: string;
     readonly directory: number;
     readonly find: (chainId: ChainId) => Layer | null;
     readonly publish: (layer: Layer) => void;
+    readonly spare: () => Promise<number>;
   }) {
     this.#workers = parts.workers;
     this.#root = parts.root;
     this.#directory = parts.directory;
     this.#find = parts.find;
     this.#publish = parts.publish;
+    this.#spare = parts.spare;
     this.#sync = new SharedSync(() => parts.workers.sync(parts.root));
   }
 
@@ -188,7 +191,13 @@ export class LayerIntake {
     const { layer, parent, folder, onProgress } = what;
     const { signal, below, onRead } = control;
     const recipe = recipeOfFolder(folder);
-    const unpacked = await this.#workers.unpack({ ...layer, folder, recipe, onProgress }, signal);
+    const job = { ...layer, folder, recipe, onProgress };
+    const unpacked = await this.#workers.unpack(job, signal).catch(async (error: unknown) => {
+      await this.#clear(folder);
+      const isFull = error instanceof Error && error.cause instanceof NoSpace;
+      if (!isFull || (await this.#spare()) === 0) throw error;
+      return await this.#workers.unpack(job, signal);
+    });
     onRead();
     await below?.finished;
     const { diffId, sizeBytes, recipeBytes, tarBytes, work } = unpacked;

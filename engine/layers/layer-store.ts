@@ -54,6 +54,7 @@ export class LayerStore {
       directory: this.#directory,
       find: (chainId) => this.find(chainId),
       publish: (layer) => this.#publish(layer),
+      spare: () => this.#content.collect({ isSparing: true }),
     });
   }
 

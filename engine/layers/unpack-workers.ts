@@ -169,6 +169,9 @@ interface RunningJob {
   touch(): void;
 }
 
+/** The cause of a failure that room on the disk would have spared. */
+export class NoSpace extends Error {}
+
 /** A message for each of these many bytes, not for each chunk of a download. */
 const growthStepBytes = 256 * 1024;
 
@@ -215,5 +218,12 @@ function errorOf(
   job: { readonly what: string; readonly diffId: DiffId | null },
 ): EngineError {
   const message = `failed to register layer${job.diffId === null ? '' : ` ${job.diffId}`}: ${report.message}`;
-  return report.reason === 'broken' ? invalid(message) : internal(message);
+  switch (report.reason) {
+    case 'broken':
+      return invalid(message);
+    case 'no-space':
+      return internal(message, { cause: new NoSpace(report.message) });
+    case 'failed':
+      return internal(message);
+  }
 }
