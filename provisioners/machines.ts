@@ -128,6 +128,10 @@ export interface Machine {
   readonly facts: Readonly<Record<string, string>>;
   /** File with what the machine wrote to its console, newest last; null where the driver has none. May not exist yet. */
   readonly serialLogFile: string | null;
+  /** What its host agent noted, on this computer. May not exist yet. */
+  readonly agentLogFile: string;
+  /** What its engine noted, in the machine. */
+  readonly engineLogFile: string;
   /** The host agent as it last told; null when none runs. `watch` tells of its changes too. */
   readonly agent: HostAgentState | null;
 }
@@ -170,6 +174,41 @@ export interface DriverInfo {
   readonly settings: readonly SettingField[];
 }
 
+export interface MachineSnapshot {
+  readonly name: string;
+  /** RFC 3339. */
+  readonly createdAt: string;
+  /** What it takes of this computer's disk; null where the driver cannot tell. */
+  readonly sizeBytes: number | null;
+}
+
+export interface SnapshotChange {
+  readonly verb: 'take' | 'restore' | 'remove';
+  readonly snapshot: string;
+}
+
+export interface Resized {
+  readonly machine: Machine;
+  readonly waiting: readonly string[];
+}
+
+export interface Finding {
+  /** `Driver qemu`, `Machine web`. */
+  readonly about: string;
+  readonly verdict: 'good' | 'note' | 'bad';
+  /** What is the case, and what to do about it. */
+  readonly says: string;
+}
+
+/** Something of a machine that is no more. */
+export interface Leftover {
+  /** For people: `docker context "skiff-web"`. */
+  readonly title: string;
+  /** What it goes on costing, for people; null: nothing but its place. */
+  readonly cost: string | null;
+  remove(): Promise<void>;
+}
+
 export interface Machines {
   drivers(): Promise<readonly DriverInfo[]>;
   /** Sorted by name, natural order. Never fails because of one broken machine: that one has state `unknown`. */
@@ -188,6 +227,32 @@ export interface Machines {
   stop(name: string, operation: Operation, options?: { readonly graceMs?: number }): Promise<Machine>;
   /** Ends it at once, as a power cut does. */
   kill(name: string, operation: Operation): Promise<Machine>;
+  /** Its processors stand still; its engine answers nobody meanwhile. `not-supported` where the driver cannot. */
+  pause(name: string, operation: Operation): Promise<Machine>;
+  /** A paused one goes on where it was. */
+  resume(name: string, operation: Operation): Promise<Machine>;
+  /** Writes its memory to disk and ends it; `start` goes on where it was, containers and all. */
+  suspend(name: string, operation: Operation): Promise<Machine>;
+  /** Gives it other settings; a disk only grows. `waiting`: keys that a running machine takes at its next start. */
+  resize(name: string, settings: MachineSettings, operation: Operation): Promise<Resized>;
+  /** Of a machine's disk, oldest first. `take` and `restore` want it stopped. */
+  snapshots(name: string): Promise<readonly MachineSnapshot[]>;
+  changeSnapshot(name: string, change: SnapshotChange, operation: Operation): Promise<void>;
+  /** A second machine with the same disk; both stopped. */
+  clone(name: string, copy: string, operation: Operation): Promise<Machine>;
+  /** Writes a stopped machine, with all that is in it and without its keys, to one file. */
+  export(name: string, file: string, operation: Operation): Promise<void>;
+  /** Makes a stopped machine of such a file. */
+  import(name: string, file: string, operation: Operation): Promise<Machine>;
+  /**
+   * Brings the engine of this Skiff into it (a stopped one is started). `thorough`: also where it is there already, and a host that
+   * is not ours is made fit again.
+   */
+  upgrade(name: string, operation: Operation, options?: { readonly isThorough?: boolean }): Promise<Machine>;
+  /** What earlier machines left on this computer: their folders are gone, something of them is not. */
+  leftovers(): Promise<readonly Leftover[]>;
+  /** What machines need on this computer, and each machine, looked at; for people. */
+  examine(): Promise<readonly Finding[]>;
   /**
    * Everything that was made for it goes, in whatever state it is; its data disk with it. Forced: what is known of it here goes
    * even when its driver cannot remove the rest, which the error then says.

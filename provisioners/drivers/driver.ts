@@ -34,7 +34,7 @@
  * What only some kinds can do is a role of its own (`pause`, `snapshots`, ...): a driver that has it has all of it.
  */
 import type { HostPlace } from '../deploy/host/host-place.ts';
-import type { Ability, MachineSettings } from '../machines.ts';
+import type { Ability, MachineSettings, MachineSnapshot } from '../machines.ts';
 import type { DriverSettings } from '../settings/driver-settings.ts';
 import type { SshKeyPair } from '../ssh/keys.ts';
 import type { MachinePaths } from '../store/home.ts';
@@ -173,6 +173,8 @@ export interface HostRole {
   place(machine: DriverStateQuery): HostPlace;
   /** How commands get the rights of root: the user has them, or by sudo, with a password where it asks for one. */
   rights(machine: DriverMachine): RootRights;
+  /** Whether an engine there that belongs to another machine is taken over. */
+  takesOver(machine: DriverStateQuery): boolean;
 }
 
 export type RootRights = { readonly kind: 'root' } | { readonly kind: 'sudo'; readonly password: string | null };
@@ -191,14 +193,6 @@ export interface SuspendRole {
 export interface ResizeRole {
   /** Makes a running machine what its settings say now, as far as that goes without a restart; the keys that wait for the next start. */
   resize(machine: DriverMachine, run: DriverRun): Promise<readonly string[]>;
-}
-
-export interface MachineSnapshot {
-  readonly name: string;
-  /** RFC 3339. */
-  readonly createdAt: string;
-  /** What it takes of this computer's disk; null where the driver cannot tell. */
-  readonly sizeBytes: number | null;
 }
 
 /** Snapshots of a stopped machine's disk. */

@@ -3,6 +3,8 @@ import type { Duplex } from 'node:stream';
 import type { HostAgentState, PortForward } from '../machines.ts';
 import type { MachinePaths } from '../store/home.ts';
 import { ownIdentity } from '../store/process-identity.ts';
+import type { Line } from '../line/line.ts';
+import { setMachineClock, watchSleep } from './machine-clock.ts';
 import { writeAgentState } from './agent-state.ts';
 import { followPublishedPorts } from './container-ports.ts';
 import type { LinkState, MachineLinkOptions } from './machine-link.ts';
@@ -16,6 +18,8 @@ export interface HostAgentOptions {
   readonly engineSocket: string;
   /** See MachineLinkOptions. */
   readonly open: MachineLinkOptions['open'];
+  /** Whether the machine's clock is ours to set: not on a host that belongs to somebody else. */
+  readonly setsClock?: boolean;
   readonly log: (line: string) => void;
   readonly signal: AbortSignal;
 }
@@ -44,7 +48,20 @@ export async function runHostAgent(options: HostAgentOptions): Promise<void> {
     onChange: (now) => {
       log(describeLink(now));
       publish({ connection: now.kind, error: now.kind === 'lost' ? now.error.message : null });
+      if (now.kind === 'ready' && options.setsClock === true) setClock(now.connection);
     },
+  });
+  const setClock = (line: Line): void => {
+    setMachineClock(line, { now: () => Date.now(), signal: whole }).then(
+      (result) => {
+        if (result.isSet) log(`the clock of the machine was set by ${result.driftSeconds} s`);
+      },
+      (error: unknown) => log(`the clock of the machine could not be looked at: ${String(error)}`),
+    );
+  };
+  // A computer that slept has a machine that slept, and its connection may well have lived through it.
+  using _sleep = watchSleep(() => {
+    if (link.state.kind === 'ready' && options.setsClock === true) setClock(link.state.connection);
   });
   const dialEngine = (dialSignal?: AbortSignal): Promise<Duplex> =>
     link.dialUnix(

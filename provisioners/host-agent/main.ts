@@ -45,6 +45,7 @@ async function main(): Promise<void> {
     await runHostAgent({
       paths,
       engineSocket: await engineSocket(),
+      setsClock: (await look())?.driver.host === undefined,
       log,
       signal: ending.signal,
       open: async (options) => {

@@ -36,6 +36,8 @@ export interface BringUp {
   readonly agent: AgentProgram;
   readonly operation: Operation;
   readonly onDone: (step: CreateStep) => Promise<void>;
+  /** Also where all seems to be as it should, it is looked at and made anew. */
+  readonly isThorough?: boolean;
 }
 
 /** How long sshd may take to let us in once the console says that it listens; emulated key exchanges on a busy computer are slow. */
@@ -45,7 +47,7 @@ const boots = 2;
 
 export async function bringUp(up: BringUp): Promise<void> {
   const { operation, session } = up;
-  if (await resumeEngine(up)) return;
+  if (up.isThorough !== true && (await resumeEngine(up))) return;
   const { host } = session.driver;
   const title = host === undefined ? 'Starting the machine' : 'Connecting to the host';
   const line = await runStep({ step: 'boot', title, operation }, (tell) => bootAndLogIn(up, tell));
@@ -139,7 +141,16 @@ async function enginePlace(up: BringUp, line: Line): Promise<Pick<Deployment, 'l
   const { facts, group } = await runStep(
     { step: 'prepare-host', title: 'Making the host fit for the engine', operation },
     (tell) =>
-      prepareHost({ line: asRootLine, userLine: line, place, machine: { id, name }, tell, signal: operation.signal }),
+      prepareHost({
+        line: asRootLine,
+        userLine: line,
+        place,
+        machine: { id, name },
+        // Once: a host that another Skiff has taken over since stays its own.
+        takesOver: host.takesOver(machine) && session.document.lifecycle.phase === 'creating',
+        tell,
+        signal: operation.signal,
+      }),
   );
   await session.addFacts({
     system: facts.title,

@@ -154,7 +154,7 @@ async function chooseDriver(context: MachinesContext, wanted: string | undefined
 }
 
 /** Lets a docker CLI find the machine by name; when it cannot, the facts say why and all else works. */
-async function provideContext(context: MachinesContext, session: MachineSession): Promise<void> {
+export async function provideContext(context: MachinesContext, session: MachineSession): Promise<void> {
   const { name, paths } = session;
   try {
     const dockerContext = await context.contexts.provide({

@@ -1,9 +1,9 @@
 import { createHash } from 'node:crypto';
-import { mkdir, readFile, rm } from 'node:fs/promises';
+import { mkdir, readdir, readFile, rm } from 'node:fs/promises';
 import { homedir } from 'node:os';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { z } from 'zod';
-import { readIfThere, writeFileAtomic } from '../store/atomic-file.ts';
+import { isErrno, readIfThere, writeFileAtomic } from '../store/atomic-file.ts';
 
 /**
  * A docker context a machine, so that `docker --context skiff ps` works with the docker CLI as it is: a file in docker's own
@@ -15,6 +15,15 @@ export interface DockerContexts {
   provide(machine: ContextOf): Promise<string | null>;
   /** Removes it if it is the machine's. */
   remove(machine: ContextOf): Promise<void>;
+  /** All that are of machines below this folder. */
+  list(machinesFolder: string): Promise<readonly ListedContext[]>;
+}
+
+export interface ListedContext {
+  readonly context: string;
+  /** The machine's folder, which may be gone. */
+  readonly machineFolder: string;
+  remove(): Promise<void>;
 }
 
 export interface ContextOf {
@@ -24,7 +33,7 @@ export interface ContextOf {
   readonly dockerHost: string;
 }
 
-const contextSchema = z.looseObject({ Metadata: z.looseObject({ SkiffMachine: z.string() }) });
+const contextSchema = z.looseObject({ Name: z.string(), Metadata: z.looseObject({ SkiffMachine: z.string() }) });
 
 /** `skiff` for the machine `default`, else `skiff-NAME`. */
 export function contextName(machineName: string): string {
@@ -56,7 +65,45 @@ export function dockerContexts(environment: Readonly<Record<string, string | und
       await leaveContext(join(config, 'config.json'), context);
       await rm(folderOf(context), { recursive: true, force: true });
     },
+    async list(machinesFolder) {
+      const root = join(config, 'contexts', 'meta');
+      const found = await Promise.all(
+        (await foldersIn(root)).map(async (folder): Promise<ListedContext[]> => {
+          const parsed = parseContext(await readIfThere(join(root, folder, 'meta.json')));
+          if (parsed === null || dirname(parsed.Metadata.SkiffMachine) !== machinesFolder) return [];
+          return [
+            {
+              context: parsed.Name,
+              machineFolder: parsed.Metadata.SkiffMachine,
+              async remove() {
+                await leaveContext(join(config, 'config.json'), parsed.Name);
+                await rm(join(root, folder), { recursive: true, force: true });
+              },
+            },
+          ];
+        }),
+      );
+      return found.flat();
+    },
   };
+}
+
+function parseContext(text: string | null): z.infer<typeof contextSchema> | null {
+  if (text === null) return null;
+  try {
+    return contextSchema.parse(JSON.parse(text));
+  } catch {
+    return null;
+  }
+}
+
+async function foldersIn(path: string): Promise<string[]> {
+  try {
+    return await readdir(path);
+  } catch (error) {
+    if (isErrno(error, 'ENOENT')) return [];
+    throw error;
+  }
 }
 
 function formatContext(context: string, machine: ContextOf): string {
@@ -68,11 +115,7 @@ function formatContext(context: string, machine: ContextOf): string {
 }
 
 function isOf(text: string, machine: ContextOf): boolean {
-  try {
-    return contextSchema.parse(JSON.parse(text)).Metadata.SkiffMachine === machine.folder;
-  } catch {
-    return false;
-  }
+  return parseContext(text)?.Metadata.SkiffMachine === machine.folder;
 }
 
 /** With a current context that is gone, every docker command fails; docker's own `context rm --force` resets it too. */

@@ -1,4 +1,5 @@
 import { stat } from 'node:fs/promises';
+import { imageLayout } from '../deploy/machine-layout.ts';
 import type { Access, Driver, DriverState } from '../drivers/driver.ts';
 import { abilitiesOf } from '../drivers/driver.ts';
 import { readAgent } from '../host-agent/agent-state.ts';
@@ -48,6 +49,8 @@ export async function viewMachine(options: {
     ssh: sshOf(asked.access, paths),
     engineVersion: document.engine?.version ?? null,
     facts: document.facts,
+    agentLogFile: paths.agentLog,
+    engineLogFile: (driver?.host?.place(query).layout ?? imageLayout).engineLog,
     serialLogFile: driver?.capabilities.console === 'serial-log' ? paths.serialLog : null,
     agent: agent?.state ?? null,
   };
@@ -152,6 +155,8 @@ async function unreadable(store: MachineStore, name: MachineName, error: unknown
     ssh: null,
     engineVersion: null,
     facts: {},
+    agentLogFile: paths.agentLog,
+    engineLogFile: imageLayout.engineLog,
     serialLogFile: null,
     agent: null,
   };

@@ -15,21 +15,20 @@ import type { Operation } from '../progress.ts';
 import { runStep } from '../progress.ts';
 import { environmentSecrets } from '../settings/driver-settings.ts';
 import { skiffHome } from '../store/home.ts';
-import type { MachineName } from '../store/machine-name.ts';
 import { parseMachineName } from '../store/machine-name.ts';
 import { MachineStore } from '../store/machine-store.ts';
 import { readImageSource } from '../store/settings.ts';
 import type { AgentProgram } from './agent-process.ts';
 import { endAgent, ownAgentProgram } from './agent-process.ts';
 import { bringUp, connectComputer } from './bring-up.ts';
-import { createMachine } from './create-machine.ts';
+import { createMachine, provideContext } from './create-machine.ts';
 import { dockerContexts } from './docker-context.ts';
 import type { EngineSource } from './engine-source.ts';
 import { openRelease, openRuntime, ownCheckout } from './engine-source.ts';
 import { openLine, readKeys } from './machine-keys.ts';
-import { MachineSession } from './machine-session.ts';
+import { MachineChanges, noSuchMachine, notComplete } from './machine-changes.ts';
+import type { MachineSession } from './machine-session.ts';
 import { viewMachine } from './machine-view.ts';
-import type { MachinesContext } from './machines-context.ts';
 import { removeMachine } from './remove-machine.ts';
 import { stopMachine } from './stop-machine.ts';
 import { watchStore } from './watch-store.ts';
@@ -54,9 +53,7 @@ export function openMachines(options: OpenMachines = {}): Machines {
   return new LocalMachines(options);
 }
 
-class LocalMachines implements Machines {
-  readonly #context: MachinesContext;
-
+class LocalMachines extends MachineChanges implements Machines {
   constructor(options: OpenMachines) {
     const environment = options.environment ?? process.env;
     const home = resolve(options.home ?? skiffHome({ environment }));
@@ -64,7 +61,7 @@ class LocalMachines implements Machines {
     const store = new MachineStore(home);
     const isArm = process.arch === 'arm64';
     const engine = options.engine ?? ownCheckout();
-    this.#context = {
+    super({
       home,
       store,
       drivers: openDrivers(store.paths, environment),
@@ -78,11 +75,11 @@ class LocalMachines implements Machines {
       openRelease: () => openRelease(engine, { cacheDir, arch: isArm ? 'arm64' : 'x64' }),
       secretsOf: (driver) => environmentSecrets(driver.settings.fields, environment),
       openRuntime: () => openRuntime(engine, { cacheDir, arch: isArm ? 'arm64' : 'amd64' }),
-    };
+    });
   }
 
   async drivers(): Promise<readonly DriverInfo[]> {
-    const drivers = [...this.#context.drivers.values()];
+    const drivers = [...this.context.drivers.values()];
     return Promise.all(
       drivers.map(async (driver) => ({
         name: driver.name,
@@ -96,54 +93,54 @@ class LocalMachines implements Machines {
   }
 
   async list(): Promise<readonly Machine[]> {
-    const names = await this.#context.store.names();
-    const views = await Promise.all(names.map((name) => viewMachine({ ...this.#context, name })));
+    const names = await this.context.store.names();
+    const views = await Promise.all(names.map((name) => viewMachine({ ...this.context, name })));
     return views.filter((view) => view !== null);
   }
 
   async inspect(name: string): Promise<Machine> {
-    return this.#view(parseMachineName(name));
+    return this.view(parseMachineName(name));
   }
 
   async create(request: CreateMachine, operation: Operation): Promise<Machine> {
     const name = parseMachineName(request.name);
     {
-      await using _lock = await this.#context.store.lock(name, 'create');
-      await createMachine(this.#context, { ...request, name }, operation);
+      await using _lock = await this.context.store.lock(name, 'create');
+      await createMachine(this.context, { ...request, name }, operation);
     }
-    return this.#view(name);
+    return this.view(name);
   }
 
   async start(text: string, operation: Operation): Promise<Machine> {
     const name = parseMachineName(text);
     {
-      await using _lock = await this.#context.store.lock(name, 'start');
-      const session = await this.#session(name);
+      await using _lock = await this.context.store.lock(name, 'start');
+      const session = await this.session(name);
       if ((await this.#stateOf(session)) === 'running' && (await readAgent(session.paths)) !== null) {
         throw new MachineError('already-running', `Machine "${name}" is already running`);
       }
       await this.#start(session, operation);
     }
-    return this.#view(name);
+    return this.view(name);
   }
 
   async ensureRunning(request: CreateMachine, operation: Operation): Promise<Machine> {
     const name = parseMachineName(request.name);
-    const document = await this.#context.store.read(name);
+    const document = await this.context.store.read(name);
     if (document === null || document.lifecycle.phase === 'creating') return this.create(request, operation);
-    if (await this.#isComplete(name, operation)) return this.#view(name);
+    if (await this.#isComplete(await this.session(name), operation, 'unlocked')) return this.view(name);
     {
-      await using _lock = await this.#context.store.lock(name, 'start');
-      const session = await this.#session(name);
+      await using _lock = await this.context.store.lock(name, 'start');
+      const session = await this.session(name);
       // Often only the agent was killed; then neither image nor login is needed.
       if (await this.#isCurrent(session)) {
         await runStep({ step: 'host-agent', title: 'Connecting this computer to the engine', operation }, () =>
-          connectComputer({ ...this.#context, session, operation }),
+          connectComputer({ ...this.context, session, operation }),
         );
       }
-      if (!(await this.#isComplete(name, operation))) await this.#start(session, operation);
+      if (!(await this.#isComplete(session, operation))) await this.#start(session, operation);
     }
-    return this.#view(name);
+    return this.view(name);
   }
 
   async stop(text: string, operation: Operation, options: { readonly graceMs?: number } = {}): Promise<Machine> {
@@ -156,10 +153,10 @@ class LocalMachines implements Machines {
 
   async remove(text: string, operation: Operation, options: { readonly isForced?: boolean } = {}): Promise<void> {
     const name = parseMachineName(text);
-    if (!(await this.#context.store.names()).includes(name)) throw noSuchMachine(name);
-    await using _lock = await this.#context.store.lock(name, 'remove');
+    if (!(await this.context.store.names()).includes(name)) throw noSuchMachine(name);
+    await using _lock = await this.context.store.lock(name, 'remove');
     const trouble = await runStep({ step: 'remove', title: 'Removing the machine', operation }, () =>
-      removeMachine(this.#context, { name, operation, isForced: options.isForced ?? false }),
+      removeMachine(this.context, { name, operation, isForced: options.isForced ?? false }),
     );
     if (trouble !== null) throw forgotten(name, trouble);
   }
@@ -170,8 +167,19 @@ class LocalMachines implements Machines {
     return ssh.host;
   }
 
+  async upgrade(text: string, operation: Operation, options: { readonly isThorough?: boolean } = {}): Promise<Machine> {
+    const name = parseMachineName(text);
+    {
+      await using _lock = await this.context.store.lock(name, 'start');
+      const session = await this.session(name);
+      const isDone = options.isThorough !== true && (await this.#isComplete(session, operation));
+      if (!isDone) await this.#start(session, operation, options);
+    }
+    return this.view(name);
+  }
+
   watch(listener: () => void): Disposable {
-    return watchStore(this.#context.store.paths, listener);
+    return watchStore(this.context.store.paths, listener);
   }
 
   async run(
@@ -179,7 +187,7 @@ class LocalMachines implements Machines {
     command: RemoteCommand,
   ): Promise<{ readonly exitCode: number; readonly signal: string | null }> {
     const name = parseMachineName(text);
-    const session = await this.#session(name);
+    const session = await this.session(name);
     const access = await session.driver.access(session.query);
     if (access === null) throw notRunning(name);
     const keys = await readKeys(session.paths);
@@ -194,9 +202,11 @@ class LocalMachines implements Machines {
     const name = parseMachineName(text);
     const { verb, graceMs, operation } = how;
     {
-      await using _lock = await this.#context.store.lock(name, verb);
-      const session = await this.#session(name);
-      if ((await this.#stateOf(session)) !== 'running') {
+      await using _lock = await this.context.store.lock(name, verb);
+      const session = await this.session(name);
+      const state = await this.#stateOf(session);
+      // A suspended one can be ended too: its memory goes.
+      if (state === 'stopped' || state === 'absent' || (state === 'suspended' && verb === 'stop')) {
         await endAgent(session.paths);
         throw new MachineError('already-stopped', `Machine "${name}" is already stopped`);
       }
@@ -205,34 +215,41 @@ class LocalMachines implements Machines {
         stopMachine(session, { verb, graceMs, run: { tell, signal: operation.signal } }),
       );
     }
-    return this.#view(name);
+    return this.view(name);
   }
 
-  async #start(session: MachineSession, operation: Operation): Promise<void> {
-    const { lifecycle } = session.document;
-    if (lifecycle.phase !== 'ready') {
-      const hint = lifecycle.phase === 'creating' ? 'create it again to go on' : 'remove it again';
-      throw new MachineError('internal', `Machine "${session.name}" is not complete; ${hint}`);
-    }
-    const release = this.#context.openRelease();
+  async #start(
+    session: MachineSession,
+    operation: Operation,
+    options: { readonly isThorough?: boolean } = {},
+  ): Promise<void> {
+    if (session.document.lifecycle.phase !== 'ready') throw notComplete(session);
+    const release = this.context.openRelease();
     // It is awaited only after the boot; should it fail before that, the failure is told there.
     release.catch(() => undefined);
     const image = await this.#image(session, operation);
     const keys = await readKeys(session.paths);
-    await bringUp({ ...this.#context, session, keys, image, release, operation, onDone: () => Promise.resolve() });
+    const onDone = (): Promise<void> => Promise.resolve();
+    await bringUp({ ...this.context, ...options, session, keys, image, release, operation, onDone });
+    // A machine that came here as a copy has none yet.
+    if (session.document.dockerContext === null) await provideContext(this.context, session);
   }
 
   async #image(session: MachineSession, operation: Operation): Promise<MachineImage | null> {
-    return session.driver.capabilities.system === 'skiff-image' ? this.#context.openImage(operation) : null;
+    return session.driver.capabilities.system === 'skiff-image' ? this.context.openImage(operation) : null;
   }
 
   /** Runs, with its agent, and the engine that this computer has answers: nothing is left to do. */
-  async #isComplete(name: MachineName, operation: Operation): Promise<boolean> {
-    const { store } = this.#context;
-    const paths = store.machine(name);
+  async #isComplete(
+    session: MachineSession,
+    operation: Operation,
+    asked: 'locked' | 'unlocked' = 'locked',
+  ): Promise<boolean> {
+    const { name, paths } = session;
     const agent = await readAgent(paths);
-    if (agent?.state.connection !== 'ready' || (await store.lockHolder(name)) !== null) return false;
-    if (!(await this.#isCurrent(await this.#session(name)))) return false;
+    if (agent?.state.connection !== 'ready') return false;
+    if (asked === 'unlocked' && (await this.context.store.lockHolder(name)) !== null) return false;
+    if (!(await this.#isCurrent(session))) return false;
     using engine = new EngineClient(unixSocketDialer(paths.dockerSocket), { timeoutMs: 5_000 });
     try {
       await engine.ping({ signal: operation.signal });
@@ -246,39 +263,13 @@ class LocalMachines implements Machines {
   /** The machine runs with the engine that this computer would deploy. */
   async #isCurrent(session: MachineSession): Promise<boolean> {
     if ((await this.#stateOf(session)) !== 'running') return false;
-    const { digest } = await this.#context.openRelease();
+    const { digest } = await this.context.openRelease();
     return session.document.engine?.digest === digest;
   }
 
   async #stateOf(session: MachineSession): Promise<DriverState> {
     return session.driver.state(session.query);
   }
-
-  async #session(name: MachineName): Promise<MachineSession> {
-    const { store, drivers } = this.#context;
-    const document = await store.read(name);
-    if (document === null) throw noSuchMachine(name);
-    const driver = drivers.get(document.driver);
-    if (driver === undefined)
-      throw new MachineError(
-        'no-such-driver',
-        `Machine "${name}" needs the driver "${document.driver}", which this Skiff does not have`,
-      );
-    return new MachineSession({ store, driver, name, document, secrets: this.#context.secretsOf(driver) });
-  }
-
-  async #view(name: MachineName): Promise<Machine> {
-    const view = await viewMachine({ ...this.#context, name });
-    if (view === null) throw noSuchMachine(name);
-    return view;
-  }
-}
-
-function noSuchMachine(name: string): MachineError {
-  return new MachineError(
-    'no-such-machine',
-    `There is no machine "${name}"; \`skiff machine ls\` lists those that there are`,
-  );
 }
 
 function forgotten(name: string, cause: unknown): MachineError {

@@ -12,6 +12,13 @@ export function parseMachineName(text: string): MachineName {
   return text as MachineName;
 }
 
+/** A snapshot's name has the rules of a machine's: it becomes a file's. */
+export function parseSnapshotName(text: string): string {
+  const wrong = whatIsWrong(text);
+  if (wrong !== null) throw new MachineError('invalid-name', `"${text}" cannot name a snapshot: ${wrong}`);
+  return text;
+}
+
 export function isMachineName(text: string): text is MachineName {
   return whatIsWrong(text) === null;
 }

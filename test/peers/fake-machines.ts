@@ -6,6 +6,7 @@
  *     machines.script = async (_, operation) => runStep({ step: 'boot', title: 'Starting', operation }, () => booted.promise);
  */
 import {
+  abilities,
   MachineError,
   type CreateMachine,
   type DriverInfo,
@@ -28,13 +29,13 @@ const GiB = 2 ** 30;
 /** Sizes as a driver for machines of this computer has them. */
 const sizes = driverSettings({
   cpus: setting.integer({
-    flag: 'cpus', title: 'Processors', help: 'Number of processors', least: 1, most: 64, standard: 2,
+    flag: 'cpus', title: 'Processors', help: 'Number of processors', least: 1, most: 64, standard: 2, change: 'restart',
   }),
   memoryBytes: setting.bytes({
-    flag: 'memory', title: 'Memory', help: 'Size of its memory (2g)', least: GiB, most: 64 * GiB, standard: 2 * GiB,
+    flag: 'memory', title: 'Memory', help: 'Size of its memory (2g)', least: GiB, most: 64 * GiB, standard: 2 * GiB, change: 'restart',
   }),
   diskBytes: setting.bytes({
-    flag: 'disk', title: 'Disk', help: 'Size of its disk (20g)', least: GiB, most: 2 ** 44, standard: 32 * GiB,
+    flag: 'disk', title: 'Disk', help: 'Size of its disk (20g)', least: GiB, most: 2 ** 44, standard: 32 * GiB, change: 'live',
   }),
 }); // prettier-ignore
 
@@ -118,7 +119,7 @@ export class FakeMachines implements Machines {
 
   async drivers(): Promise<readonly DriverInfo[]> {
     return [
-      { name: 'fake', title: 'Fake', unavailable: null, isAutomatic: true, abilities: [], settings: sizes.fields },
+      { name: 'fake', title: 'Fake', unavailable: null, isAutomatic: true, abilities, settings: sizes.fields },
       {
         name: 'absent',
         title: 'Absent',

@@ -60,9 +60,11 @@ async function writeTail(context: Context, file: string, lines: number): Promise
     (found) => found.size,
     () => 0,
   );
+  // A log that is not there yet has no lines.
+  if (size === 0) return;
   let text = '';
-  const stream = createReadStream(file, { encoding: 'utf8', start: Math.max(0, size - lines * lineBytes) });
-  if (size > 0) for await (const chunk of stream) text += String(chunk);
+  const start = Math.max(0, size - lines * lineBytes);
+  for await (const chunk of createReadStream(file, { encoding: 'utf8', start })) text += String(chunk);
   const last = text
     .split('\n')
     .slice(-lines - 1)

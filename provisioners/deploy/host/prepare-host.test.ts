@@ -93,6 +93,7 @@ describeWith(['linux'], 'making a host fit', () => {
       userLine: line,
       place: hostPlace(root),
       machine: { id: 'a'.repeat(32), name: 'web' },
+      takesOver: false,
       tell: () => undefined,
       signal,
     });

@@ -20,6 +20,8 @@ export interface HostPreparation extends DriverRun {
   readonly userLine: Line;
   readonly place: HostPlace;
   readonly machine: { readonly id: string; readonly name: string };
+  /** Whether an engine that belongs to another machine becomes this one's. */
+  readonly takesOver: boolean;
 }
 
 export interface PreparedHost {
@@ -31,7 +33,7 @@ export interface PreparedHost {
 export async function prepareHost(preparation: HostPreparation): Promise<PreparedHost> {
   const { line, userLine, place, machine, tell, signal } = preparation;
   const found = await lookAtHost(line, { place, signal });
-  refuseOtherOwner(found, machine.id);
+  if (!preparation.takesOver) refuseOtherOwner(found, machine.id);
   tell({ detail: found.title });
   const facts = await installMissing(preparation, found);
   await line.check(installScript({ place, facts, machine }), { signal, timeoutMs: 60_000 });

@@ -52,6 +52,7 @@ export class GenericDriver implements Driver {
   readonly host: HostRole = {
     place: (machine) => placeOf(machine),
     rights: (machine) => rightsOf(machine, readMemory(machine.memory)?.access.user ?? 'root'),
+    takesOver: (machine) => genericSettings.resolve(machine.settings).isAdopting,
   };
   readonly #environment: Readonly<Record<string, string | undefined>>;
 
@@ -68,7 +69,7 @@ export class GenericDriver implements Driver {
     await using login = await logInFirst(settings, { environment: this.#environment, signal: run.signal });
     const rootLine = asRoot(login.connection, rightsOf(machine, login.access.user));
     const found = await lookAtHost(rootLine, { place: placeOf(machine), signal: run.signal });
-    refuseOtherOwner(found, machine.id);
+    if (!settings.isAdopting) refuseOtherOwner(found, machine.id);
   }
 
   async create(machine: DriverMachine, run: DriverRun): Promise<void> {

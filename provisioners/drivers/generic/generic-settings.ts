@@ -60,6 +60,11 @@ export const genericSettings = driverSettings({
     help: 'Password that sudo asks for there; better given by the environment, where other users cannot read it',
     environment: ['SKIFF_SUDO_PASSWORD'],
   }),
+  isAdopting: setting.switch({
+    flag: 'generic-adopt',
+    title: 'Take over',
+    help: 'Take over the engine that another Skiff brought to that host; that one loses it',
+  }),
   prefix: setting.optional({
     kind: 'path',
     flag: 'generic-prefix',

@@ -50,6 +50,7 @@ export class LocalDriver implements Driver {
   readonly host: HostRole = {
     place: (machine) => placeOf(machine),
     rights: (machine) => rightsOf(machine),
+    takesOver: () => false,
   };
 
   availability(): Promise<string | null> {

@@ -3,7 +3,8 @@ import { join } from 'node:path';
 import { MachineError } from '../../machines.ts';
 import { isErrno } from '../../store/atomic-file.ts';
 import type { MachinePaths } from '../../store/home.ts';
-import type { DriverMachine, DriverRun, DriverStateQuery, MachineSnapshot, SnapshotRole } from '../driver.ts';
+import type { MachineSnapshot } from '../../machines.ts';
+import type { DriverMachine, DriverRun, DriverStateQuery, SnapshotRole } from '../driver.ts';
 import { copyDisk } from './disk-copy.ts';
 import { findQemuProcess } from './qemu-process.ts';
 

@@ -1,0 +1,134 @@
+import { mkdtemp, readdir, rm, stat, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { PassThrough } from 'node:stream';
+import { text } from 'node:stream/consumers';
+import { afterAll, beforeAll, expect, it } from 'vitest';
+import { unixSocketDialer } from '../../client/dial.ts';
+import { EngineClient } from '../../client/engine-client.ts';
+import { describeWith } from '../../test/skip.ts';
+import type { Machines } from '../machines.ts';
+import type { Operation } from '../progress.ts';
+import { openMachines } from './open-machines.ts';
+
+const operation: Operation = { report: () => undefined, signal: new AbortController().signal };
+const GiB = 2 ** 30;
+
+/** What is done to machines that are made, on real ones; each test begins where the one before ended. */
+describeWith(['linux', { program: 'qemu-system-x86_64' }, { program: 'mmdebstrap' }], 'a machine that is made', () => {
+  let home: string;
+  let machines: Machines;
+
+  beforeAll(async () => {
+    home = await mkdtemp(join(tmpdir(), 'skiff-changes-'));
+    machines = openMachines({ home, environment: { ...process.env, DOCKER_CONFIG: join(home, 'docker') } });
+    const settings = { memoryBytes: GiB / 2, diskBytes: 4 * GiB };
+    await machines.create({ name: 'one', driver: 'qemu', settings }, operation);
+    await engine('one', async (client) => {
+      const { Id } = await client.containers.create(
+        { Image: 'hello', Cmd: ['sleep', '6000'], StopSignal: 'KILL' },
+        { name: 'kept' },
+      );
+      await client.containers.start(Id);
+    });
+  });
+  afterAll(async () => {
+    for (const { name } of await machines.list()) await machines.remove(name, operation);
+    expect((await readdir(join(home, 'machines'))).filter((name) => !name.startsWith('.'))).toEqual([]);
+    await rm(home, { recursive: true, force: true });
+  });
+
+  async function engine<T>(name: string, work: (client: EngineClient) => Promise<T>): Promise<T> {
+    const { dockerSocket } = await machines.inspect(name);
+    using client = new EngineClient(unixSocketDialer(dockerSocket), { timeoutMs: 30_000 });
+    return await work(client);
+  }
+  const pidOfKept = (name: string): Promise<unknown> =>
+    engine(name, async (client) => (await client.containers.inspect('kept')).State.Pid);
+
+  it('stands still and goes on, its containers with it', async () => {
+    const before = await pidOfKept('one');
+    expect((await machines.pause('one', operation)).state).toBe('paused');
+    await expect(machines.pause('one', operation)).rejects.toMatchObject({ code: 'not-running' });
+    await expect(machines.start('one', operation)).resolves.toMatchObject({ state: 'running' });
+    await machines.pause('one', operation);
+    expect(await machines.resume('one', operation)).toMatchObject({ state: 'running', agent: { connection: 'ready' } });
+    expect(await pidOfKept('one')).toBe(before);
+  });
+
+  it('is suspended to disk and goes on, its containers with it and its clock right', async () => {
+    const before = await pidOfKept('one');
+    expect((await machines.suspend('one', operation)).state).toBe('suspended');
+    expect(await machines.start('one', operation)).toMatchObject({ state: 'running', agent: { connection: 'ready' } });
+    expect(await pidOfKept('one')).toBe(before);
+    const said = new PassThrough();
+    const command = { command: 'date -u +%s', stdin: null, stdout: said, stderr: said, terminal: null };
+    await machines.run('one', { ...command, signal: operation.signal });
+    said.end();
+    expect(Math.abs(Number(await text(said)) - Date.now() / 1000)).toBeLessThan(5);
+  });
+
+  it('takes other sizes, the disk at once', async () => {
+    const { machine, waiting } = await machines.resize(
+      'one',
+      { diskBytes: 5 * GiB, memoryBytes: 0.75 * GiB },
+      operation,
+    );
+    expect(waiting).toEqual(['memoryBytes']);
+    expect(machine.settings).toMatchObject({ diskBytes: 5 * GiB, memoryBytes: 0.75 * GiB });
+    await expect(machines.resize('one', { diskBytes: 4 * GiB }, operation)).rejects.toMatchObject({
+      code: 'invalid-setting',
+      message: expect.stringContaining('A disk only grows'),
+    });
+  });
+
+  it('is copied with all that is in it, beside itself and through a file, and lets nobody of the copies in', async () => {
+    await expect(machines.clone('one', 'two', operation)).rejects.toMatchObject({ code: 'already-running' });
+    await machines.stop('one', operation);
+    await machines.clone('one', 'two', operation);
+    await expect(machines.clone('one', 'two', operation)).rejects.toMatchObject({ code: 'name-taken' });
+    const file = join(home, 'one.tar.zst');
+    await machines.export('one', file, operation);
+    expect((await stat(file)).size).toBeLessThan(200e6);
+    await machines.remove('one', operation);
+
+    await machines.import('three', file, operation);
+    expect((await machines.inspect('three')).settings.diskBytes).toBe(5 * GiB);
+    await machines.start('three', operation);
+    const names = await engine('three', async (client) =>
+      (await client.containers.list({ all: true })).flatMap((c) => c.Names),
+    );
+    expect(names).toEqual(['/kept']);
+    await machines.stop('three', operation);
+  });
+
+  it('refuses what is no exported machine, and leaves nothing of it', async () => {
+    const file = join(home, 'nothing.tar.zst');
+    await writeFile(file, 'nothing');
+    await expect(machines.import('four', file, operation)).rejects.toMatchObject({ code: 'image-corrupt' });
+    await expect(machines.import('four', join(home, 'absent'), operation)).rejects.toMatchObject({
+      code: 'invalid-setting',
+    });
+    expect((await machines.list()).map(({ name }) => name)).toEqual(['three', 'two']);
+    expect((await readdir(join(home, 'machines'))).sort()).toEqual(['three', 'two']);
+  });
+
+  it('says what only others can do', async () => {
+    await machines.create({ name: 'five', driver: 'local', settings: { prefix: join(home, 'five') } }, operation);
+    await expect(machines.pause('five', operation)).rejects.toMatchObject({
+      code: 'not-supported',
+      message: 'Machine "five" cannot be paused: its driver (This computer) cannot do that',
+    });
+    await machines.remove('five', operation);
+  });
+
+  it('that is gone leaves a context, which is found and removed', async () => {
+    await machines.start('two', operation);
+    await machines.stop('two', operation);
+    await rm(join(home, 'machines', 'two'), { recursive: true });
+    const left = await machines.leftovers();
+    expect(left.map(({ title }) => title)).toEqual(['docker context "skiff-two" of a machine that is gone']);
+    for (const { remove } of left) await remove();
+    expect(await machines.leftovers()).toEqual([]);
+  });
+});
