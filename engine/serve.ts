@@ -30,6 +30,7 @@ import { type LateNeeds, lateRooms } from './http/late-rooms.ts';
 import { notThereYetRoutes } from './http/not-there-yet.ts';
 import { serveApi } from './http/server.ts';
 import { swarmRoutes } from './http/swarm.ts';
+import { reloadEvent } from './http/system/registry-info.ts';
 import { systemRoutes } from './http/system/routes.ts';
 import { ensureHelloImage } from './images/hello.ts';
 import { ImageStore } from './images/image-store.ts';
@@ -114,7 +115,10 @@ export async function startEngine(settings: Settings, log: Log): Promise<Serving
   void startAtBoot(parts, toStart);
   const opened = opening.move();
   return {
-    reload: (fresh) => registries.configure(fresh.registries),
+    reload({ registries: told }) {
+      registries.configure(told);
+      parts.events.publish(reloadEvent(facts.engineId, told));
+    },
     [Symbol.asyncDispose]: () => opened.disposeAsync(),
   };
 }

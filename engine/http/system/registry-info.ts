@@ -1,3 +1,5 @@
+import os from 'node:os';
+import type { NewEvent } from '../../events/events.ts';
 import { loopbackRanges, type RegistrySettings } from '../../registry/registry-settings.ts';
 
 /** What `/info` tells about registries (source: Engine API, RegistryServiceConfig): clients take the key of their credentials for Docker Hub from it. */
@@ -26,6 +28,25 @@ export function registryInfo({ mirrors, insecure, proxy }: RegistrySettings): ob
     HttpProxy: withoutSecrets(proxy.http),
     HttpsProxy: withoutSecrets(proxy.https),
     NoProxy: proxy.none ?? '',
+  };
+}
+
+/** What clients hear when the configuration was read again: the settings that hold from now on, as dockerd names them. */
+export function reloadEvent(engineId: string, settings: RegistrySettings): NewEvent {
+  const { mirrors, insecure, downloadsAtOnce, uploadsAtOnce, attempts } = settings;
+  const hub = mirrors.filter(({ registry }) => registry === 'docker.io').map(({ url }) => url);
+  return {
+    type: 'daemon',
+    action: 'reload',
+    actorId: engineId,
+    attributes: {
+      name: os.hostname(),
+      'insecure-registries': JSON.stringify([...insecure, ...loopbackRanges]),
+      'registry-mirrors': JSON.stringify(hub),
+      'max-concurrent-downloads': String(downloadsAtOnce),
+      'max-concurrent-uploads': String(uploadsAtOnce),
+      'max-download-attempts': String(attempts),
+    },
   };
 }
 

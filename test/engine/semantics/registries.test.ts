@@ -7,6 +7,7 @@ import { anyAddress, type RunningRegistry, startRegistry } from '../../peers/reg
 import { describeWith } from '../../skip.ts';
 import { type Answer, call } from '../api.ts';
 import { docker, eventually } from '../docker.ts';
+import { pastEvents } from '../event-log.ts';
 import { type RunningEngine, startEngine } from '../start-engine.ts';
 
 const secret = 'correct-horse>>??';
@@ -250,6 +251,10 @@ describeWith(['linux', 'root', { program: 'crun' }, { program: 'apt-get' }], 'se
           InsecureRegistryCIDRs: ['::1/128', '127.0.0.0/8'],
           Mirrors: [`${hostile.url}/`],
         },
+      });
+      const reloads = await pastEvents(engine.socket, { type: ['daemon'], event: ['reload'] });
+      expect(reloads.at(-1)?.Actor.Attributes).toMatchObject({
+        'registry-mirrors': JSON.stringify([`${hostile.url}/`]),
       });
     });
 
