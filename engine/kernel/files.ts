@@ -156,7 +156,7 @@ export function setAttributeOf(fd: number, attribute: { key: string; value: Buff
 
 /** Null when it does not have the attribute. */
 export function attributeAt(directory: number, name: string, key: string): Buffer | null {
-  const value = Buffer.alloc(64 * 1024);
+  const value = Buffer.allocUnsafe(64 * 1024);
   try {
     const length = lgetxattr(`${key} of ${name}`, attributePath(directory, name), cString(key), value, value.length);
     return Buffer.from(value.subarray(0, length));
@@ -167,7 +167,7 @@ export function attributeAt(directory: number, name: string, key: string): Buffe
 }
 
 export function attributeKeysAt(directory: number, name: string): readonly string[] {
-  const list = Buffer.alloc(64 * 1024);
+  const list = Buffer.allocUnsafe(64 * 1024);
   try {
     const length = llistxattr(name, attributePath(directory, name), list, list.length);
     return list.toString('latin1', 0, length).split('\0').slice(0, -1);
