@@ -6,7 +6,9 @@ import { ownIdentity } from '../store/process-identity.ts';
 import type { Line } from '../line/line.ts';
 import { setMachineClock, watchSleep } from './machine-clock.ts';
 import { writeAgentState } from './agent-state.ts';
+import type { BulkTunnel } from './bulk-tunnel.ts';
 import { followPublishedPorts } from './container-ports.ts';
+import { KeptTunnel } from './kept-tunnel.ts';
 import type { LinkState, MachineLinkOptions } from './machine-link.ts';
 import { MachineLink } from './machine-link.ts';
 import { PortForwarder } from './port-forwarder.ts';
@@ -20,6 +22,8 @@ export interface HostAgentOptions {
   readonly open: MachineLinkOptions['open'];
   /** Whether the machine's clock is ours to set: not on a host that belongs to somebody else. */
   readonly setsClock?: boolean;
+  /** Opens the fast way for bulk streams; null where it cannot be had. Absent: there is none. */
+  readonly openTunnel?: (signal: AbortSignal) => Promise<BulkTunnel | null>;
   readonly log: (line: string) => void;
   readonly signal: AbortSignal;
 }
@@ -42,6 +46,7 @@ export async function runHostAgent(options: HostAgentOptions): Promise<void> {
       .then(() => writeAgentState(paths.agentState, { identity, state: current }))
       .catch((error: unknown) => log(`the state could not be written: ${String(error)}`));
   };
+  const tunnel = new KeptTunnel({ open: options.openTunnel ?? (() => Promise.resolve(null)), signal: whole, log });
   const link = new MachineLink({
     open: options.open,
     signal: whole,
@@ -49,6 +54,8 @@ export async function runHostAgent(options: HostAgentOptions): Promise<void> {
       log(describeLink(now));
       publish({ connection: now.kind, error: now.kind === 'lost' ? now.error.message : null });
       if (now.kind === 'ready' && options.setsClock === true) setClock(now.connection);
+      if (now.kind === 'ready') tunnel.open();
+      else tunnel.close();
     },
   });
   const setClock = (line: Line): void => {
@@ -63,7 +70,8 @@ export async function runHostAgent(options: HostAgentOptions): Promise<void> {
   using _sleep = watchSleep(() => {
     if (link.state.kind === 'ready' && options.setsClock === true) setClock(link.state.connection);
   });
-  const dialEngine = (dialSignal?: AbortSignal): Promise<Duplex> =>
+  const dialEngine = async (dialSignal?: AbortSignal): Promise<Duplex> =>
+    (await tunnel.dial(dialSignal)) ??
     link.dialUnix(
       engineSocket,
       dialSignal === undefined ? { waitMs: waitForLinkMs } : { waitMs: waitForLinkMs, signal: dialSignal },
@@ -90,6 +98,7 @@ export async function runHostAgent(options: HostAgentOptions): Promise<void> {
     });
     await link.run();
     ending.abort();
+    await tunnel[Symbol.asyncDispose]();
     await following;
   }
   await writing;

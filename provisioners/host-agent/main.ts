@@ -11,6 +11,7 @@ import { tryLockFile } from '../store/machine-lock.ts';
 import { parseMachineName } from '../store/machine-name.ts';
 import { MachineStore } from '../store/machine-store.ts';
 import { boundedLog } from './bounded-log.ts';
+import { openBulkTunnel } from './bulk-tunnel.ts';
 import { runHostAgent } from './host-agent.ts';
 
 async function main(): Promise<void> {
@@ -45,6 +46,14 @@ async function main(): Promise<void> {
     await runHostAgent({
       paths,
       engineSocket: await engineSocket(),
+      openTunnel: async (signal) => {
+        const found = await look();
+        const access = found === null ? null : await found.driver.access(found.query);
+        if (access?.kind !== 'ssh') return null;
+        const { identity: identityFile, knownHosts: knownHostsFile, bulkSocket: localSocket } = paths;
+        const socket = await engineSocket();
+        return openBulkTunnel({ access, identityFile, knownHostsFile, localSocket, engineSocket: socket, signal });
+      },
       setsClock: (await look())?.driver.host === undefined,
       log,
       signal: ending.signal,

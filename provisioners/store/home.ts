@@ -41,6 +41,8 @@ export interface MachinePaths {
   readonly sockets: string;
   /** Null on Windows, where Node cannot speak to a unix socket. */
   readonly qmpSocket: string | null;
+  /** Of the fast way to the engine; the host agent's alone. */
+  readonly bulkSocket: string;
   /** Unix socket, or `\\.\pipe\…` on Windows. */
   readonly dockerSocket: string;
 }
@@ -94,6 +96,7 @@ export function machinePaths(home: string, name: MachineName, options: HomeOptio
     agentLock: inFolder('agent.lock'),
     sockets,
     qmpSocket: platform === 'win32' ? null : join(sockets, 'qmp.sock'),
+    bulkSocket: join(sockets, 'bulk.sock'),
     dockerSocket:
       platform === 'win32' ? `\\\\.\\pipe\\skiff-${name}-${shortHash(folder)}` : join(sockets, 'docker.sock'),
   };
