@@ -19,7 +19,7 @@ export interface ImageSummary {
 export interface ImageConfig {
   readonly User?: string;
   readonly ExposedPorts?: Readonly<Record<string, object>>;
-  readonly Env?: readonly string[];
+  readonly Env?: readonly string[] | null;
   readonly Entrypoint?: readonly string[] | null;
   readonly Cmd?: readonly string[] | null;
   readonly Volumes?: Readonly<Record<string, object>> | null;

@@ -1,6 +1,6 @@
 /**
  * Lines of a Dockerfile that change an image's config and nothing else, as `commit --change` and `import --change` take them (source: docker commit
- * reference). Variables in them are not replaced.
+ * reference). Variables of the config's environment are put in, but not into commands.
  */
 import path from 'node:path';
 import { invalid } from '../model/errors.ts';
@@ -12,13 +12,19 @@ export function applyChange(config: ImageWords, line: string): void {
   const [, word = '', rest = ''] = /^\s*(\S+)\s*([\s\S]*?)\s*$/.exec(line) ?? [];
   const change = changes[word.toUpperCase()];
   if (change === undefined) throw invalid(`${word} is not a valid change command`);
-  if (rest === '') throw invalid(`${word.toUpperCase()} requires at least one argument`);
-  change(config, rest);
+  const name = word.toUpperCase();
+  if (rest === '' && !commands.includes(name))
+    throw invalid(`${name} requires ${singles.includes(name) ? 'exactly' : 'at least'} one argument`);
+  change(config, [...commands, 'HEALTHCHECK', 'ONBUILD'].includes(name) ? rest : withVariables(config, rest));
 }
+
+const commands = ['CMD', 'ENTRYPOINT'];
+const singles = ['STOPSIGNAL', 'USER', 'WORKDIR'];
+const noTriggers = ['FROM', 'MAINTAINER', 'ONBUILD'];
 
 const changes: Readonly<Record<string, (config: ImageWords, rest: string) => void>> = {
   CMD: (config, rest) => (config['Cmd'] = command(config, rest)),
-  ENTRYPOINT: (config, rest) => (config['Entrypoint'] = command(config, rest)),
+  ENTRYPOINT: (config, rest) => (config['Entrypoint'] = rest === '' ? null : command(config, rest)),
   ENV(config, rest) {
     const given = pairs('ENV', rest);
     const names = new Set(given.map(([name]) => name));
@@ -28,17 +34,22 @@ const changes: Readonly<Record<string, (config: ImageWords, rest: string) => voi
   EXPOSE(config, rest) {
     const ports = words(rest).map((port) => (port.includes('/') ? port : `${port}/tcp`));
     const wrong = ports.find((port) => !/^\d{1,5}(-\d{1,5})?\/(tcp|udp|sctp)$/.test(port));
-    if (wrong !== undefined) throw invalid(`invalid containerPort: ${wrong}`);
+    if (wrong !== undefined) throw invalid(`Invalid containerPort: ${wrong.replace(/\/tcp$/, '')}`);
     config['ExposedPorts'] = {
       ...objectOf(config['ExposedPorts']),
-      ...Object.fromEntries(ports.map((port) => [port, {}])),
+      ...Object.fromEntries(ports.flatMap(portsOf).map((port) => [port, {}])),
     };
   },
   HEALTHCHECK: (config, rest) => (config['Healthcheck'] = healthcheck(rest)),
   LABEL(config, rest) {
     config['Labels'] = { ...objectOf(config['Labels']), ...Object.fromEntries(pairs('LABEL', rest)) };
   },
-  ONBUILD: (config, rest) => (config['OnBuild'] = [...texts(config['OnBuild']), rest]),
+  ONBUILD(config, rest) {
+    const [word = ''] = rest.split(/\s/, 1);
+    if (noTriggers.includes(word.toUpperCase()))
+      throw invalid(`${word.toUpperCase()} isn't allowed as an ONBUILD trigger`);
+    config['OnBuild'] = [...texts(config['OnBuild']), rest];
+  },
   STOPSIGNAL: (config, rest) => (config['StopSignal'] = rest),
   USER: (config, rest) => (config['User'] = rest),
   VOLUME(config, rest) {
@@ -54,10 +65,36 @@ const changes: Readonly<Record<string, (config: ImageWords, rest: string) => voi
   },
 };
 
+/** `8000-8002/udp` as each of its ports. */
+function portsOf(text: string): readonly string[] {
+  const [, first = '', last = first, protocol = ''] = /^(\d+)(?:-(\d+))?\/(\w+)$/.exec(text) ?? [];
+  const count = Number(last) - Number(first) + 1;
+  if (count < 1 || Number(first) < 1 || Number(last) > 65_535) throw invalid(`Invalid containerPort: ${text}`);
+  return Array.from({ length: count }, (_, index) => `${Number(first) + index}/${protocol}`);
+}
+
+/** `$NAME`, `${NAME}`, `${NAME:-otherwise}`, `${NAME:+instead}`; not where a backslash or single quotes stand around. */
+function withVariables(config: ImageWords, text: string): string {
+  const values = new Map(
+    texts(config['Env']).map((pair) => [pair.split('=', 1)[0] ?? '', pair.slice(pair.indexOf('=') + 1)]),
+  );
+  return text.replaceAll(
+    /\\[\s\S]|'[^']*'|\$(?:(\w+)|\{(\w+)(?::([-+])([^}]*))?\})/g,
+    (found: string, plain?: string, braced?: string, operator?: string, word = '') => {
+      const name = plain ?? braced;
+      if (name === undefined) return found;
+      const value = values.get(name) ?? '';
+      if (operator === '-') return value === '' ? word : value;
+      if (operator === '+') return value === '' ? '' : word;
+      return value;
+    },
+  );
+}
+
 /** A JSON list as it is; anything else for the image's shell. */
 function command(config: ImageWords, rest: string): readonly string[] {
   const shell = texts(config['Shell']);
-  return jsonWords(rest) ?? [...(shell.length > 0 ? shell : ['/bin/sh', '-c']), rest];
+  return jsonWords(rest) ?? [...(shell.length > 0 ? shell : ['/bin/sh', '-c']), ...(rest === '' ? [] : [rest])];
 }
 
 function healthcheck(rest: string): object {

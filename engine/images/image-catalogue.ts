@@ -117,7 +117,7 @@ export class ImageCatalogue {
       topLayer: row.topLayer,
       sizeBytes,
       lastTaggedAt: tags.reduce<Instant | null>(
-        (latest, { taggedAt }) => (latest === null || taggedAt > latest ? taggedAt : latest),
+        (latest, { taggedAt }) => (taggedAt !== null && (latest === null || taggedAt > latest) ? taggedAt : latest),
         null,
       ),
     };

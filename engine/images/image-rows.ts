@@ -17,7 +17,8 @@ export interface ImageRow {
 export interface TagRow {
   readonly image: ImageId;
   readonly reference: Reference;
-  readonly taggedAt: Instant;
+  /** Null: nobody here gave it, the image brought it along. */
+  readonly taggedAt: Instant | null;
 }
 
 export interface DigestRow {
@@ -92,7 +93,7 @@ export class ImageRows {
     return rows.map((row) => ({
       image: parseDigest(String(row['image'])),
       reference: parseReference(String(row['reference'])),
-      taggedAt: parseInstant(String(row['tagged_at'])) ?? 0n,
+      taggedAt: parseInstant(String(row['tagged_at'])),
     }));
   }
 
@@ -101,13 +102,14 @@ export class ImageRows {
     return row === undefined ? null : parseDigest(String(row['image']));
   }
 
-  setTag(reference: Reference, image: ImageId, now: Instant): void {
+  /** `now` null: the image brought the name along. */
+  setTag(reference: Reference, image: ImageId, now: Instant | null): void {
     this.#run(
       `INSERT INTO tags (reference, image, tagged_at) VALUES (?, ?, ?)
          ON CONFLICT (reference) DO UPDATE SET image = excluded.image, tagged_at = excluded.tagged_at`,
       formatReference(reference),
       image,
-      formatInstant(now),
+      now === null ? '' : formatInstant(now),
     );
   }
 

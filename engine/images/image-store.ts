@@ -98,11 +98,11 @@ export class ImageStore implements Images {
     const images = this.#catalogue.all();
     const parents = new Set(images.map(({ parent }) => parent));
     const isHidden = ({ id }: Image): boolean => which === 'shown' && parents.has(id);
-    return listImages(images, filters, { resolve: (text) => this.resolve(text), isHidden });
+    return listImages(images, filters, { resolve: (text) => this.resolve(text), isHidden, now: this.#now() });
   }
 
-  sharedSizes(images: readonly Image[]): SharedSizes {
-    return sharedSizes(images, this.#rows.layerSizes());
+  sharedSizes(): SharedSizes {
+    return sharedSizes(this.#catalogue.all(), this.#rows.layerSizes());
   }
 
   resolve(text: string): Image {
@@ -126,7 +126,7 @@ export class ImageStore implements Images {
       for (const name of names) {
         const before = this.#rows.taggedImage(name);
         if (before !== null && before !== id) moved.set(name, before);
-        this.#rows.setTag(name, id, this.#now());
+        this.#rows.setTag(name, id, request.isNamedHere === true ? this.#now() : null);
       }
       for (const reference of request.digests ?? []) this.#rows.addDigest(reference, id);
       for (const manifest of request.manifests ?? []) this.#rows.addManifest(manifest, id);
@@ -224,7 +224,7 @@ export class ImageStore implements Images {
     });
     for (const { id } of [image, ...plan.delete]) this.#catalogue.refresh(id);
     const untagged = plan.untag.map((reference): RemovedImage => {
-      return { kind: 'untagged', name: familiarReference(reference), image: image.id };
+      return { kind: 'untagged', name: familiarReference(reference), image };
     });
     if (plan.delete.length === 0) return untagged;
     const gone = new Set(await this.#layers.collect());

@@ -17,7 +17,7 @@ export interface Image {
   readonly topLayer: ChainId | null;
   /** Sum of the files of all its layers, as docker counts. */
   readonly sizeBytes: number;
-  /** When a name was last given to it; null when it has none. */
+  /** When somebody last gave it one of its names here; null when it brought all of them along. */
   readonly lastTaggedAt: Instant | null;
 }
 

@@ -38,8 +38,8 @@ export interface Images {
    */
   list(filters?: Filters, which?: 'all' | 'shown'): readonly ListedImage[];
 
-  /** Bytes that these images have in common. */
-  sharedSizes(images: readonly Image[]): SharedSizes;
+  /** Bytes that images have in common. */
+  sharedSizes(): SharedSizes;
 
   /** Finds by name, full id or a prefix of the id. Throws `not-found` in docker's words, `invalid` for what is no reference. */
   resolve(text: string): Image;
@@ -97,6 +97,8 @@ export interface PublishRequest {
   readonly configText: string;
   /** Names to give it, all with a tag; one that stood elsewhere moves. */
   readonly names: readonly Reference[];
+  /** Whether somebody gave it the names here (a commit does), and it did not bring them along. */
+  readonly isNamedHere?: boolean;
   /** What it is called by digest, all `name@digest`: of the manifest or index that was pulled or pushed. */
   readonly digests?: readonly Reference[];
   /** The manifest of this very image, for its platform: a later push of it keeps its digest. */
@@ -197,7 +199,7 @@ export interface ImageUser {
 /** One line of docker's answer, in the order of what happened. */
 export type RemovedImage =
   /** By tag or digest, in its short form. */
-  | { readonly kind: 'untagged'; readonly name: string; readonly image: ImageId }
+  | { readonly kind: 'untagged'; readonly name: string; readonly image: Image }
   | { readonly kind: 'deleted'; readonly image: ImageId }
   | { readonly kind: 'deleted-layer'; readonly layer: ChainId; readonly sizeBytes: number };
 

@@ -40,7 +40,7 @@ export async function makeImage(parts: Making, request: MakeRequest, name: Refer
   const diffIds: readonly DiffId[] = isEmpty ? below : [...below, added.layer.diffId];
   const changed = request.config(config, isEmpty ? 'nothing' : 'a layer');
   const configText = JSON.stringify({ ...changed, rootfs: { type: 'layers', diff_ids: diffIds } });
-  return parts.publish({ configText, names: name === null ? [] : [name], parent: request.base });
+  return parts.publish({ configText, names: name === null ? [] : [name], isNamedHere: true, parent: request.base });
 }
 
 /** The layer, held until it is disposed; then it goes unless an image has it. */

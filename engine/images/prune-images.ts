@@ -1,6 +1,5 @@
 /** Which images a prune takes (source: moby, daemon/images/image_prune.go). */
-import { invalid } from '../model/errors.ts';
-import type { Filters } from '../model/filters.ts';
+import { booleanFilter, type Filters } from '../model/filters.ts';
 import type { Instant } from '../model/time.ts';
 import { passesPruneLabels, pruneUntil } from '../model/until.ts';
 import type { Image } from './image.ts';
@@ -18,7 +17,7 @@ export function imagesToPrune(
   now: Instant,
   kinship: Kinship,
 ): readonly Image[] {
-  const isDanglingOnly = danglingOnly(filters);
+  const isDanglingOnly = booleanFilter(filters, 'dangling') ?? true;
   const until = pruneUntil(filters, now);
   return images.filter(
     (image) =>
@@ -28,13 +27,4 @@ export function imagesToPrune(
       kinship.usersOf(image.id).length === 0 &&
       (image.references.length + image.digests.length > 0 || kinship.childrenOf(image.id).length === 0),
   );
-}
-
-function danglingOnly(filters: Filters): boolean {
-  const values = filters.get('dangling') ?? [];
-  if (values.length === 0) return true;
-  const isTrue = values.some((value) => value === '1' || value === 'true');
-  const isFalse = values.some((value) => value === '0' || value === 'false');
-  if (isTrue === isFalse) throw invalid(`invalid filter 'dangling=[${values.join(' ')}]'`);
-  return isTrue;
 }

@@ -1,7 +1,7 @@
 import type { Content } from '../content/content.ts';
 import type { LayerStore } from '../layers/layer-store.ts';
 import { chainIds } from '../layers/layer-store.ts';
-import { notFound } from '../model/errors.ts';
+import { EngineError, notFound } from '../model/errors.ts';
 import type { Image } from './image.ts';
 import { isIdOrPrefix } from './image-catalogue.ts';
 import type { Images, SavedArchive, SaveOptions } from './images.ts';
@@ -73,9 +73,19 @@ function chosen(
     });
     if (tagged.length > 0) return tagged;
   }
-  const image = images.resolve(text);
+  const image = resolved(text, images);
   const isTag = reference !== null && reference.tag !== null && reference.digest === null;
   return [{ image, references: isTag && !isIdOrPrefix(text, image.id) ? [reference] : [] }];
+}
+
+/** Docker says here what was asked for, without a tag of its own. */
+function resolved(text: string, images: Pick<Images, 'resolve'>): Image {
+  try {
+    return images.resolve(text);
+  } catch (error) {
+    if (error instanceof EngineError && error.kind === 'not-found') throw notFound(`No such image: ${text}`);
+    throw error;
+  }
 }
 
 /** Null for a full id, which can be no name. */

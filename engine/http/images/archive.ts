@@ -4,6 +4,7 @@ import type { Parts } from '../../containers/parts.ts';
 import { parsePlatformDocument, type WantedPlatform } from '../../images/wanted-platform.ts';
 import type { Exchange } from '../exchange.ts';
 import { streamProgress } from '../progress-stream.ts';
+import { publishImageEvent } from './events.ts';
 
 /** What goes wrong after the first byte ends the connection: an archive that ends early must not look whole. */
 export async function saveImages(
@@ -26,8 +27,10 @@ export async function saveImages(
     await bytes.return?.();
   }
   response.end();
-  for (const id of saved.images)
-    events.publish({ type: 'image', action: 'save', actorId: id, attributes: { name: id } });
+  for (const id of saved.images) {
+    const image = images.get(id);
+    if (image !== null) publishImageEvent(events, 'save', image, id);
+  }
 }
 
 export async function loadImages({ images, events, log }: Parts, exchange: Exchange): Promise<void> {
@@ -36,7 +39,7 @@ export async function loadImages({ images, events, log }: Parts, exchange: Excha
   const messages = images.load(exchange.request, {
     signal: exchange.signal,
     platforms,
-    onLoaded: (id) => events.publish({ type: 'image', action: 'load', actorId: id, attributes: { name: id } }),
+    onLoaded: (id) => publishImageEvent(events, 'load', images.resolve(id), id),
   });
   async function* shown(): AsyncGenerator<ProgressMessage, void, void> {
     for await (const message of messages) if (!isQuiet || message.stream !== undefined) yield message;

@@ -7,6 +7,7 @@ import { invalid } from '../../model/errors.ts';
 import type { ProgressMessage } from '../../../api/images.ts';
 import type { Exchange } from '../exchange.ts';
 import { streamProgress } from '../progress-stream.ts';
+import { publishImageEvent } from './events.ts';
 
 /** `POST /images/create?fromSrc=…`: `-` is the request's body, anything else a URL. */
 export async function importImage(parts: Parts, exchange: Exchange): Promise<void> {
@@ -21,10 +22,8 @@ export async function importImage(parts: Parts, exchange: Exchange): Promise<voi
     if (source !== '-') yield { status: `Downloading from ${source}` };
     const tar = source === '-' ? exchange.request : downloaded(source, signal);
     const { image } = await importFrom(parts, { tar, name, message, changes, platform, signal });
-    const tell = (action: string, shown: string): void =>
-      parts.events.publish({ type: 'image', action, actorId: image.id, attributes: { name: shown } });
-    if (name !== null) tell('tag', familiarReference(parseReference(name)));
-    tell('import', image.id);
+    if (name !== null) publishImageEvent(parts.events, 'tag', image, familiarReference(parseReference(name)));
+    publishImageEvent(parts.events, 'import', image, image.id);
     yield { status: image.id };
   }
   await streamProgress(exchange, work(), (error) =>

@@ -14,9 +14,10 @@ export function inspectImage(images: Images, exchange: Exchange): void {
   const image = askedImage(images, exchange);
   const layers = images.layers(image.id).map(({ folder }) => folder);
   const shown = present(image, layers);
+  const withRun = exchange.isSince('1.50') ? shown : { ...shown, Config: { ...containerFields, ...shown.Config } };
   exchange.answer(
     'image',
-    exchange.isSince('1.45') ? shown : { ...shown, ...maker(images.source(image.id).configText) },
+    exchange.isSince('1.45') ? withRun : { ...withRun, ...maker(images.source(image.id).configText) },
   );
 }
 
@@ -66,12 +67,12 @@ function presentRunConfig(run: RunConfig): ImageConfig {
   return {
     User: run.user,
     ...(ports.length > 0 ? { ExposedPorts: Object.fromEntries(ports) } : {}),
-    Env: run.env,
+    Env: run.env.length === 0 ? null : run.env,
     Entrypoint: run.entrypoint,
     Cmd: run.command,
     Volumes: run.volumes.length === 0 ? null : Object.fromEntries(run.volumes.map((folder) => [folder, {}])),
     WorkingDir: run.workingDir,
-    Labels: run.labels,
+    Labels: Object.keys(run.labels).length === 0 ? null : run.labels,
     OnBuild: run.onBuild,
     ...(run.stopSignal === null ? {} : { StopSignal: run.stopSignal }),
     ...(run.healthcheck === null ? {} : { Healthcheck: presentHealthcheck(run.healthcheck) }),
@@ -82,8 +83,35 @@ function presentRunConfig(run: RunConfig): ImageConfig {
 /** What clients before 1.45 are told of the container that an image was committed from, as its config has it. */
 function maker(configText: string): object {
   const { container, container_config: config } = JSON.parse(configText) as Readonly<Record<string, unknown>>;
-  return { Container: typeof container === 'string' ? container : '', ContainerConfig: config ?? null };
+  const given = typeof config === 'object' && config !== null ? config : {};
+  return {
+    ...(typeof container === 'string' && container !== '' ? { Container: container } : {}),
+    ContainerConfig: { ...containerFields, ...nothingSet, ...given },
+  };
 }
+
+/** What clients before 1.50 see in an image's config: it was a container's then. */
+const containerFields = {
+  Hostname: '',
+  Domainname: '',
+  AttachStdin: false,
+  AttachStdout: false,
+  AttachStderr: false,
+  Tty: false,
+  OpenStdin: false,
+  StdinOnce: false,
+  Image: '',
+};
+const nothingSet = {
+  User: '',
+  Env: null,
+  Cmd: null,
+  Volumes: null,
+  WorkingDir: '',
+  Entrypoint: null,
+  OnBuild: null,
+  Labels: null,
+};
 
 /** Newest first; an image that it was made from has its own id, what came from elsewhere is missing. */
 export function imageHistory(images: Images, exchange: Exchange): void {

@@ -8,7 +8,7 @@ import type { Exchange } from '../exchange.ts';
 export function listImages({ images, directory }: Parts, exchange: Exchange): void {
   const filters = parseFilters(exchange.query.get('filters'), imageListFilterKeys);
   const listed = images.list(filters, exchange.flag('all') ? 'all' : 'shown');
-  const shared = exchange.flag('shared-size') ? images.sharedSizes(listed.map(({ image }) => image)).sharedBytes : null;
+  const shared = exchange.flag('shared-size') ? images.sharedSizes().sharedBytes : null;
   // Before 1.51 nobody counted.
   const users = exchange.isSince('1.51') ? imageUsers({ directory }) : null;
   const hasPlaceholders = !exchange.isSince('1.43');
@@ -45,13 +45,15 @@ export function imageSummary(
     Size: image.sizeBytes,
     VirtualSize: image.sizeBytes,
     SharedSize: counted.sharedBytes,
-    Labels: image.config.run.labels,
+    Labels: Object.keys(image.config.run.labels).length === 0 ? null : image.config.run.labels,
     Containers: counted.containers,
   };
 }
 
 /** Older clients show what they get as it is. */
-function withPlaceholders(summary: ImageSummary): ImageSummary {
+function withPlaceholders(summary: ImageSummary): object {
   const isNameless = summary.RepoTags.length + summary.RepoDigests.length === 0;
-  return isNameless ? { ...summary, RepoTags: ['<none>:<none>'], RepoDigests: ['<none>@<none>'] } : summary;
+  if (isNameless) return { ...summary, RepoTags: ['<none>:<none>'], RepoDigests: ['<none>@<none>'] };
+  const orNull = (names: readonly string[]): readonly string[] | null => (names.length === 0 ? null : names);
+  return { ...summary, RepoTags: orNull(summary.RepoTags), RepoDigests: orNull(summary.RepoDigests) };
 }

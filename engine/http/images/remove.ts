@@ -8,6 +8,7 @@ import { invalid } from '../../model/errors.ts';
 import { parseFilters } from '../../model/filters.ts';
 import type { ImageId } from '../../model/ids.ts';
 import type { Exchange } from '../exchange.ts';
+import { publishImageEvent } from './events.ts';
 
 export async function removeImage(parts: Parts, exchange: Exchange): Promise<void> {
   const name = exchange.param('name');
@@ -51,12 +52,7 @@ export function tagImage(parts: Parts, exchange: Exchange): void {
   if (repository === '') throw invalid('repository name must have at least one component');
   const tag = exchange.query.get('tag') || null;
   const { image, name } = parts.images.tag(exchange.param('name'), { repository, tag });
-  parts.events.publish({
-    type: 'image',
-    action: 'tag',
-    actorId: image.id,
-    attributes: { ...image.config.run.labels, name },
-  });
+  publishImageEvent(parts.events, 'tag', image, name);
   exchange.response.writeHead(201, { 'Content-Length': 0 }).end();
 }
 
@@ -68,12 +64,18 @@ export function usersOf({ directory }: Parts): (image: ImageId) => readonly Imag
       .map((container) => ({ id: container.id, isRunning: countsAsRunning(container.state) }));
 }
 
-/** Layers that go with an image are deleted too, but no event of docker's tells of them. */
+/** Layers that go with an image are deleted too, but no event of docker's tells of them; nor are the labels of what is gone told. */
 export function publishRemovals({ events }: Pick<Parts, 'events'>, removed: readonly RemovedImage[]): void {
   for (const step of removed) {
-    if (step.kind === 'deleted-layer') continue;
-    const action = step.kind === 'untagged' ? 'untag' : 'delete';
-    events.publish({ type: 'image', action, actorId: step.image, attributes: { name: step.image } });
+    switch (step.kind) {
+      case 'untagged':
+        publishImageEvent(events, 'untag', step.image, step.image.id);
+        break;
+      case 'deleted':
+        events.publish({ type: 'image', action: 'delete', actorId: step.image, attributes: { name: step.image } });
+        break;
+      case 'deleted-layer':
+    }
   }
 }
 

@@ -136,7 +136,7 @@ async function volumesOf({ volumes, trees }: Parts): Promise<readonly VolumeInsp
 /** Bytes of layers that several images have count once in the whole, and as shared in each. */
 function imagesOf(parts: Parts): { readonly list: readonly ImageSummary[]; readonly layersBytes: number } {
   const listed = parts.images.list();
-  const { sharedBytes, layersBytes } = parts.images.sharedSizes(listed.map(({ image }) => image));
+  const { sharedBytes, layersBytes } = parts.images.sharedSizes();
   const users = imageUsers(parts);
   return {
     list: listed.map((entry) =>

@@ -124,7 +124,7 @@ function imageOf(parts: {
   const config = parseImageConfig(parts.config);
   if (config.diffIds.length !== parts.layers.length) {
     throw invalid(
-      `invalid manifest, layers length mismatch: expected ${config.diffIds.length}, got ${parts.layers.length}`,
+      `invalid manifest, layers length mismatch: expected ${parts.layers.length}, got ${config.diffIds.length}`,
     );
   }
   const withDiffId = (diffId: DiffId, index: number): readonly IncomingImage['layers'][number][] => {

@@ -2,6 +2,7 @@ import type { Topic } from '../step.ts';
 import { rim } from './api.ts';
 import { files } from './files.ts';
 import { flags } from './flags.ts';
+import { images } from './images.ts';
 import { lifecycle } from './lifecycle.ts';
 import { networks } from './networks.ts';
 import { registries } from './registries.ts';
@@ -15,6 +16,7 @@ export const topics: readonly Topic[] = [
   ...networks,
   ...files,
   ...flags,
+  ...images,
   ...transfers,
   ...registries,
 ];

@@ -103,9 +103,7 @@ describeWith(['linux', 'root', { program: 'crun' }], 'semantics: images', () => 
   it('87: shows fields as each version of the API has them', async () => {
     const fields = async (version: string): Promise<readonly string[]> =>
       Object.keys((await api('GET', `/v${version}/images/based:1/json`)).json() as object);
-    expect(await fields('1.43')).toEqual(
-      expect.arrayContaining(['VirtualSize', 'Container', 'ContainerConfig', 'Parent']),
-    );
+    expect(await fields('1.43')).toEqual(expect.arrayContaining(['VirtualSize', 'ContainerConfig', 'Parent']));
     expect(await fields('1.44')).not.toContain('VirtualSize');
     expect(await fields('1.45')).not.toContain('ContainerConfig');
     expect(await fields('1.51')).toEqual(expect.arrayContaining(['Parent', 'Author', 'DockerVersion']));
@@ -265,7 +263,7 @@ describeWith(['linux', 'root', { program: 'crun' }], 'semantics: images', () => 
     expect(read('manifest.json')).toMatchObject([{ RepoTags: null }]);
     expect(await cli('load', '-i', one)).toBe(`Loaded image ID: ${Id}`);
     for (const compress of ['gzip', 'xz']) {
-      execFileSync(compress, ['-k', '-f', one]);
+      execFileSync(compress, ['-1', '-k', '-f', one]);
       const packed = `${one}.${{ gzip: 'gz', xz: 'xz' }[compress] ?? ''}`;
       expect(await cli('load', '-i', packed)).toBe(`Loaded image ID: ${Id}`);
     }
@@ -335,7 +333,7 @@ describeWith(['linux', 'root', { program: 'crun' }], 'semantics: images', () => 
     expect((await api('GET', '/images/imported:1/history')).json()).toMatchObject([
       { Id: id, Comment: 'a message', CreatedBy: '', Size: 7 },
     ]);
-    execFileSync('xz', ['-k', tar]);
+    execFileSync('xz', ['-0', '-k', tar]);
     const packed = await cli('import', `${tar}.xz`);
     const layersOf = async (name: string): Promise<unknown> =>
       ((await api('GET', `/images/${name}/json`)).json() as { RootFS: unknown }).RootFS;
