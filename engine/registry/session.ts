@@ -8,7 +8,8 @@ import { type Challenge, parseChallenges } from './challenges.ts';
 import type { Contacts } from './contacts.ts';
 import type { Endpoint } from './endpoints.ts';
 import type { Credentials } from './registry.ts';
-import { isInsecure, type RegistrySettings } from './registry-settings.ts';
+import { redirected } from './redirects.ts';
+import type { RegistrySettings } from './registry-settings.ts';
 import { ProofError } from './repository-errors.ts';
 import { basicProof, type Token, type TokenRequest, type Tokens } from './tokens.ts';
 import { goMethod, shownUrl } from './wire-errors.ts';
@@ -45,6 +46,11 @@ export class Session {
     this.endpoint = endpoint;
     this.#credentials = endpoint.role === 'mirror' ? { kind: 'none' } : credentials;
     this.#parts = parts;
+  }
+
+  /** Where a header of an answer leads (`Location`). Throws for where nobody should be led. */
+  led(answer: Answer, location: string): URL {
+    return redirected(answer.url, location, this.#parts.settings);
   }
 
   get wire(): Wire {
@@ -133,27 +139,8 @@ export class Session {
           'internal',
           `${goMethod(method)} "${shownUrl(url)}": stopped after ${mostRedirects} redirects`,
         );
-      url = this.#redirected(url, location);
+      url = redirected(url, location, this.#parts.settings);
     }
-  }
-
-  #redirected(from: URL, location: string): URL {
-    const to = URL.canParse(location, from.href) ? new URL(location, from) : null;
-    if (to === null || !['http:', 'https:'].includes(to.protocol))
-      throw new EngineError('internal', `${shownUrl(from)} redirects to what is no web address`);
-    this.assertReachable(from, to);
-    to.username = '';
-    to.password = '';
-    return to;
-  }
-
-  /** Throws for a step from HTTPS down to plain HTTP: whoever listens there could write what he likes. */
-  assertReachable(from: URL, to: URL): void {
-    if (from.protocol === 'http:' || to.protocol === 'https:' || isInsecure(to.host, this.#parts.settings)) return;
-    throw new EngineError(
-      'internal',
-      `${shownUrl(from)} redirects to plain HTTP at ${to.host}, which is not followed; if that is right, start the engine with --insecure-registry ${to.host}`,
-    );
   }
 
   #headers(): Readonly<Record<string, string>> {

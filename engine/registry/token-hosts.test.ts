@@ -39,6 +39,7 @@ describe('credentials', () => {
     ['another top', 'https://ghcr.io', 'https://gcr.io/token'],
     ['plain HTTP', 'https://registry.example.com', 'http://registry.example.com/token'],
     ['plain HTTP from an insecure registry to another host', 'http://plain.example', 'http://evil.example/token'],
+    ['this computer, from an insecure registry', 'http://plain.example', 'http://127.0.0.1:2375/token'],
     ['what is no web', 'https://registry.example.com', 'ftp://registry.example.com/token'],
     ['an address with a user', 'https://registry.example.com', 'https://u:p@registry.example.com/token'],
   ])('do not go to %s', (_name, registry, realm) => {

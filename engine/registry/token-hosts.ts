@@ -55,13 +55,19 @@ export function assertTokenHost({ registry, realm, proof }: TokenHostQuestion, s
     new EngineError('unauthorized', `unauthorized: ${registry.host} asks for a token from ${realm.origin}: ${why}`);
   if (!['http:', 'https:'].includes(realm.protocol)) throw refuse('only http and https are supported');
   if (realm.username !== '' || realm.password !== '') throw refuse('username/password not allowed in a realm');
-  const isPlainAllowed =
-    registry.protocol === 'http:' && (isInsecure(realm.host, settings) || isSameHost(registry, realm));
+  const isPlainAllowed = registry.protocol === 'http:' && mayBePlain(registry, realm, settings);
   if (realm.protocol === 'http:' && !isPlainAllowed) throw refuse('tokens are not fetched over plain HTTP');
   if (proof === 'anonymous' || isTrusted(registry, realm, settings)) return;
   throw refuse(
     `credentials are not sent to another host; if it is the registry's own, start the engine with --registry-token-server ${registry.host}=${realm.host}`,
   );
+}
+
+/** A registry somewhere has no business with what listens on this computer's loopback. */
+function mayBePlain(registry: URL, realm: URL, settings: RegistrySettings): boolean {
+  const isLoopback = ({ host }: URL): boolean => isInsecure(host, { insecure: [] });
+  const isMeant = isInsecure(realm.host, settings) && (!isLoopback(realm) || isLoopback(registry));
+  return isSameHost(registry, realm) || isMeant;
 }
 
 function isTrusted(registry: URL, realm: URL, settings: RegistrySettings): boolean {

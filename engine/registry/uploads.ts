@@ -155,11 +155,9 @@ export class Uploads {
 
   #locationOf(answer: Answer): URL {
     const { location } = answer.headers;
-    if (location === undefined || !URL.canParse(location, answer.url.href))
+    if (location === undefined)
       throw new EngineError('internal', `${shownUrl(answer.url)} does not say where the upload goes on`);
-    const to = new URL(location, answer.url);
-    this.#parts.session.assertReachable(answer.url, to);
-    return to;
+    return this.#parts.session.led(answer, location);
   }
 }
 
