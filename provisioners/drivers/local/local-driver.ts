@@ -43,7 +43,7 @@ const memorySchema = z.object({ isOn: z.boolean() });
 
 /** The engine on this Linux computer itself: no machine in between, its containers see this computer's kernel and processors. */
 export class LocalDriver implements Driver {
-  readonly name = 'local';
+  readonly name: string = 'local';
   readonly title = 'This computer';
   readonly capabilities: DriverCapabilities = { system: 'existing-system', place: 'elsewhere', console: 'none' };
   readonly settings = localSettings;

@@ -1,0 +1,63 @@
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { LocalDriver } from '../drivers/local/local-driver.ts';
+import { QemuDriver } from '../drivers/qemu/qemu-driver.ts';
+import type { DriverState } from '../drivers/driver.ts';
+import type { MachineName } from '../store/machine-name.ts';
+import { parseMachineName } from '../store/machine-name.ts';
+import { MachineStore } from '../store/machine-store.ts';
+import { viewMachine } from './machine-view.ts';
+
+/** Of a host whose network has swallowed it: neither an answer nor a refusal ever comes. */
+class SilentDriver extends LocalDriver {
+  override readonly name: string = 'silent';
+
+  override state(): Promise<DriverState> {
+    return new Promise(() => undefined);
+  }
+}
+
+describe('a list of machines', () => {
+  let home: string;
+  let store: MachineStore;
+  beforeEach(async () => {
+    home = await mkdtemp(join(tmpdir(), 'skiff-list-'));
+    store = new MachineStore(home);
+  });
+  afterEach(() => rm(home, { recursive: true, force: true }));
+
+  async function add(driver: string, number: number): Promise<MachineName> {
+    const name = parseMachineName(`${driver}-${number}`);
+    await store.makeFolders(name);
+    await store.write(name, {
+      version: 2,
+      id: '0123456789abcdef'.repeat(2),
+      name,
+      driver,
+      createdAt: '2026-01-02T03:04:05Z',
+      settings: {},
+      lifecycle: { phase: 'ready' },
+      driverMemory: {},
+      facts: {},
+      resources: [],
+      engine: null,
+      dockerContext: null,
+    });
+    await writeFile(store.machine(name).dataDisk, '');
+    return name;
+  }
+
+  it('does not wait for one that cannot be reached: its row says so, the others are as they are', async () => {
+    const drivers = new Map([
+      ['silent', new SilentDriver()],
+      ['qemu', new QemuDriver({ memoryFile: store.paths.qemuMemory })],
+    ]);
+    const names = [await add('silent', 0)];
+    for (let number = 1; number < 20; number++) names.push(await add('qemu', number));
+    const views = await Promise.all(names.map((name) => viewMachine({ store, drivers, name })));
+    expect(views[0]).toMatchObject({ state: 'unknown', error: 'It did not answer within 250 ms' });
+    expect(views.slice(1).map((view) => view?.state)).toEqual(Array.from({ length: 19 }, () => 'stopped'));
+  });
+});
