@@ -1,3 +1,4 @@
+import type { StatementSync } from 'node:sqlite';
 import type { Database, Durability } from '../store/database.ts';
 import type { DiskReserve } from '../store/disk-reserve.ts';
 import { internal } from '../model/errors.ts';
@@ -37,6 +38,8 @@ export class ContainerRows {
   readonly #reserve: Pick<DiskReserve, 'around'>;
   /** Intents that stand in the database now. */
   readonly #underWay = new Map<ContainerId, Intent['verb']>();
+  /** Compiled once: a container's life runs a dozen of them. */
+  readonly #statements = new Map<string, StatementSync>();
   /** Those that are removed when they end. */
   readonly #passing = new Set<ContainerId>();
 
@@ -213,7 +216,9 @@ export class ContainerRows {
   }
 
   #run(sql: string, ...values: readonly string[]): void {
-    this.#database.sql.prepare(sql).run(...values);
+    let statement = this.#statements.get(sql);
+    if (statement === undefined) this.#statements.set(sql, (statement = this.#database.sql.prepare(sql)));
+    statement.run(...values);
   }
 }
 
