@@ -33,7 +33,8 @@ export function leftoverOf(dataRoot: string, owned: Owned): Leftover {
   return { paths, folders };
 }
 
-function namesIn(folder: string): readonly string[] {
+/** None for a folder that is not there, or not there any more. */
+export function namesIn(folder: string): readonly string[] {
   try {
     return readdirSync(folder);
   } catch (error) {

@@ -1,5 +1,5 @@
 /** The truth about the disk (README.md): one answer whose parts add up to what the file system says. */
-import { lstatSync, readdirSync } from 'node:fs';
+import { lstatSync } from 'node:fs';
 import { statfs } from 'node:fs/promises';
 import path from 'node:path';
 import type { SkiffDisk, SkiffDiskContainer, SkiffReclaimable } from '../../api/skiff.ts';
@@ -9,7 +9,7 @@ import { countsAsRunning } from '../containers/state.ts';
 import type { Image } from '../images/image.ts';
 import { familiarReference } from '../images/reference.ts';
 import type { Database } from '../store/database.ts';
-import { leftoverOf } from './data-root.ts';
+import { leftoverOf, namesIn } from './data-root.ts';
 import { bytesOnlyOf, sumLayers } from './layer-sums.ts';
 import { LayerUsage } from './layer-usage.ts';
 
@@ -133,7 +133,7 @@ function containerPaths(dataRoot: string, id: string): readonly string[] {
 
 /** Also of those that were rotated away. */
 function logBytes(folder: string): number {
-  const names = readdirSync(folder).filter((name) => /-(?:json|local)\.log/.test(name));
+  const names = namesIn(folder).filter((name) => /-(?:json|local)\.log/.test(name));
   return sum(names.map((name) => ownBytes(path.join(folder, name))));
 }
 
@@ -169,7 +169,7 @@ function copiesOf(
   folder: string,
   reclaimableBytes: number,
 ): { readonly bytes: number; readonly count: number; readonly reclaimableBytes: number } {
-  return { bytes, count: readdirSync(folder).length, reclaimableBytes: Math.min(bytes, reclaimableBytes) };
+  return { bytes, count: namesIn(folder).length, reclaimableBytes: Math.min(bytes, reclaimableBytes) };
 }
 
 /** Of the folder alone; 0 when it is not there. Source: stat(2), st_blocks counts 512 bytes. */

@@ -2,6 +2,7 @@
 import { randomBytes } from 'node:crypto';
 import type { SkiffComparison } from '../../api/skiff.ts';
 import type { Container } from '../containers/container.ts';
+import { publishContainerEvent } from '../containers/container-events.ts';
 import { createContainer } from '../containers/life/create.ts';
 import { pauseContainer, unpauseContainer } from '../containers/life/pause.ts';
 import type { Parts } from '../containers/parts.ts';
@@ -82,17 +83,19 @@ export class Snapshots {
       const snapshot = { id: snapshotId, container: id, name, comment: asked.comment, createdAt, sizeBytes };
       this.#rows.add(snapshot);
       this.#reach('snapshot:written');
+      publishContainerEvent(this.#parts, container, 'snapshot', { snapshot: name });
       return snapshot;
     });
   }
 
   async remove(container: Container, text: string): Promise<void> {
     await container.queue.run(async () => {
-      const { id } = this.find(container, text);
+      const { id, name } = this.find(container, text);
       this.#rows.begin(container.id, false);
       this.#rows.delete(id);
       await removeSnapshotFolder(this.#parts.roots.folderOf(container.id), id);
       this.#rows.end(container.id);
+      publishContainerEvent(this.#parts, container, 'snapshot-remove', { snapshot: name });
     });
   }
 
@@ -116,6 +119,7 @@ export class Snapshots {
       } finally {
         this.#rows.end(id);
       }
+      publishContainerEvent(this.#parts, container, 'rollback', { snapshot: snapshot.name });
       return snapshot;
     });
   }

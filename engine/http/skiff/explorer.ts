@@ -97,5 +97,10 @@ async function answerFile(exchange: Exchange, { fd, sizeBytes }: FoundFile): Pro
     response.end();
     return;
   }
-  await pipeline(content, response);
+  try {
+    await pipeline(content, response);
+  } catch (error) {
+    // A client that has seen enough goes away.
+    if (!exchange.signal.aborted) throw error;
+  }
 }

@@ -63,14 +63,16 @@ describeWith(['linux', 'root', { program: 'crun' }, { program: 'mount' }], 'a sq
   let engine: RunningEngine;
   beforeAll(async () => {
     opened.defer(() => rmSync(disk, { recursive: true }));
-    execFileSync('mount', ['-t', 'tmpfs', '-o', 'size=22m', 'skiff-disk', disk]);
+    execFileSync('mount', ['-t', 'tmpfs', '-o', 'size=30m', 'skiff-disk', disk]);
     opened.defer(() => void execFileSync('umount', ['--lazy', disk]));
     engine = opened.use(await startEngine({ flags: ['--data-root', path.join(disk, 'data')] }));
     await load(engine.socket, 'app');
+    const words = ['run', '--name', 'heavy', 'hello', 'sh', '-c', 'head -c 6000000 /dev/zero >/x'];
+    expect((await docker(engine.socket, words)).exitCode).toBe(0);
   });
   afterAll(() => opened.disposeAsync());
 
-  it('says so, leaves nothing, and the engine can still remove', async () => {
+  it('says so, as a snapshot does, leaves nothing, and the engine can still remove', async () => {
     const ballast = path.join(disk, 'ballast');
     const free = Number(execFileSync('df', ['--output=avail', '-B1', disk], { encoding: 'utf8' }).split('\n')[1]);
     execFileSync('fallocate', ['-l', String(free - 4_500_000), ballast]);
@@ -80,6 +82,11 @@ describeWith(['linux', 'root', { program: 'crun' }, { program: 'mount' }], 'a sq
     expect(await imageIds(engine.socket)).toEqual(before);
     expect(namesIn(path.join(disk, 'data', 'incoming'))).toEqual([]);
     expect(namesIn(path.join(disk, 'data', 'layers')).filter((name) => name.startsWith('tmp-'))).toEqual([]);
+    const snapshot = await call(engine.socket, 'POST', '/skiff/v1/containers/heavy/snapshots');
+    expect([snapshot.status, snapshot.text]).toEqual([500, expect.stringMatching(/no space left on device/i)]);
+    const [heavy = ''] = namesIn(path.join(disk, 'data', 'containers'));
+    expect(namesIn(path.join(disk, 'data', 'containers', heavy, 'snapshots'))).toEqual([]);
+    expect((await docker(engine.socket, ['rm', 'heavy'])).exitCode).toBe(0);
     rmSync(ballast);
     expect((await call(engine.socket, 'POST', '/skiff/v1/images/app/flatten?tag=flat')).status).toBe(201);
     expect((await docker(engine.socket, ['rmi', 'app'])).exitCode).toBe(0);
