@@ -5,6 +5,7 @@ import { promisify } from 'node:util';
 import type { Log } from '../diagnostics/log.ts';
 import { type DiffId, type Digest, hexOf, parseDigest } from '../model/ids.ts';
 import type { Database } from '../store/database.ts';
+import type { DiskReserve } from '../store/disk-reserve.ts';
 import type { Blob, Content, ContentSum, Ingest } from './content.ts';
 import { completeIngest, IngestFile } from './ingest-file.ts';
 
@@ -16,6 +17,7 @@ const trash = 'trash-';
 export class BlobStore implements Content, Disposable {
   readonly #database: Database;
   readonly #log: Log;
+  readonly #reserve: Pick<DiskReserve, 'around'>;
   readonly #nowMs: () => number;
   readonly #blobs: string;
   readonly #ingests: string;
@@ -30,9 +32,12 @@ export class BlobStore implements Content, Disposable {
     readonly dataRoot: string;
     readonly log: Log;
     readonly nowMs: () => number;
+    /** Room to remove blobs with when there is none. */
+    readonly reserve?: Pick<DiskReserve, 'around'>;
   }) {
     this.#database = parts.database;
     this.#log = parts.log;
+    this.#reserve = parts.reserve ?? { around: (work) => work() };
     const root = path.join(parts.dataRoot, 'content');
     this.#blobs = path.join(root, 'sha256');
     this.#ingests = path.join(root, 'ingest');
@@ -112,7 +117,7 @@ export class BlobStore implements Content, Disposable {
       // Out of the way at once, so that the same blob can come again; a crash before the row goes is mended at boot.
       const aside = path.join(this.#ingests, `${trash}${hexOf(digest)}`);
       renameSync(this.#fileOf(digest), aside);
-      this.#database.sql.prepare('DELETE FROM blobs WHERE digest = ?').run(digest);
+      this.#reserve.around(() => this.#database.sql.prepare('DELETE FROM blobs WHERE digest = ?').run(digest));
       await rm(aside, { force: true });
       freedBytes += sizeBytes;
     }
@@ -185,6 +190,10 @@ export class BlobStore implements Content, Disposable {
       .all()
       .filter((row) => !this.#isInUse(parseDigest(String(row['digest']))));
     if (stale.length === 0) return;
+    this.#reserve.around(() => this.#forget(stale));
+  }
+
+  #forget(stale: readonly Readonly<Record<string, unknown>>[]): void {
     this.#database.transaction(() => {
       const { sql } = this.#database;
       for (const { diff_id: diffId, digest } of stale) {

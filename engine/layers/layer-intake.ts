@@ -10,10 +10,19 @@ import { heldDirectory } from '../kernel/files.ts';
 import { removeTree } from '../kernel/remove-tree.ts';
 import { internal } from '../model/errors.ts';
 import type { ChainId, DiffId } from '../model/ids.ts';
-import { doLateWork, isLittleWork } from './apply/late-work.ts';
-import { type AddOptions, chainIdOn, chainIds, type IncomingLayer, type Layer, recipeOfFolder } from './layer.ts';
+import { isDiskFull } from '../store/disk-reserve.ts';
+import { doLateWork, type LateWork } from './apply/late-work.ts';
+import {
+  type AddOptions,
+  chainIdOn,
+  chainIds,
+  type IncomingLayer,
+  lateWorkFile,
+  type Layer,
+  recipeOfFolder,
+} from './layer.ts';
 import { SharedSync } from './shared-sync.ts';
-import { type FinishJob, type LayerSource, NoSpace, type UnpackWorkers } from './unpack-workers.ts';
+import type { FinishJob, LayerSource, UnpackWorkers } from './unpack-workers.ts';
 
 /** A layer that is being unpacked, for everyone who waits for it. */
 interface InFlight {
@@ -194,14 +203,13 @@ export class LayerIntake {
     const job = { ...layer, folder, recipe, onProgress };
     const unpacked = await this.#workers.unpack(job, signal).catch(async (error: unknown) => {
       await this.#clear(folder);
-      const isFull = error instanceof Error && error.cause instanceof NoSpace;
-      if (!isFull || (await this.#spare()) === 0) throw error;
+      if (!isDiskFull(error) || (await this.#spare()) === 0) throw error;
       return await this.#workers.unpack(job, signal);
     });
     onRead();
     await below?.finished;
     const { diffId, sizeBytes, recipeBytes, tarBytes, work } = unpacked;
-    const copiedBytes = await this.#finish({ diffId, folder, work, lowers: this.#lowers(parent) }, signal);
+    const copiedBytes = await this.#finish({ diffId, folder, lowers: this.#lowers(parent) }, { work, signal });
     return { diffId, sizeBytes: sizeBytes + copiedBytes, recipeBytes, tarBytes };
   }
 
@@ -218,11 +226,14 @@ export class LayerIntake {
   }
 
   /** Nearly always there is only the look of the root to take from below: no matter for another process. */
-  async #finish(job: FinishJob, signal: AbortSignal): Promise<number> {
+  async #finish(
+    job: FinishJob,
+    { work, signal }: { readonly work: LateWork | 'much'; readonly signal: AbortSignal },
+  ): Promise<number> {
     signal.throwIfAborted();
-    if (!isLittleWork(job.work)) return (await this.#workers.finish(job, signal)).copiedBytes;
+    if (work === 'much') return (await this.#workers.finish(job, signal)).copiedBytes;
     using root = heldDirectory(openSync(job.folder, constants.O_DIRECTORY));
-    return doLateWork(root.fd, job.work, job.lowers);
+    return doLateWork(root.fd, work, job.lowers);
   }
 
   /** Short, since older kernels take all folders of an overlay in one page of options. */
@@ -232,7 +243,7 @@ export class LayerIntake {
 
   /** What is left of a layer that came to nothing. */
   async #clear(folder: string): Promise<void> {
-    rmSync(recipeOfFolder(folder), { force: true });
+    for (const file of [recipeOfFolder(folder), lateWorkFile(folder)]) rmSync(file, { force: true });
     await removeTree(this.#directory, path.basename(folder));
   }
 }

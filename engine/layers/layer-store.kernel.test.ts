@@ -296,6 +296,23 @@ describeWith(['linux', 'root'], 'the layer store', () => {
     expect(existsSync('/etc/skiff-was-here') || existsSync('/skiff-was-here')).toBe(false);
   });
 
+  it('takes more directories and links than can be sent at once, and what is below them', async () => {
+    const names = Array.from({ length: 3000 }, (_, index) => `${index % 50}/${index}`);
+    const folder = await add(
+      tarOf(...names.map((name) => ({ ...directory(`d/${name}`), mode: 0o700, userId: 7 })), {
+        name: 'file',
+        content: 'x',
+      }),
+      tarOf(
+        ...names.map((name) => ({ name: `d/${name}/new` })),
+        ...names.map((name) => link('hardlink', `l/${name}`, 'file')),
+      ),
+    );
+    expect(lstatSync(path.join(folder, 'd/7/2957'))).toMatchObject({ mode: 0o40700, uid: 7 });
+    expect(lstatSync(path.join(folder, 'file')).nlink).toBe(3001);
+    expect(folders().filter((name) => name.endsWith('.late'))).toEqual([]);
+  });
+
   it("ignores attributes that are overlayfs's own", async () => {
     const folder = await add(
       tarOf(directory('d', { xattrs: new Map([['trusted.overlay.redirect', Buffer.from('/etc')]]) })),

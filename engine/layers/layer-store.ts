@@ -12,6 +12,7 @@ import { removeTree } from '../kernel/remove-tree.ts';
 import { conflict, internal, notFound } from '../model/errors.ts';
 import { type ChainId, parseChainId, parseDigest } from '../model/ids.ts';
 import type { Database } from '../store/database.ts';
+import { type DiskReserve, isDiskFull } from '../store/disk-reserve.ts';
 import { type AddOptions, type IncomingLayer, type Layer, recipeEnding, recipeOfFolder } from './layer.ts';
 import { LayerIntake } from './layer-intake.ts';
 import type { LayerTar, LayerTars } from './layer-tars.ts';
@@ -25,6 +26,7 @@ export { type AddOptions, chainIds, type IncomingLayer, type Layer } from './lay
 export class LayerStore {
   readonly #database: Database;
   readonly #log: Log;
+  readonly #reserve: Pick<DiskReserve, 'around'>;
   readonly #tars: LayerTars;
   readonly #content: Pick<Content, 'collect' | 'findOf'>;
   readonly #root: string;
@@ -40,9 +42,12 @@ export class LayerStore {
     /** Blobs of layers: collected with them, and read where there is no recipe. */
     readonly content: Pick<Content, 'collect' | 'findOf'>;
     readonly log: Log;
+    /** Room to remove layers with when there is none. */
+    readonly reserve?: Pick<DiskReserve, 'around'>;
   }) {
     this.#database = parts.database;
     this.#log = parts.log;
+    this.#reserve = parts.reserve ?? { around: (work) => work() };
     this.#tars = parts.tars;
     this.#content = parts.content;
     this.#root = path.join(parts.dataRoot, 'layers');
@@ -154,7 +159,8 @@ export class LayerStore {
     const removed: ChainId[] = [];
     const trash: string[] = [];
     for (let layer = this.#needless(); layer !== null; layer = this.#needless()) {
-      this.#database.sql.prepare('DELETE FROM layers WHERE chain_id = ?').run(layer.chainId);
+      const { chainId } = layer;
+      this.#reserve.around(() => this.#database.sql.prepare('DELETE FROM layers WHERE chain_id = ?').run(chainId));
       trash.push(this.#setAside(path.basename(layer.folder)));
       removed.push(layer.chainId);
     }
@@ -199,11 +205,16 @@ export class LayerStore {
   /** The layer is on the disk: from its row on it is found. */
   #publish(layer: Layer): void {
     const { chainId, diffId, parent, folder, sizeBytes, recipeBytes, tarBytes } = layer;
-    this.#database.sql
-      .prepare(
-        'INSERT INTO layers (chain_id, diff_id, parent, folder, size_bytes, recipe_bytes, tar_bytes) VALUES (?, ?, ?, ?, ?, ?, ?)',
-      )
-      .run(chainId, diffId, parent, path.basename(folder), sizeBytes, recipeBytes, tarBytes);
+    try {
+      this.#database.sql
+        .prepare(
+          'INSERT INTO layers (chain_id, diff_id, parent, folder, size_bytes, recipe_bytes, tar_bytes) VALUES (?, ?, ?, ?, ?, ?, ?)',
+        )
+        .run(chainId, diffId, parent, path.basename(folder), sizeBytes, recipeBytes, tarBytes);
+    } catch (error) {
+      if (!isDiskFull(error)) throw error;
+      throw internal(`failed to register layer ${diffId}: no space left on device`, { cause: error });
+    }
   }
 
   /** A folder whose row is gone gets out of the way at once, so that the same layer can come again. */

@@ -56,3 +56,8 @@ export const recipeEnding = '.recipe';
 export function recipeOfFolder(folder: string): string {
   return `${folder}${recipeEnding}`;
 }
+
+/** Beside the folder, until the layer is finished: late work that is too much to be sent. */
+export function lateWorkFile(folder: string): string {
+  return `${folder}.late`;
+}

@@ -2,6 +2,7 @@ import { BlobStore } from '../content/blob-store.ts';
 import type { Content } from '../content/content.ts';
 import type { Log } from '../diagnostics/log.ts';
 import type { Database } from '../store/database.ts';
+import type { DiskReserve } from '../store/disk-reserve.ts';
 import { LayerStore } from './layer-store.ts';
 import { LayerTars } from './layer-tars.ts';
 import { tarProgram } from './tar-program.ts';
@@ -20,6 +21,7 @@ export function openLayers(parts: {
   readonly database: Database;
   readonly dataRoot: string;
   readonly log: Log;
+  readonly reserve?: Pick<DiskReserve, 'around'>;
 }): OpenLayers {
   const opened = new AsyncDisposableStack();
   const content = opened.use(new BlobStore({ ...parts, nowMs: Date.now }));

@@ -138,6 +138,12 @@ describeWith(['linux', 'root', { program: 'mkfs.ext4' }, { program: 'mount' }], 
     await expect(add([incoming('small', tarOf('a', 20)), large])).rejects.toThrow(
       /"large": ENOSPC: no space left on device/,
     );
+    // A bomb: 60 KB of gzip become 60 MB.
+    const bomb = Buffer.concat([
+      encodeEntry({ kind: 'file', name: Buffer.from('bomb') }, Buffer.alloc(60_000_000)),
+      endOfArchive,
+    ]);
+    await expect(add([incoming('bomb', bomb)])).rejects.toThrow(/"bomb": ENOSPC: no space left on device/);
     await opened.layers.collect();
     expect(left()).toEqual([]);
     const blob = randomBytes(5_000_000);

@@ -36,7 +36,7 @@ export type UnpackRequest =
   /** More of a growing source is there. */
   | { readonly verb: 'grown'; readonly availableBytes: number; readonly isComplete: boolean }
   /** The layers below are there: absolute folders, topmost first. */
-  | { readonly verb: 'finish'; readonly folder: string; readonly work: LateWork; readonly lowers: readonly string[] }
+  | { readonly verb: 'finish'; readonly folder: string; readonly lowers: readonly string[] }
   /** Writes everything of the file system that the folder is on to the disk. */
   | { readonly verb: 'sync'; readonly folder: string };
 
@@ -48,8 +48,8 @@ export interface Unpacked {
   readonly sizeBytes: number;
   /** Of the recipe's file. */
   readonly recipeBytes: number;
-  /** What is to be done when the layers below are there. */
-  readonly work: LateWork;
+  /** What is to be done when the layers below are there. `much`: it is in the file beside the folder (`lateWorkFile`), for `finish`. */
+  readonly work: LateWork | 'much';
 }
 
 export type UnpackReport =

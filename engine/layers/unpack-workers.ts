@@ -3,7 +3,6 @@ import { WorkerProcess } from '../kernel/worker-process.ts';
 import type { GrowingFile } from '../content/growth.ts';
 import { type EngineError, internal, invalid } from '../model/errors.ts';
 import type { Digest, DiffId } from '../model/ids.ts';
-import type { LateWork } from './apply/late-work.ts';
 import type { FileSlice, SourceFile, UnpackReport, UnpackRequest } from './unpack-protocol.ts';
 
 export type LayerSource = FileSlice | GrowingFile;
@@ -22,8 +21,8 @@ export interface UnpackJob {
 
 export interface FinishJob {
   readonly diffId: DiffId;
+  /** With its late work in a file beside it. */
   readonly folder: string;
-  readonly work: LateWork;
   /** Absolute folders of the layers below, topmost first. */
   readonly lowers: readonly string[];
 }
@@ -95,10 +94,10 @@ export class UnpackWorkers implements AsyncDisposable {
 
   /** What is left to be done of a layer once those below it are there. Throws as `unpack` does. */
   async finish(job: FinishJob, signal: AbortSignal): Promise<Answer<'finished'>> {
-    const { diffId, folder, work, lowers } = job;
+    const { diffId, folder, lowers } = job;
     return await this.#pool.run(async (worker) => {
       const job = this.#start(worker, { what: `finishing layer ${diffId}`, diffId, signal });
-      worker.send({ verb: 'finish', folder, work, lowers } satisfies UnpackRequest);
+      worker.send({ verb: 'finish', folder, lowers } satisfies UnpackRequest);
       return await job.answer('finished');
     }, signal);
   }
@@ -169,9 +168,6 @@ interface RunningJob {
   touch(): void;
 }
 
-/** The cause of a failure that room on the disk would have spared. */
-export class NoSpace extends Error {}
-
 /** A message for each of these many bytes, not for each chunk of a download. */
 const growthStepBytes = 256 * 1024;
 
@@ -222,7 +218,7 @@ function errorOf(
     case 'broken':
       return invalid(message);
     case 'no-space':
-      return internal(message, { cause: new NoSpace(report.message) });
+      return internal(message, { cause: Object.assign(new Error(report.message), { code: 'ENOSPC' }) });
     case 'failed':
       return internal(message);
   }

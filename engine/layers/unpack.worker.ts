@@ -4,11 +4,12 @@
  * heap happens to this process alone. Started by `UnpackWorkers`; a release bundles it as an entry of its own.
  */
 import { createHash } from 'node:crypto';
-import { constants, mkdirSync, openSync, rmSync } from 'node:fs';
+import { constants, mkdirSync, openSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { heldDirectory, openAt, syncFileSystem } from '../kernel/files.ts';
 import { removeTreeSync } from '../kernel/remove-tree.ts';
-import { doLateWork } from './apply/late-work.ts';
+import { doLateWork, isLittleWork, type LateWork } from './apply/late-work.ts';
+import { lateWorkFile } from './layer.ts';
 import { madeDirectoryMode } from './apply/layer-folder.ts';
 import { LayerWriter } from './apply/layer-writer.ts';
 import { decompressed } from './compression.ts';
@@ -50,7 +51,10 @@ async function answer(request: Exclude<UnpackRequest, { verb: 'grown' }>): Promi
       return await unpack(request);
     case 'finish': {
       using root = heldDirectory(openSync(request.folder, constants.O_DIRECTORY));
-      return { kind: 'finished', copiedBytes: doLateWork(root.fd, request.work, request.lowers) };
+      const file = lateWorkFile(request.folder);
+      const work = JSON.parse(readFileSync(file, 'utf8')) as LateWork; // our own, of a moment ago
+      rmSync(file);
+      return { kind: 'finished', copiedBytes: doLateWork(root.fd, work, request.lowers) };
     }
     case 'sync': {
       using root = heldDirectory(openSync(request.folder, constants.O_DIRECTORY));
@@ -69,7 +73,9 @@ async function unpack(job: UnpackJob): Promise<UnpackReport> {
     using writer = new LayerWriter(root.fd);
     const read = await writeBoth(job, writer);
     const work = writer.finish();
-    return { kind: 'unpacked', ...read, sizeBytes: writer.sizeBytes, work };
+    const isLittle = isLittleWork(work);
+    if (!isLittle) writeFileSync(lateWorkFile(job.folder), JSON.stringify(work), { mode: 0o600 });
+    return { kind: 'unpacked', ...read, sizeBytes: writer.sizeBytes, work: isLittle ? work : 'much' };
   } catch (error) {
     removeTreeSync(parent.fd, name);
     rmSync(job.recipe, { force: true });

@@ -17,7 +17,7 @@ export interface LateWork {
   readonly directories: readonly string[];
 }
 
-/** Few calls enough that they may be made on a thread that others wait for. */
+/** Few calls enough that they may be made, and names enough that they may be sent, where others would wait for it. */
 export function isLittleWork({ links, directories }: LateWork): boolean {
   return links.length === 0 && directories.length < 16;
 }

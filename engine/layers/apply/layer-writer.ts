@@ -4,9 +4,11 @@ import { type TarEntry, TarError } from '../../../api/tar/entry.ts';
 import type { TarEvent } from '../../../api/tar/reader.ts';
 import { type Cleared, LayerFolder, madeDirectoryMode, type Place } from './layer-folder.ts';
 import { type LateWork, linkTarget, named } from './late-work.ts';
-import { setLinkMetadata, setMetadata, setMetadataOf } from './metadata.ts';
+import { type Metadata, setLinkMetadata, setMetadata, setMetadataOf } from './metadata.ts';
 import { entryPath, type EntryPath, type Whiteout, whiteoutOf } from './names.ts';
 import { makeSpecialFile } from './special-file.ts';
+
+const noAttributes: ReadonlyMap<string, Buffer> = new Map();
 
 /** A file whose content is coming. */
 interface OpenFile {
@@ -15,10 +17,8 @@ interface OpenFile {
   writtenTo: number;
 }
 
-interface Late {
-  readonly path: EntryPath;
-  readonly entry: TarEntry;
-}
+/** A hard link whose file may be in a layer below: what `LateWork` says of it. */
+type LateLink = LateWork['links'][number];
 
 /**
  * Turns the events of a layer's tar into files of a fresh folder. `take` each event, then `finish` once. Errors name the entry; after one the folder is worthless and its owner deletes it.
@@ -30,13 +30,13 @@ export class LayerWriter implements Disposable {
   #sizeBytes = 0;
   #hasReplaced = false;
   /** Keyed by path, so that a later entry of the same path takes the place of an earlier one. */
-  readonly #directories = new Map<string, Late>();
-  readonly #links = new Map<string, Late>();
+  readonly #directories = new Map<string, Metadata>();
+  readonly #links = new Map<string, LateLink>();
   /** Directories that no entry announced. */
-  readonly #implicit = new Map<string, EntryPath>([['', []]]);
+  readonly #implicit = new Set<string>(['']);
 
   constructor(root: number) {
-    this.#folder = new LayerFolder(root, (path) => void this.#implicit.set(path.join('/'), path));
+    this.#folder = new LayerFolder(root, (path) => void this.#implicit.add(path.join('/')));
   }
 
   /** Bytes of all files so far. */
@@ -70,16 +70,10 @@ export class LayerWriter implements Disposable {
 
   /** All was taken. Gives directories their look, and tells what is left to be done once the layers below are there. */
   finish(): LateWork {
-    for (const { path, entry } of this.#directories.values()) {
-      named(entry.name, () => this.#setDirectory(this.#placeOf(path), entry));
+    for (const [key, metadata] of this.#directories) {
+      named(`${key}/`, () => this.#setDirectory(this.#placeOf(key === '' ? [] : key.split('/')), metadata));
     }
-    return {
-      links: [...this.#links.values()].map(({ entry }) => ({
-        name: entry.name.toString('latin1'),
-        linkName: entry.linkName.toString('latin1'),
-      })),
-      directories: [...this.#implicit.keys()],
-    };
+    return { links: [...this.#links.values()], directories: [...this.#implicit] };
   }
 
   [Symbol.dispose](): void {
@@ -94,7 +88,7 @@ export class LayerWriter implements Disposable {
     if (whiteout !== null) return this.#hide(path, whiteout);
     if (entry.kind === 'directory') return this.#beginDirectory(path, entry);
     const place = this.#folder.place(path);
-    if (entry.kind === 'hardlink') return this.#link({ path, entry }, place);
+    if (entry.kind === 'hardlink') return this.#link(path, entry, place);
     const { kind } = entry;
     if (kind === 'file') {
       const exclusive = constants.O_CREAT | constants.O_EXCL | constants.O_WRONLY;
@@ -141,13 +135,16 @@ export class LayerWriter implements Disposable {
     }
     this.#implicit.delete(key);
     this.#directories.delete(key);
-    this.#directories.set(key, { path, entry });
+    // Only what is needed at the end: there may be a million of them.
+    const { userId, groupId, mode, modifiedNs, xattrs } = entry;
+    const metadata = { userId, groupId, mode, modifiedNs, xattrs: xattrs.size === 0 ? noAttributes : xattrs };
+    this.#directories.set(key, metadata);
   }
 
-  #setDirectory({ directory, name }: Place, entry: TarEntry): void {
+  #setDirectory({ directory, name }: Place, metadata: Metadata): void {
     const fd = openAt(directory, name, constants.O_DIRECTORY | constants.O_RDONLY);
     try {
-      setMetadataOf(fd, entry, madeDirectoryMode);
+      setMetadataOf(fd, metadata, madeDirectoryMode);
     } finally {
       closeSync(fd);
     }
@@ -161,21 +158,23 @@ export class LayerWriter implements Disposable {
     }
   }
 
-  #link(late: Late, place: Place): void {
-    const target = linkTarget(late.entry.linkName);
-    if (target.join('/') === late.path.join('/')) return;
-    const found = this.#links.has(target.join('/')) ? null : this.#folder.find(target);
+  #link(path: EntryPath, entry: TarEntry, place: Place): void {
+    const key = path.join('/');
+    const target = linkTarget(entry.linkName);
+    const targetKey = target.join('/');
+    if (targetKey === key) return;
+    const found = this.#links.has(targetKey) ? null : this.#folder.find(target);
     if (found === null) {
-      this.#forget(late.path, this.#folder.clear(place));
-      this.#links.set(late.path.join('/'), late);
+      this.#forget(path, this.#folder.clear(place));
+      this.#links.set(key, { name: entry.name.toString('latin1'), linkName: entry.linkName.toString('latin1') });
       return;
     }
     if (found.stats.isDirectory()) throw new TarError('a hard link to a directory');
     // Kept open by the folder, but clearing the place may close what was found.
-    this.#forget(late.path, this.#folder.clear(this.#folder.place(late.path)));
+    this.#forget(path, this.#folder.clear(this.#folder.place(path)));
     const again = this.#folder.find(target);
     if (again === null) throw new TarError('a hard link to a file that it replaces');
-    this.#folder.link(again, this.#folder.place(late.path));
+    this.#folder.link(again, this.#folder.place(path));
   }
 
   #placeOf(path: EntryPath): Place {
