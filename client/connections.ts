@@ -6,6 +6,12 @@ import { EngineUnreachable, messageOf } from './errors.ts';
 /** What Node's Agent calls on the sockets in its pool. A mere stream has no process to keep alive and no probes to send. */
 const socketMethods = ['ref', 'unref', 'setKeepAlive', 'setNoDelay', 'setTimeout'] as const;
 
+/**
+ * `servername`: without one Node's Agent finds out whether the host is an address, by an expression whose compilation costs more than all else
+ * that a request does.
+ */
+const agentOptions = { keepAlive: true, maxFreeSockets: 8, servername: '' };
+
 /** A pool of idle connections over any Duplex. Idle connections never keep the process alive. */
 export class Connections extends Agent {
   readonly #dial: Dial;
@@ -13,7 +19,7 @@ export class Connections extends Agent {
   readonly #closed = new AbortController();
 
   constructor(dial: Dial, connectTimeoutMs: number) {
-    super({ keepAlive: true, maxFreeSockets: 8 });
+    super(agentOptions);
     this.#dial = dial;
     this.#connectTimeoutMs = connectTimeoutMs;
   }

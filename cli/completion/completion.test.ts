@@ -19,6 +19,7 @@ describe('completion', () => {
   beforeAll(async () => {
     engine = await startFakeEngine({ images: ['hello:latest', 'localhost:5000/team/app:1.2'] });
     home = await mkdtemp(join(tmpdir(), 'skiff-complete-'));
+    await writeFile(join(home, 'config.json'), '{"auths":{"registry.example:5000":{}}}');
     for (const words of [
       ['create', '--name', 'still', 'hello'],
       ['run', '-d', '--name', 'web', 'hello', 'sleep', '1000'],
@@ -50,6 +51,16 @@ describe('completion', () => {
       ['start', 'stop', 'status'],
     ],
     [['--h'], ['--host']],
+    [['image', 'hi'], ['history']],
+    [
+      ['container', 'snapshot', 'c'],
+      ['commit', 'create'],
+    ],
+    [['container', 'sn'], ['snapshot']],
+    [['pull', 'localhost:'], ['localhost:5000/team/app:1.2']],
+    [['image', 'tree', '--sort', 's'], ['size']],
+    [['logout', ''], ['registry.example:5000']],
+    [['import', ''], [':file']],
     [['stop', ''], ['web']],
     [['start', ''], ['still']],
     [

@@ -1,6 +1,7 @@
 import type { MeasuredImage } from '../../api/system.ts';
 import type { Row, RowFormat } from './rows.ts';
 import { formatSize } from './sizes.ts';
+import { tableLines } from './table.ts';
 import { formatMoment, humanDuration } from './times.ts';
 
 export type ImageField =
@@ -51,4 +52,18 @@ export function imageRows(
       VirtualSize: formatSize(image.Size, 4),
     };
   });
+}
+
+/** `images --tree`: a row an image, whatever its names, the newest first; `U`: containers use it. */
+export function imageTreeLines(images: readonly MeasuredImage[]): string[] {
+  const rows = images.flatMap((image) => {
+    const names = image.RepoTags?.length ? image.RepoTags : [`${none}:${none}`];
+    const cells = [
+      image.Id.replace(/^sha256:/, '').slice(0, 12),
+      formatSize(image.Size),
+      image.Containers > 0 ? 'U' : '',
+    ];
+    return names.map((name, index) => (index === names.length - 1 ? [name, ...cells] : [name, '', '', '']));
+  });
+  return tableLines([['IMAGE', 'ID', 'DISK USAGE', 'IN USE'], ...rows]).map((line) => line.trimEnd());
 }

@@ -1,6 +1,8 @@
-import { parseReference } from '../../formats/references.ts';
+import { familiarRepository, withDefaultTag } from '../../../api/image-names.ts';
 import { flag } from '../../flags/flag.ts';
+import { imageNameOf } from '../../image-names.ts';
 import { writeLines } from '../../report.ts';
+import { CommandError } from '../../usage-error.ts';
 import { defineVerb } from '../../verb.ts';
 
 export const commit = defineVerb({
@@ -16,11 +18,13 @@ export const commit = defineVerb({
   max: 2,
   offers: ['container', 'image'],
   async run({ flags: { author, change, message, pause }, args: [container = '', reference], context }) {
-    const { repository, tag } =
-      reference === undefined ? { repository: undefined, tag: undefined } : parseReference(reference);
+    const name = reference === undefined ? null : withDefaultTag(imageNameOf(reference));
+    if (name !== null && name.digest !== null) {
+      throw new CommandError('refusing to create a tag with a digest reference');
+    }
     const id = await context.engine.images.commit(container, {
       pause,
-      ...(repository === undefined ? {} : { repo: repository, tag: tag ?? 'latest' }),
+      ...(name === null ? {} : { repo: familiarRepository(name), tag: name.tag ?? 'latest' }),
       ...(author === undefined ? {} : { author }),
       ...(message === undefined ? {} : { comment: message }),
       ...(change.length > 0 ? { changes: change } : {}),
