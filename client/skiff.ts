@@ -1,3 +1,4 @@
+import type { Readable } from 'node:stream';
 import type {
   SkiffComparison,
   SkiffDisk,
@@ -76,6 +77,18 @@ export class SkiffClient {
     const whole = `${query}${path === undefined || path === '' ? '' : `&path=${path}`}`;
     const spec = { method: 'GET', path: `${pathOf(image)}/tree?${whole}` } as const;
     return answerOf<SkiffTree>((await this.#transport.call({ ...spec, ...call })).text, 'tree', { id: 'string' });
+  }
+
+  /** The bytes of a file, links followed inside the image. `path`: percent-encoded bytes. Ending the stream early ends the transfer. */
+  async file(
+    image: string,
+    { path, layer }: { readonly path: string; readonly layer?: number | undefined },
+    call: CallOptions = {},
+  ): Promise<{ readonly content: Readable; readonly sizeBytes: number }> {
+    const at = layer === undefined ? '' : `&layer=${layer}`;
+    const spec = { method: 'GET', path: `${pathOf(image)}/file?path=${path}${at}` } as const;
+    const { body } = await this.#transport.stream({ ...spec, ...call });
+    return { content: body, sizeBytes: Number(body.headers['content-length'] ?? 0) };
   }
 
   /** The paths that take room and that no container sees, the most wasteful first. */

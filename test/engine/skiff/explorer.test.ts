@@ -1,6 +1,8 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { SkiffComparison, SkiffImageLayers, SkiffTree, SkiffTreeNode, SkiffWaste } from '../../../api/skiff.ts';
 import { encodeEntry } from '../../../api/tar/writer.ts';
+import { unixSocketDialer } from '../../../client/dial.ts';
+import { EngineClient } from '../../../client/engine-client.ts';
 import { describeWith } from '../../skip.ts';
 import { type Answer, call } from '../api.ts';
 import { loadLayers } from '../layered-image.ts';
@@ -150,6 +152,13 @@ describeWith(['linux', 'root', { program: 'crun' }], 'explorer', () => {
     expect((await get('images/app:1/file?path=etc/motd', { Range: 'bytes=99-' })).status).toBe(416);
     const head = await call(engine.socket, 'HEAD', '/skiff/v1/images/app:1/file?path=etc/motd');
     expect([head.status, head.headers['content-length'], head.text]).toEqual([200, '12', '']);
+  });
+
+  it('gives a file to the client as a stream', async () => {
+    using client = new EngineClient(unixSocketDialer(engine.socket));
+    const { content, sizeBytes } = await client.skiff.file('app:1', { path: 'etc/motd', layer: 0 });
+    expect(sizeBytes).toBe(5);
+    expect(Buffer.concat(await content.toArray()).toString()).toBe('hello');
   });
 
   it('follows links inside the image alone', async () => {

@@ -51,6 +51,10 @@ describeWith(['linux', 'root', { program: 'crun' }], 'snapshots', () => {
     expect(changes).toEqual(expect.arrayContaining(['A /a', 'A /a2', 'A /d', 'A /d/x', 'C /bin', 'D /bin/vi']));
     expect(changes).not.toContain('A /new');
     expect((await list('kept')).map(({ name }) => name)).toEqual(['first']);
+    const now = Math.ceil(Date.now() / 1000);
+    const { text } = await call(engine.socket, 'GET', `/events?since=0&until=${now}`);
+    const actions = text.match(/"Action":"(?:snapshot|rollback)"/g);
+    expect(actions).toEqual(['"Action":"snapshot"', '"Action":"rollback"']);
   });
 
   it('a container goes on from where it went back to', async () => {
