@@ -8,10 +8,24 @@ const start = 'engine/main.ts';
 /** The one late import that each start makes: what stands behind the flags. */
 const alwaysLoaded = 'engine/serve.ts';
 /** Not for a start, by what they are for: with a room of issue 4 or later, add its folder. */
-const lateFolders = ['engine/registry/', 'engine/transfer/', 'engine/explorer/', 'engine/squash/', 'node_modules/ws/'];
+const lateFolders = [
+  'engine/registry/',
+  'engine/transfer/',
+  'engine/explorer/',
+  'engine/squash/',
+  'engine/disk/',
+  'engine/snapshots/',
+  'engine/http/skiff/',
+  'node_modules/ws/',
+];
 
-/** The settings are checked at each start, and what they lead to is told. */
-const neededOfThem = ['engine/registry/late-registries.ts', 'engine/registry/registry-settings.ts'];
+/** The settings are checked at each start, and what they lead to is told; what a snapshot was in the middle of is looked up. */
+const neededOfThem = [
+  'engine/registry/late-registries.ts',
+  'engine/registry/registry-settings.ts',
+  'engine/snapshots/recover-snapshots.ts',
+  'engine/snapshots/snapshot-rows.ts',
+];
 
 let inputs: Metafile['inputs'];
 let loadedAtStart: ReadonlySet<string>;
