@@ -9,7 +9,7 @@ import type { HostFacts } from './host-facts.ts';
 import { parseFacts } from './host-facts.ts';
 import { installCommand } from './host-packages.ts';
 import { hostPlace } from './host-place.ts';
-import { prepareHost } from './prepare-host.ts';
+import { prepareHost, refuseWhatCannotWork } from './prepare-host.ts';
 
 const signal = new AbortController().signal;
 
@@ -47,6 +47,15 @@ describe('facts of a host', () => {
 
   it('refuse what is not Linux', () => {
     expect(() => parseFacts('system Darwin')).toThrow('The engine runs on Linux; that host is Darwin');
+  });
+});
+
+describe('a host that cannot carry the engine', () => {
+  it.each([
+    [factsOf('alpine'), 'Alpine Linux v3.20 has the C library musl'],
+    [{ ...factsOf('debian'), kernel: '4.19.0-27-amd64' }, 'runs Linux 4.19.0-27-amd64; the engine needs 5.0 or newer'],
+  ])('is refused before anything is changed there (%#)', (facts, says) => {
+    expect(() => refuseWhatCannotWork(facts)).toThrow(says);
   });
 });
 

@@ -34,6 +34,7 @@ export async function prepareHost(preparation: HostPreparation): Promise<Prepare
   const { line, userLine, place, machine, tell, signal } = preparation;
   const found = await lookAtHost(line, { place, signal });
   if (!preparation.takesOver) refuseOtherOwner(found, machine.id);
+  refuseWhatCannotWork(found);
   tell({ detail: found.title });
   const facts = await installMissing(preparation, found);
   await line.check(installScript({ place, facts, machine }), { signal, timeoutMs: 60_000 });
@@ -46,6 +47,18 @@ export async function lookAtHost(
   options: { readonly place: HostPlace; readonly signal: AbortSignal },
 ): Promise<HostFacts> {
   return parseFacts(await line.check(factsScript(shellQuote(options.place.marker)), { signal: options.signal }));
+}
+
+/** Told before anything is changed there. */
+export function refuseWhatCannotWork(facts: HostFacts): void {
+  if (facts.libc === 'musl')
+    throw new MachineError(
+      'deploy-failed',
+      `${facts.title} has the C library musl, for which there is no Node runtime of Skiff's; use a host with glibc (Debian, Ubuntu, Fedora, ...)`,
+    );
+  const [major = 0] = facts.kernel.split('.').map(Number);
+  if (major < 5)
+    throw new MachineError('deploy-failed', `${facts.title} runs Linux ${facts.kernel}; the engine needs 5.0 or newer`);
 }
 
 export function refuseOtherOwner(facts: HostFacts, machineId: string): void {

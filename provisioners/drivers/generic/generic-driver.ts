@@ -2,7 +2,7 @@ import { connect } from 'node:net';
 import { z } from 'zod';
 import type { HostPlace } from '../../deploy/host/host-place.ts';
 import { hostPlace } from '../../deploy/host/host-place.ts';
-import { lookAtHost, refuseOtherOwner } from '../../deploy/host/prepare-host.ts';
+import { lookAtHost, refuseOtherOwner, refuseWhatCannotWork } from '../../deploy/host/prepare-host.ts';
 import { readAgent } from '../../host-agent/agent-state.ts';
 import type { Line } from '../../line/line.ts';
 import { asRoot } from '../../line/root-line.ts';
@@ -69,6 +69,7 @@ export class GenericDriver implements Driver {
     await using login = await logInFirst(settings, { environment: this.#environment, signal: run.signal });
     const rootLine = asRoot(login.connection, rightsOf(machine, login.access.user));
     const found = await lookAtHost(rootLine, { place: placeOf(machine), signal: run.signal });
+    refuseWhatCannotWork(found);
     if (!settings.isAdopting) refuseOtherOwner(found, machine.id);
   }
 

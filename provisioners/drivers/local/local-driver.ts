@@ -3,7 +3,7 @@ import { isAbsolute } from 'node:path';
 import { z } from 'zod';
 import type { HostPlace } from '../../deploy/host/host-place.ts';
 import { hostPlace } from '../../deploy/host/host-place.ts';
-import { lookAtHost, refuseOtherOwner } from '../../deploy/host/prepare-host.ts';
+import { lookAtHost, refuseOtherOwner, refuseWhatCannotWork } from '../../deploy/host/prepare-host.ts';
 import { LocalLine } from '../../line/local-line.ts';
 import { asRoot } from '../../line/root-line.ts';
 import { MachineError } from '../../machines.ts';
@@ -67,6 +67,7 @@ export class LocalDriver implements Driver {
     await using line = new LocalLine();
     const rootLine = asRoot(line, rightsOf(machine));
     const found = await lookAtHost(rootLine, { place: placeOf(machine), signal: run.signal });
+    refuseWhatCannotWork(found);
     refuseOtherOwner(found, machine.id);
   }
 
