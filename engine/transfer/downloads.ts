@@ -15,6 +15,8 @@ export type DownloadState = 'queued' | 'waiting' | 'downloading' | 'verifying' |
 export interface DownloadListener {
   readonly onState: (state: DownloadState) => void;
   readonly onProgress: (currentBytes: number) => void;
+  /** Before a wait, after which a failed step is tried again. */
+  readonly onWait?: (ms: number) => void;
 }
 
 export interface WantedBlob extends DownloadListener {
@@ -146,7 +148,9 @@ export class Downloads {
       }
       tried.add(next);
       try {
-        await copy({ repository: next, ingest, digest, sizeBytes, signal, tell: (bytes) => tellBytes(running, bytes) });
+        const tell = (bytes: number): void => tellBytes(running, bytes);
+        const onWait = (ms: number): void => tellWait(running, ms);
+        await copy({ repository: next, ingest, digest, sizeBytes, signal, tell, onWait });
         return;
       } catch (error) {
         signal.throwIfAborted();
@@ -163,9 +167,10 @@ async function copy(work: {
   readonly sizeBytes: number;
   readonly signal: AbortSignal;
   readonly tell: (bytes: number) => void;
+  readonly onWait: (ms: number) => void;
 }): Promise<void> {
-  const { repository, ingest, digest, sizeBytes, signal, tell } = work;
-  const remote = await repository.blob(digest, { offset: ingest.offset, signal });
+  const { repository, ingest, digest, sizeBytes, signal, tell, onWait } = work;
+  const remote = await repository.blob(digest, { offset: ingest.offset, signal, onWait });
   if (remote.sizeBytes !== null && remote.sizeBytes !== sizeBytes) {
     throw invalid(`the registry has ${remote.sizeBytes} bytes of ${digest}, but the manifest says ${sizeBytes}`);
   }
@@ -209,4 +214,8 @@ function tellState(running: Running, state: DownloadState): void {
 
 function tellBytes(running: Running, bytes: number): void {
   for (const wish of running.wishes) wish.onProgress(bytes);
+}
+
+function tellWait(running: Running, ms: number): void {
+  for (const wish of running.wishes) wish.onWait?.(ms);
 }

@@ -129,7 +129,7 @@ export class LayerPushes {
         ),
         result: () => ({ digest, sizeBytes }),
       });
-      await repository.putBlob(open, { signal });
+      await repository.putBlob(open, { signal, onWait: (ms) => report.sayWait(ms) });
       return known;
     }
     return null;
@@ -143,7 +143,7 @@ export class LayerPushes {
       tars.push(tar);
       return { bytes: counted(tar.bytes, (bytes) => report.count('Pushing', bytes)), result: () => tar.result() };
     };
-    await repository.putBlob(open, { signal });
+    await repository.putBlob(open, { signal, onWait: (ms) => report.sayWait(ms) });
     const result = tars.at(-1)?.result();
     if (result === undefined) throw internal(`layer ${layer.diffId} was not sent`);
     return { ...result, mediaType: mediaTypes.dockerLayer };

@@ -36,11 +36,18 @@ export class LayerReport {
     this.#tell({ status, progressDetail: {}, id: this.#id });
   }
 
+  /** Before a step is tried again. */
+  sayWait(ms: number): void {
+    const seconds = Math.max(1, Math.round(ms / 1000));
+    this.say(`Retrying in ${seconds} second${seconds === 1 ? '' : 's'}`);
+  }
+
   /** For a download. */
   get listener(): DownloadListener {
     return {
       onState: (state) => this.#onState(state),
       onProgress: (bytes) => this.count('Downloading', bytes),
+      onWait: (ms) => this.sayWait(ms),
     };
   }
 
