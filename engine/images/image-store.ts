@@ -45,6 +45,7 @@ export class ImageStore implements Images {
   readonly #layers: LayerStore;
   readonly #content: Pick<Content, 'findOf' | 'hold'>;
   readonly #now: () => Instant;
+  readonly #reach: (point: string) => void;
   readonly #incoming: string;
   readonly #catalogue: ImageCatalogue;
   #isPruning = false;
@@ -56,12 +57,15 @@ export class ImageStore implements Images {
     readonly content: Pick<Content, 'findOf' | 'hold'>;
     readonly dataRoot: string;
     readonly now: () => Instant;
+    /** Told at each point where something is half done: tests end the engine there. */
+    readonly reach?: (point: string) => void;
   }) {
     this.#rows = new ImageRows(parts.database);
     this.#catalogue = new ImageCatalogue(this.#rows);
     this.#layers = parts.layers;
     this.#content = parts.content;
     this.#now = parts.now;
+    this.#reach = parts.reach ?? (() => undefined);
     this.#incoming = path.join(parts.dataRoot, 'incoming');
   }
 
@@ -81,6 +85,7 @@ export class ImageStore implements Images {
     const file = path.join(this.#incoming, `${randomBytes(8).toString('hex')}.tar`);
     await using plain = await inflatedArchive(archive, { file: `${file}.packed`, layers: this.#layers, signal });
     await using spool = await Spool.fill({ archive: plain.bytes, file, signal });
+    this.#reach('image:spooled');
     try {
       for await (const image of readArchive(spool, options.platforms ?? [])) {
         yield* this.#loadOne(image, signal, () => options.onLoaded?.(image.id));
@@ -121,6 +126,7 @@ export class ImageStore implements Images {
     if (topLayer !== null && this.#layers.find(topLayer) === null)
       throw internal(`image ${id}: its layer ${topLayer} is not in the store`);
     const moved = new Map<Reference, ImageId>();
+    this.#reach('image:unpacked');
     this.#rows.transaction(() => {
       this.#rows.add({ id, configText, topLayer, parent: request.parent ?? null }, this.#now());
       for (const name of names) {
@@ -132,6 +138,7 @@ export class ImageStore implements Images {
       for (const manifest of request.manifests ?? []) this.#rows.addManifest(manifest, id);
       for (const blob of request.layerBlobs ?? []) this.#rows.addLayerBlob(blob);
     });
+    this.#reach('image:published');
     for (const changed of new Set([id, ...moved.values()])) this.#catalogue.refresh(changed);
     return { image: this.resolve(id), moved };
   }
@@ -222,6 +229,7 @@ export class ImageStore implements Images {
       }
       for (const { id } of plan.delete) this.#rows.delete(id);
     });
+    this.#reach('image:removed');
     for (const { id } of [image, ...plan.delete]) this.#catalogue.refresh(id);
     const untagged = plan.untag.map((reference): RemovedImage => {
       return { kind: 'untagged', name: familiarReference(reference), image };
