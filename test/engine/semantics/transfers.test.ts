@@ -192,7 +192,7 @@ describeWith(['linux', 'root', { program: 'crun' }], 'semantics: pull and push',
       await client.seen(({ progressDetail }) => (progressDetail?.current ?? 0) >= 100_000);
       client.leave();
       const ingests = path.join(engine.dataRoot, 'content/ingest');
-      await eventually('the download has ended', () => (asked(layer)[0] !== undefined ? true : null));
+      await eventually('the download has ended', () => (hostile.open() === 0 ? true : null));
       expect(readdirSync(ingests)).toEqual([layer.slice(7)]);
       expect(await call(engine.socket, 'GET', `/images/${name}:cut/json`)).toMatchObject({ status: 404 });
       hostile.calm();
