@@ -64,6 +64,14 @@ export class WorkerPool implements AsyncDisposable {
     }
   }
 
+  /** Work is about to come: the first of it need not wait for a process to start. */
+  prepare(): void {
+    if (this.#isClosed || this.#all.size > 0) return;
+    const worker = this.#start();
+    this.#all.add(worker);
+    this.#keep(worker);
+  }
+
   async [Symbol.asyncDispose](): Promise<void> {
     this.#isClosed = true;
     await Promise.all([...this.#all].map((worker) => this.#end(worker)));

@@ -32,6 +32,7 @@ export class LayerStore {
   readonly #root: string;
   readonly #directory: number;
   readonly #intake: LayerIntake;
+  readonly #workers: UnpackWorkers;
   readonly #holds = new Map<ChainId, number>();
 
   constructor(parts: {
@@ -47,6 +48,7 @@ export class LayerStore {
   }) {
     this.#database = parts.database;
     this.#log = parts.log;
+    this.#workers = parts.workers;
     this.#reserve = parts.reserve ?? { around: (work) => work() };
     this.#tars = parts.tars;
     this.#content = parts.content;
@@ -135,6 +137,11 @@ export class LayerStore {
   recipeFile(chainId: ChainId): string | null {
     const { folder, recipeBytes } = this.#found(chainId);
     return recipeBytes === null ? null : recipeOfFolder(folder);
+  }
+
+  /** Layers will be added soon: what unpacks them starts now. */
+  prepare(): void {
+    this.#workers.prepare();
   }
 
   /** While a hold is there, these layers and all below them are not collected. */

@@ -59,6 +59,12 @@ export class UnpackWorkers implements AsyncDisposable {
     this.#stallMs = options.stallMs ?? 600_000;
   }
 
+  /** A layer will come soon, whole or still growing: its processes start now. */
+  prepare(): void {
+    this.#followers.prepare();
+    this.#pool.prepare();
+  }
+
   /** Running processes, for tests and support. */
   get pids(): readonly number[] {
     return [...this.#pool.pids, ...this.#followers.pids];

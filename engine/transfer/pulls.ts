@@ -111,6 +111,7 @@ export class Pulls {
   ): Promise<void> {
     const { content, layers, images, reach } = this.#parts;
     const { names, digests } = pull;
+    layers.prepare();
     const plan = await planPull(found, pull);
     reach('pull:begun');
     using hold = layers.hold(plan.layers.map(({ chainId }) => chainId));
