@@ -284,6 +284,32 @@ describeWith(['linux', 'root'], 'the layer store', () => {
     ['a whiteout that leads up', [{ name: 'a/.wh...' }], /a whiteout of no name/],
     ['a whiteout of nothing', [{ name: '.wh.' }], /a whiteout of no name/],
     ['a whiteout through a link', [link('symlink', 's', '/tmp'), { name: 's/.wh.x' }], /leads out/],
+    ['an opaque whiteout through a link', [link('symlink', 's', '/tmp'), { name: 's/.wh..wh..opq' }], /leads out/],
+    [
+      'an opaque whiteout in a file',
+      [{ name: 'f' }, { name: 'f/.wh..wh..opq' }],
+      /goes through "f", which is no directory/,
+    ],
+    [
+      'a whiteout that becomes a link that leads out',
+      [{ name: '.wh.a' }, link('symlink', 'a', '/tmp'), { name: 'a/x' }],
+      /leads out/,
+    ],
+    [
+      'a directory that becomes a link that leads out',
+      [directory('a'), link('symlink', 'a', '/tmp'), { name: 'a/x' }],
+      /leads out/,
+    ],
+    [
+      'a hard link to a link that leads out, as a directory',
+      [link('symlink', 'a', '/tmp'), link('hardlink', 'b', 'a'), { name: 'b/x' }],
+      /leads out/,
+    ],
+    [
+      'a capability that there cannot be',
+      [{ name: 'c', xattrs: new Map([['security.capability', Buffer.from('x')]]) }],
+      /"c": .*security\.capability/,
+    ],
     ['a whiteout as a directory', [{ name: '.wh.d/file' }], /a whiteout is no directory/],
     ['a root that is a file', [{ name: './' }], /the root of a layer is a directory/],
     ['no name', [{ name: '' }], /an empty path/],
