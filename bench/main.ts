@@ -5,12 +5,21 @@ import path from 'node:path';
 import { bootBench } from './boot.ts';
 import type { Bench, Measurement } from './contender.ts';
 import { imagesBench } from './images.ts';
+import { lineBench } from './line.ts';
 import { logsBench, manyBench } from './many.ts';
 import { pullBench } from './pull.ts';
 import { runBench } from './run.ts';
 import { median, quantile } from './samples.ts';
 
-const benches: readonly Bench[] = [runBench(), manyBench(), logsBench(), pullBench(), imagesBench(), bootBench()];
+const benches: readonly Bench[] = [
+  runBench(),
+  manyBench(),
+  logsBench(),
+  pullBench(),
+  imagesBench(),
+  lineBench(),
+  bootBench(),
+];
 
 const wanted = process.argv.slice(2);
 const unknown = wanted.filter((name) => !benches.some((bench) => bench.name === name));

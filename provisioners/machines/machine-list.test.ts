@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { LocalDriver } from '../drivers/local/local-driver.ts';
 import { QemuDriver } from '../drivers/qemu/qemu-driver.ts';
-import type { DriverState } from '../drivers/driver.ts';
+import type { Driver, DriverState } from '../drivers/driver.ts';
 import type { MachineName } from '../store/machine-name.ts';
 import { parseMachineName } from '../store/machine-name.ts';
 import { MachineStore } from '../store/machine-store.ts';
@@ -50,7 +50,7 @@ describe('a list of machines', () => {
   }
 
   it('does not wait for one that cannot be reached: its row says so, the others are as they are', async () => {
-    const drivers = new Map([
+    const drivers = new Map<string, Driver>([
       ['silent', new SilentDriver()],
       ['qemu', new QemuDriver({ memoryFile: store.paths.qemuMemory })],
     ]);
