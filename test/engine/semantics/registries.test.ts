@@ -24,26 +24,26 @@ describeWith(['linux', 'root', { program: 'crun' }, { program: 'apt-get' }], 'se
   let hostile: HostileRegistry;
   const folder = mkdtempSync(path.join(os.tmpdir(), 'skiff-registries-'));
   const configFile = path.join(folder, 'daemon.json');
+  const opened = new AsyncDisposableStack();
 
   beforeAll(async () => {
     writeFileSync(configFile, '{}');
+    const use = async <T extends AsyncDisposable>(opening: Promise<T>): Promise<T> => opened.use(await opening);
     [guarded, tokens, certified, plain, hostile] = await Promise.all([
-      startRegistry({ auth: 'basic', users }),
-      startRegistry({ auth: 'token', users, tls: 'private-authority' }),
-      startRegistry({ tls: 'private-authority', clients: 'certified' }),
-      startRegistry(),
-      startHostileRegistry(),
+      use(startRegistry({ auth: 'basic', users })),
+      use(startRegistry({ auth: 'token', users, tls: 'private-authority' })),
+      use(startRegistry({ tls: 'private-authority', clients: 'certified' })),
+      use(startRegistry()),
+      use(startHostileRegistry()),
     ]);
     const certificates = [strict(tokens), strict(certified)];
     const flags = certificates.flatMap((certs) => ['--registry-certs', certs]);
     const realm = new URL(tokens.tokenServer?.realm ?? '');
     flags.push('--registry-token-server', `${anyAddress}=${realm.hostname}`);
-    engine = await startEngine({ flags: ['--config-file', configFile, '--registry-silence', '5', ...flags] });
+    engine = await use(startEngine({ flags: ['--config-file', configFile, '--registry-silence', '5', ...flags] }));
   });
   afterAll(async () => {
-    await engine[Symbol.asyncDispose]();
-    const peers = [guarded, tokens, certified, plain, hostile];
-    await Promise.all(peers.map((peer) => peer[Symbol.asyncDispose]()));
+    await opened.disposeAsync();
     rmSync(folder, { recursive: true });
   });
 
