@@ -47,7 +47,7 @@ export const ls = defineVerb({
   summary: 'List machines',
   flags: {
     filter: filterFlag('Filter output based on conditions provided: driver=, state=, name='),
-    format: flag.text({ help: 'Format output: table, json, a Go template, or table with a template' }),
+    format: flag.text({ short: 'f', help: 'Format output: table, json, a Go template, or table with a template' }),
     quiet: flag.switch({ short: 'q', help: 'Enable quiet mode: only names' }),
   },
   max: 0,

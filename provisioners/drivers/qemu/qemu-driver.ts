@@ -225,7 +225,15 @@ export class QemuDriver implements Driver {
   async #suspend(machine: DriverMachine, run: DriverRun): Promise<void> {
     const identity = await findQemuProcess(machine.paths);
     if (identity === null) return;
-    await saveMemory({ socket: controlSocket(machine), paths: machine.paths, run });
+    const memory = readMemory(machine.memory);
+    // Should this process end in the middle, the guest stands still: it counts as paused then, and can be resumed.
+    await machine.remember({ ...memory, isPaused: true });
+    try {
+      await saveMemory({ socket: controlSocket(machine), paths: machine.paths, run });
+    } catch (error) {
+      await machine.remember({ ...memory, isPaused: false });
+      throw error;
+    }
     if (!(await waitForEnd(identity, { timeoutMs: 10_000, signal: run.signal }))) await endQemu(identity);
     await forgetQemu(machine.paths);
     await machine.remember({ ...readMemory(machine.memory), isPaused: false });
