@@ -121,7 +121,7 @@ describeWith(needs, 'the first login to a host', () => {
     });
   });
 
-  it('refuses a host that is another machine’s', async () => {
+  it('refuses a host that is another machine’s, unless it is told to take it over', async () => {
     const folder = join(host.sshd.folder, 'root/var/lib/skiff');
     await mkdir(folder, { recursive: true });
     await writeFile(join(folder, 'machine'), `${'b'.repeat(32)} elsewhere\n`);
@@ -129,6 +129,7 @@ describeWith(needs, 'the first login to a host', () => {
       code: 'name-taken',
       message: expect.stringContaining('another machine already ("elsewhere")'),
     });
+    await check({ isAdopting: true });
   });
 
   it('adds one line to authorized_keys, keeps those of others, and takes it back', async () => {
