@@ -46,8 +46,8 @@ export class ConfigFile {
     this.#change(({ auths = {}, ...rest }) => ({ ...rest, auths: withEntry(auths, server, auth) }));
   }
 
-  /** Names the helper that keeps the logins of `server`. */
-  setHelper(server: string, helper: string): void {
+  /** Names the helper that keeps the logins of `server`; null: none does. */
+  setHelper(server: string, helper: string | null): void {
     this.#change(({ credHelpers = {}, ...rest }) => ({ ...rest, credHelpers: withEntry(credHelpers, server, helper) }));
   }
 

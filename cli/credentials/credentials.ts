@@ -68,7 +68,14 @@ export class Credentials {
       return { where: 'file', path: this.#config.path };
     }
     const store = this.#store(helper.name);
-    await store.store(server, secretOf(login));
+    try {
+      await store.store(server, secretOf(login));
+    } catch (error) {
+      // Nobody has asked for this keychain: where it is not there after all, the file is where docker would put it.
+      if (helper.isFor !== 'server') throw error;
+      this.#config.setAuth(server, encode(login));
+      return { where: 'file', path: this.#config.path };
+    }
     if (helper.isFor === 'all') this.#config.setStore(helper.name);
     if (helper.isFor === 'server') this.#config.setHelper(server, helper.name);
     // An empty entry tells docker that there is a login; an old secret does not stay beside the new one.
@@ -81,6 +88,10 @@ export class Credentials {
     const helper = credHelpers?.[server] ?? credsStore ?? '';
     if (helper !== '') await this.#store(helper).erase(server);
     if (auths?.[server] !== undefined) this.#config.setAuth(server, null);
+    // What stands for the keychain's own tool would be a helper that is missing for a docker that comes later.
+    if (credHelpers?.[server] !== undefined && !this.#has(`docker-credential-${helper}`)) {
+      this.#config.setHelper(server, null);
+    }
   }
 
   /** The keychain itself, where its helper is not installed. */
