@@ -90,7 +90,7 @@ export class LayerPulls {
     await this.#layers.add(incoming, {
       signal,
       onProgress: ({ diffId, readBytes }) => byDiffId.get(diffId)?.onUnpack(readBytes),
-      onAdded: (chainId) => byChainId.get(chainId)?.say('Pull complete'),
+      onAdded: (chainId) => byChainId.get(chainId)?.onAdded(),
     });
   }
 }

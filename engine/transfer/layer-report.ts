@@ -15,8 +15,10 @@ export class LayerReport {
   readonly #tell: Tell;
   readonly #nowMs: () => number;
   #countedAtMs = Number.NEGATIVE_INFINITY;
-  /** Unpacking follows the download; it is shown when the download is through. */
+  /** Unpacking follows the download, and may be through before the last of it is on the disk: it is shown after it. */
   #isDownloaded = false;
+  #unpackedBytes = 0;
+  #isAdded = false;
 
   constructor(parts: {
     readonly digest: Digest;
@@ -52,7 +54,14 @@ export class LayerReport {
   }
 
   onUnpack(readBytes: number): void {
+    this.#unpackedBytes = readBytes;
     if (this.#isDownloaded) this.count('Extracting', readBytes);
+  }
+
+  /** The layer is in the store. */
+  onAdded(): void {
+    this.#isAdded = true;
+    if (this.#isDownloaded) this.say('Pull complete');
   }
 
   /** `Downloading`, `Extracting`, `Pushing`: at most ten times a second, and always at the end. */
@@ -79,7 +88,9 @@ export class LayerReport {
         return this.say('Verifying Checksum');
       case 'complete':
         this.#isDownloaded = true;
-        return this.say('Download complete');
+        this.say('Download complete');
+        if (this.#unpackedBytes > 0) this.count('Extracting', this.#unpackedBytes);
+        return this.#isAdded ? this.onAdded() : undefined;
     }
   }
 }
