@@ -234,9 +234,9 @@ describeWith(['linux', 'root', { program: 'crun' }], 'explorer', () => {
     );
   });
 
-  describe('sixty thousand files', () => {
+  describe('some thousand files', () => {
     beforeAll(async () => {
-      const folders = Array.from({ length: 600 }, (_, index) => `d${index % 20}/f${index}`);
+      const folders = Array.from({ length: 60 }, (_, index) => `d${index % 20}/f${index}`);
       await loadLayers(engine.socket, {
         name: 'large',
         layers: [
@@ -262,9 +262,9 @@ describeWith(['linux', 'root', { program: 'crun' }], 'explorer', () => {
         }
       })();
       const { layers } = await ask<SkiffImageLayers>('images/large/layers');
-      expect(layers[0]?.added.entries).toBe(60_620);
+      expect(layers[0]?.added.entries).toBe(6_080);
       const { node } = await ask<SkiffTree>('images/large/tree?depth=3&limit=2000');
-      expect(node.totalFiles).toBe(60_000);
+      expect(node.totalFiles).toBe(6_000);
       isDone = true;
       await pinging;
       // Generous, since the computers that run this are shared: bench/ measures what it takes.
