@@ -4,9 +4,10 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import { endOfArchive } from '../../api/tar/writer.ts';
+import { buildCli } from '../../scripts/build-cli.ts';
 import { startHostileRegistry } from '../peers/hostile-registry.ts';
 import type { HostileRegistry } from '../peers/hostile-registry.ts';
-import { runProgram, skiffCommand, startProgram } from '../peers/program.ts';
+import { runProgram, startProgram } from '../peers/program.ts';
 import type { ProgramResult, RunningProgram } from '../peers/program.ts';
 import { startRegistry } from '../peers/registry.ts';
 import type { RunningRegistry } from '../peers/registry.ts';
@@ -20,7 +21,8 @@ describeWith(['linux', 'root', { program: 'crun' }, { program: 'script' }], 'ski
   const owner = new AsyncDisposableStack();
   const folder = mkdtempSync(join(tmpdir(), 'skiff-images-'));
   const config = join(folder, 'docker');
-  const [node, ...program] = skiffCommand;
+  /** The command as it is built: it starts in half the time. */
+  const [node, ...program] = [process.execPath, '--', join(folder, 'skiff.cjs')];
   let engine: RunningEngine;
   let registry: RunningRegistry;
   let closed: RunningRegistry;
@@ -29,6 +31,7 @@ describeWith(['linux', 'root', { program: 'crun' }, { program: 'script' }], 'ski
   beforeAll(async () => {
     owner.defer(() => rmSync(folder, { recursive: true }));
     mkdirSync(config);
+    await buildCli(folder);
     [engine, registry, closed, hostile] = await Promise.all([
       startEngine(),
       startRegistry(),
