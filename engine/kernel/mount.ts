@@ -3,6 +3,7 @@
  * SystemCallErrors; their message names the paths.
  */
 import { close, closeSync, constants, openSync, readSync, rmSync } from 'node:fs';
+import path from 'node:path';
 import { promisify } from 'node:util';
 import { SystemCallError, systemCall } from './libc.ts';
 
@@ -65,7 +66,7 @@ export function mountOverlay(overlay: Overlay): void {
  */
 function forgetVolatile(work: string): void {
   // No container sees this folder.
-  rmSync(`${work}/work/incompat`, { recursive: true, force: true });
+  rmSync(path.join(work, 'work', 'incompat'), { recursive: true, force: true });
 }
 
 /** `sources` and `named` are the same folders: how the kernel is told of them, and how a person is. */
