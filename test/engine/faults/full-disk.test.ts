@@ -1,12 +1,14 @@
 import { execFileSync } from 'node:child_process';
-import { appendFileSync, mkdtempSync, rmSync } from 'node:fs';
+import { appendFileSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';
 import { afterAll, beforeAll, expect, it } from 'vitest';
+import { endOfArchive } from '../../../api/tar/writer.ts';
 import { describeWith } from '../../skip.ts';
 import { type Answer, call } from '../api.ts';
 import { Boxes } from '../box.ts';
-import { eventually } from '../docker.ts';
+import { docker, eventually } from '../docker.ts';
+import { file } from '../made-image.ts';
 import { type RunningEngine, startEngine } from '../start-engine.ts';
 
 describeWith(['linux', 'root', { program: 'crun' }, { program: 'mount' }], 'skiffd on a full disk', () => {
@@ -74,6 +76,39 @@ describeWith(['linux', 'root', { program: 'crun' }, { program: 'mount' }], 'skif
     await boxes.start(created.id);
     await boxes.remove(created.id);
     rmSync(ballast);
+  });
+
+  it('says so to a load, an import and a commit, keeps nothing of them, and can prune', async () => {
+    const scratch = mkdtempSync(path.join(os.tmpdir(), 'skiff-archives-'));
+    try {
+      const [saved, root] = [path.join(scratch, 'saved.tar'), path.join(scratch, 'root.tar')];
+      expect(await docker(engine.socket, ['save', '-o', saved, 'hello'])).toMatchObject({ exitCode: 0 });
+      writeFileSync(root, Buffer.concat([file('content', Buffer.alloc(500_000, 1)), endOfArchive]));
+      const { id } = await boxes.create('true', { name: 'changed' });
+      expect(await docker(engine.socket, ['cp', root, 'changed:/root.tar'])).toMatchObject({ exitCode: 0, stdout: '' });
+      const layers = (): readonly string[] => readdirSync(path.join(disk, 'data/layers')).toSorted();
+      const before = layers();
+      fill(ballast);
+      for (const words of [
+        ['load', '-i', saved],
+        ['import', root, 'new'],
+        ['commit', 'changed', 'new'],
+      ]) {
+        const { exitCode, stderr } = await docker(engine.socket, words);
+        expect([words[0], exitCode]).toEqual([words[0], 1]);
+        expect(stderr).toMatch(/no space left on device/i);
+      }
+      expect([layers(), readdirSync(path.join(disk, 'data/incoming'))]).toEqual([before, []]);
+      expect((await api('POST', '/images/prune')).status).toBe(200);
+      rmSync(ballast);
+      expect(await docker(engine.socket, ['commit', 'changed', 'new'])).toMatchObject({ exitCode: 0 });
+      expect(await docker(engine.socket, ['rmi', 'new'])).toMatchObject({ exitCode: 0 });
+      expect(layers()).toEqual(before);
+      await boxes.remove(id);
+    } finally {
+      rmSync(ballast, { force: true });
+      rmSync(scratch, { recursive: true });
+    }
   });
 
   it('comes back after a crash with a full disk', async () => {
