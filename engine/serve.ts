@@ -171,14 +171,14 @@ async function openEngine(settings: Settings, log: Log, laps = new Laps(() => pe
   const events = new Events(now);
   const host = readHostFacts();
   const { engineId, bridgeName, engineName } = namesOf(keptSetting(database, 'engine-id', randomUUID), settings);
-  const { layers, content } = opening.use(openLayers({ database, dataRoot, log }));
+  const reserve = opening.use(new DiskReserve({ folder: path.join(dataRoot, 'reserve'), ...reserved }));
+  reserve.keep();
+  const { layers, content } = opening.use(openLayers({ database, dataRoot, log, reserve }));
   const reach = faultPoints(process.env, () => process.kill(process.pid, 'SIGKILL'));
   const images = new ImageStore({ database, dataRoot, layers, content, now, reach });
   const trees = opening.use(new TreeWorkers({ program: treesProgram, most: 8 }));
   const measure = (folders: readonly string[]): Promise<readonly number[]> => trees.measure(folders);
   const roots = new OverlayRoots({ database, dataRoot, layers, measure });
-  const reserve = opening.use(new DiskReserve({ folder: path.join(dataRoot, 'reserve'), ...reserved }));
-  reserve.keep();
   const volumes = new LocalVolumes({
     database,
     dataRoot,
