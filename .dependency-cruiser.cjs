@@ -2,6 +2,7 @@
 const rooms = [
   'api',
   'client',
+  'logins',
   'engine',
   'provisioners',
   'desktop',
@@ -16,12 +17,13 @@ const rooms = [
 const may = {
   api: [],
   client: ['api'],
+  logins: ['client', 'api'],
   engine: ['api'],
   provisioners: ['client', 'api'],
-  desktop: ['client', 'provisioners', 'api'],
+  desktop: ['client', 'logins', 'provisioners', 'api'],
   renderer: ['desktop/contract', 'desktop/wire'],
   electron: ['desktop'],
-  cli: ['client', 'provisioners', 'api'],
+  cli: ['client', 'logins', 'provisioners', 'api'],
 };
 const test = '\\.(test|suite)\\.ts$';
 

@@ -33,7 +33,7 @@ export default ts.config(
   },
   {
     // Rules that need types: a forgotten promise loses errors and outlives its owner.
-    files: ['{api,client,engine,provisioners,desktop,electron,cli,bench,scripts,test,resources}/**/*.ts'],
+    files: ['{api,client,logins,engine,provisioners,desktop,electron,cli,bench,scripts,test,resources}/**/*.ts'],
     languageOptions: { parserOptions: { projectService: true } },
     rules: {
       '@typescript-eslint/no-floating-promises': 'error',

@@ -10,6 +10,7 @@ import { createReadStream } from 'node:fs';
 import { stat } from 'node:fs/promises';
 import { unixSocketDialer } from '../client/dial.ts';
 import { EngineClient } from '../client/engine-client.ts';
+import { Credentials, serverOf } from '../logins/credentials.ts';
 import { openMachines, type OpenMachines } from '../provisioners/index.ts';
 import type { CreateMachine, Machines } from '../provisioners/machines.ts';
 import type { Report } from '../provisioners/progress.ts';
@@ -42,6 +43,7 @@ export function openDesktop(options: OpenDesktop): Desktop {
     machines: options.machines ?? openMachines(options.provisioning),
     dial: ({ dockerSocket }) => new EngineClient(unixSocketDialer(dockerSocket)),
     helloImage: { reference: 'hello', open: helloArchive === undefined ? null : () => openArchive(helloArchive) },
+    login: (registry) => new Credentials(process.env, process.platform).get(serverOf(registry)),
     report,
   });
   return {

@@ -2,7 +2,7 @@ import { existsSync, readdirSync } from 'node:fs';
 import type { EngineClient } from '../../client/engine-client.ts';
 import { homePaths, skiffHome } from '../../provisioners/store/home.ts';
 import { ContextStore, defaultContext } from '../contexts/store.ts';
-import { Credentials } from '../credentials/credentials.ts';
+import { Credentials } from '../../logins/credentials.ts';
 import type { Offer } from '../flags/flag.ts';
 
 /** A word that fits, and what it is. */

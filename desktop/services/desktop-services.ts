@@ -2,6 +2,7 @@
  * The desktop's core: everything behind the contract, in plain Node, without a window. Electron and the browser mode each
  * serve one of these over their links; all pages share it.
  */
+import type { RegistryAuth } from '../../api/registries.ts';
 import type { EngineClient } from '../../client/engine-client.ts';
 import type { Machine as MachineDocument, Machines } from '../../provisioners/machines.ts';
 import type { AppInfo } from '../contract/app.ts';
@@ -30,6 +31,8 @@ export interface CoreOptions {
   /** A client of the engine in that machine. The core disposes it. */
   readonly dial: (machine: MachineDocument) => EngineClient;
   readonly helloImage: HelloImage;
+  /** What this person sends along to a registry (`docker.io`, `ghcr.io`); null when there is no login. Default: none. */
+  readonly login?: (registry: string) => Promise<RegistryAuth | null>;
   readonly clock?: Clock;
   /** Told of faults that no caller hears of; for the log. */
   readonly report: (fault: Error) => void;
@@ -84,7 +87,7 @@ export function openCore(options: CoreOptions): Core {
   });
   const client = (machine: string): EngineClient => engines.client(machine);
   const hello = new HelloImages(helloImage, tasks);
-  const pulls = new Pulls({ client, tasks, clock });
+  const pulls = new Pulls({ client, tasks, clock, login: options.login ?? (async () => null), report });
   const actions = new ContainerActions({ client, containers, hello });
   const forwards = new LiveList<Forward, string>({ keyOf: ({ id }) => id, keyText: (id) => id });
   const follow = followForwards({ list, containers, forwards });

@@ -1,5 +1,5 @@
 import type { ImageName } from '../../../api/image-names.ts';
-import { loginFor } from '../../credentials/login-for.ts';
+import { loginFor } from '../../login-for.ts';
 import { showTransfer } from '../../transfers/show-transfer.ts';
 import type { Context } from '../../verb.ts';
 

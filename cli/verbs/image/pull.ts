@@ -1,5 +1,5 @@
 import { formatImageName, withDefaultTag } from '../../../api/image-names.ts';
-import { loginFor } from '../../credentials/login-for.ts';
+import { loginFor } from '../../login-for.ts';
 import { flag } from '../../flags/flag.ts';
 import { imageNameOf } from '../../image-names.ts';
 import { writeLines } from '../../report.ts';

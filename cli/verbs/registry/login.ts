@@ -1,6 +1,6 @@
 import type { RegistryAuth } from '../../../api/registries.ts';
-import { Credentials, hubServer, serverOf } from '../../credentials/credentials.ts';
-import type { Kept, Login } from '../../credentials/credentials.ts';
+import { Credentials, hubServer, serverOf } from '../../../logins/credentials.ts';
+import type { Kept, Login } from '../../../logins/credentials.ts';
 import { flag } from '../../flags/flag.ts';
 import { describeError, writeLines } from '../../report.ts';
 import { ask } from '../../terminal/ask.ts';

@@ -3,7 +3,7 @@ import type { ImageName } from '../../../api/image-names.ts';
 import type { RegistryAuth } from '../../../api/registries.ts';
 import { EngineError } from '../../../client/errors.ts';
 import type { RemoteManifest } from '../../../client/registries.ts';
-import { loginFor } from '../../credentials/login-for.ts';
+import { loginFor } from '../../login-for.ts';
 import { flag } from '../../flags/flag.ts';
 import { indentJson } from '../../formats/json-text.ts';
 import { imageNameOf } from '../../image-names.ts';

@@ -1,5 +1,5 @@
 import type { SearchResult } from '../../../api/registries.ts';
-import { loginFor } from '../../credentials/login-for.ts';
+import { loginFor } from '../../login-for.ts';
 import { filterFlag } from '../../flags/filters.ts';
 import { flag } from '../../flags/flag.ts';
 import { rowLines } from '../../formats/rows.ts';

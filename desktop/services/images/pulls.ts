@@ -1,4 +1,5 @@
 /** Images that are being fetched. A pull belongs to the core: a page that was opened later sees it, one that closes does not end it. */
+import type { RegistryAuth } from '../../../api/registries.ts';
 import type { ProgressMessage } from '../../../api/images.ts';
 import { familiarImageName, parseImageName, withDefaultTag } from '../../../api/image-names.ts';
 import type { EngineClient } from '../../../client/engine-client.ts';
@@ -16,6 +17,8 @@ export interface PullsOptions {
   readonly client: (machine: string) => EngineClient;
   readonly tasks: Tasks;
   readonly clock: Clock;
+  readonly login: (registry: string) => Promise<RegistryAuth | null>;
+  readonly report: (fault: Error) => void;
 }
 
 export class Pulls implements AsyncDisposable {
@@ -72,6 +75,16 @@ export class Pulls implements AsyncDisposable {
     await Promise.all(all.map(({ done }) => done));
   }
 
+  /** A store of logins that cannot be asked is done without: most images want none, and the registry says when it does. */
+  async #loginFor(registry: string): Promise<RegistryAuth | null> {
+    try {
+      return await this.#options.login(registry);
+    } catch (error) {
+      this.#options.report(new Error(`the login for ${registry} could not be read`, { cause: error }));
+      return null;
+    }
+  }
+
   async #run(parts: {
     readonly client: EngineClient;
     readonly name: ReturnType<typeof nameOf>;
@@ -85,7 +98,11 @@ export class Pulls implements AsyncDisposable {
     const about = { title: `Pulling ${pull.reference}`, machine: pull.machine };
     try {
       await this.#options.tasks.run(about, async (tell) => {
-        const messages = await client.registries.pull(name, {}, { signal: stop.signal });
+        const messages = await client.registries.pull(
+          name,
+          { auth: await this.#loginFor(name.domain) },
+          { signal: stop.signal },
+        );
         for await (const message of messages) {
           put(afterMessage(pull, message));
           tell({ fraction: fractionOf(pull.layers), detail: pull.status });

@@ -1,4 +1,4 @@
-import type { RegistryAuth } from '../../api/registries.ts';
+import type { RegistryAuth } from '../api/registries.ts';
 import { ConfigFile } from './config-file.ts';
 import type { StoredAuth } from './config-file.ts';
 import { credentialHelper, findProgram } from './credential-helper.ts';
@@ -41,7 +41,7 @@ export class Credentials {
     this.#config = new ConfigFile(environment);
   }
 
-  /** Null when there is none. Throws CommandError when the store that should have it cannot be asked. */
+  /** Null when there is none. Throws LoginError when the store that should have it cannot be asked. */
   async get(server: string): Promise<RegistryAuth | null> {
     const document = this.#config.read();
     const helper = document.credHelpers?.[server] ?? document.credsStore ?? '';

@@ -1,7 +1,7 @@
 import { spawn } from 'node:child_process';
 import { existsSync } from 'node:fs';
 import { delimiter, join } from 'node:path';
-import { CommandError } from '../usage-error.ts';
+import { LoginError } from './login-error.ts';
 
 /**
  * A store of secrets outside of this program: what docker's credential helpers do (source: the protocol of github.com/docker/docker-credential-helpers),
@@ -49,7 +49,7 @@ export function credentialHelper(helper: string, environment: Environment): Secr
     runWithSecret({ file: name, args: [verb], input, environment });
   const check = ({ exitCode, stdout }: ProgramAnswer): void => {
     // A helper tells on stdout what is wrong. Its answer to `get` is a secret, but then it does not fail.
-    if (exitCode !== 0) throw new CommandError(`${name} failed: ${stdout.trim() || `exit code ${exitCode}`}`);
+    if (exitCode !== 0) throw new LoginError(`${name} failed: ${stdout.trim() || `exit code ${exitCode}`}`);
   };
   return {
     name,
@@ -77,7 +77,7 @@ function secretOf(text: string, name: string): Secret {
   } catch {
     // Told below, without what it said: that may hold the secret.
   }
-  throw new CommandError(`${name} gave an answer that is not of the protocol of credential helpers`);
+  throw new LoginError(`${name} gave an answer that is not of the protocol of credential helpers`);
 }
 
 interface ProgramAnswer {
@@ -86,7 +86,7 @@ interface ProgramAnswer {
   readonly stderr: string;
 }
 
-/** Runs a program that reads a secret from stdin or writes one to stdout. Throws CommandError when it is not there or does not end. */
+/** Runs a program that reads a secret from stdin or writes one to stdout. Throws LoginError when it is not there or does not end. */
 export function runWithSecret(call: {
   readonly file: string;
   readonly args: readonly string[];
@@ -105,13 +105,13 @@ export function runWithSecret(call: {
     child.stdin.on('error', () => undefined); // It may end before it has read everything; its exit code tells.
     child.once('error', (error: NodeJS.ErrnoException) => {
       const why = error.code === 'ENOENT' ? 'it is not installed' : error.message;
-      reject(new CommandError(`${file} cannot be run: ${why}`, { cause: error }));
+      reject(new LoginError(`${file} cannot be run: ${why}`, { cause: error }));
     });
     child.once('close', (exitCode, signal) => {
       if (signal === null) resolve({ exitCode, ...parts });
       else
         reject(
-          new CommandError(
+          new LoginError(
             `${file} was ended by ${signal}${child.killed ? `: it took longer than ${helperMs / 1000} s` : ''}`,
           ),
         );

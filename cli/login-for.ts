@@ -1,7 +1,7 @@
-import type { RegistryAuth } from '../../api/registries.ts';
-import { describeError, writeLines } from '../report.ts';
-import type { Context } from '../verb.ts';
-import { Credentials, serverOf } from './credentials.ts';
+import type { RegistryAuth } from '../api/registries.ts';
+import { describeError, writeLines } from './report.ts';
+import type { Context } from './verb.ts';
+import { Credentials, serverOf } from '../logins/credentials.ts';
 
 /**
  * What to send along to a registry; null when there is no login. A store that cannot be asked is told of and done without: docker's config often

@@ -1,8 +1,8 @@
 import { existsSync, mkdirSync, readFileSync, realpathSync, renameSync, writeFileSync } from 'node:fs';
 import { homedir } from 'node:os';
 import { dirname, join } from 'node:path';
-import { messageOf } from '../../client/errors.ts';
-import { CommandError } from '../usage-error.ts';
+import { messageOf } from '../client/errors.ts';
+import { LoginError } from './login-error.ts';
 
 /** What docker keeps of a login in its file; fields are empty or not there where the secret is elsewhere. */
 export interface StoredAuth {
@@ -36,7 +36,7 @@ export class ConfigFile {
     this.path = join(environment['DOCKER_CONFIG'] || join(homedir(), '.docker'), 'config.json');
   }
 
-  /** Throws CommandError when what is there is no config. */
+  /** Throws LoginError when what is there is no config. */
   read(): ConfigDocument {
     return this.#parse();
   }
@@ -67,8 +67,8 @@ export class ConfigFile {
 
   #parse(): ConfigDocument {
     if (!existsSync(this.path)) return {};
-    const wrong = (why: string, cause?: unknown): CommandError =>
-      new CommandError(`${this.path} cannot be read: ${why}. Mend it, or move it away and log in again`, { cause });
+    const wrong = (why: string, cause?: unknown): LoginError =>
+      new LoginError(`${this.path} cannot be read: ${why}. Mend it, or move it away and log in again`, { cause });
     let value: unknown;
     try {
       const text = readFileSync(this.path, 'utf8');

@@ -1,4 +1,4 @@
-import { CommandError } from '../usage-error.ts';
+import { LoginError } from './login-error.ts';
 import { findProgram, runWithSecret } from './credential-helper.ts';
 import type { SecretStore } from './credential-helper.ts';
 
@@ -48,7 +48,7 @@ function secretService(environment: Environment): SecretStore {
         ['store', '--label', server, ...schema, 'server', server, 'username', username],
         secret,
       );
-      if (exitCode !== 0) throw new CommandError(`${name} failed: ${stderr.trim() || `exit code ${exitCode}`}`);
+      if (exitCode !== 0) throw new LoginError(`${name} failed: ${stderr.trim() || `exit code ${exitCode}`}`);
     },
     async erase(server) {
       await run(['clear', ...schema, 'server', server]);
@@ -79,7 +79,7 @@ function macKeychain(environment: Environment): SecretStore {
       );
       // In its interactive form it tells of failures by words alone.
       const said = stderr.trim();
-      if (exitCode !== 0 || said !== '') throw new CommandError(`${name} failed: ${said || `exit code ${exitCode}`}`);
+      if (exitCode !== 0 || said !== '') throw new LoginError(`${name} failed: ${said || `exit code ${exitCode}`}`);
     },
     async erase(server) {
       await run(`delete-internet-password ${entry(server)}`);
@@ -93,6 +93,6 @@ function hostAndPath(server: string): string {
 
 /** For the words of `security -i`. */
 function quoted(text: string): string {
-  if (/[\n\r\0]/.test(text)) throw new CommandError('a line break cannot stand in the name of a user or a server');
+  if (/[\n\r\0]/.test(text)) throw new LoginError('a line break cannot stand in the name of a user or a server');
   return `"${text.replaceAll(/["\\]/g, '\\$&')}"`;
 }

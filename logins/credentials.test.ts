@@ -11,7 +11,7 @@ import {
 import { tmpdir } from 'node:os';
 import { delimiter, join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { describeWith } from '../../test/skip.ts';
+import { describeWith } from '../test/skip.ts';
 import { Credentials, hubServer, serverOf } from './credentials.ts';
 import type { Login } from './credentials.ts';
 
