@@ -117,9 +117,12 @@ describeWith(['linux', 'root', { program: 'crun' }, { program: 'docker' }], 'the
   });
 
   it('says what it cannot find, in the words and with the exit codes that people know', async () => {
-    expect(await run(['run', '--rm', 'nosuch/image'])).toMatchObject({
+    // Nobody listens there.
+    expect(await run(['run', '--rm', 'localhost:1/nosuch'])).toMatchObject({
       exitCode: 125,
-      stderr: expect.stringMatching(/pulling \S*nosuch\/image is not there yet/),
+      stderr: expect.stringMatching(
+        /^Unable to find image 'localhost:1\/nosuch:latest' locally\n[^]*connection refused/,
+      ),
     });
     expect(await run(['inspect', 'nobody'])).toMatchObject({
       exitCode: 1,
