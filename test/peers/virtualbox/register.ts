@@ -1,0 +1,136 @@
+import { createHash } from 'node:crypto';
+import { existsSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import { join, resolve } from 'node:path';
+
+/** What the played VirtualBox knows, as files below its home (`VBOX_USER_HOME`): one a machine, one a disk. */
+
+export interface PlayedVm {
+  readonly uuid: string;
+  readonly name: string;
+  /** `<basefolder>/<name>`; its settings file lies in it. */
+  readonly folder: string;
+  readonly state: 'poweroff' | 'running' | 'paused' | 'saved' | 'aborted';
+  /** Of the process that plays it. */
+  readonly pid: number | null;
+  readonly settings: Readonly<Record<string, string>>;
+  readonly controllers: readonly { readonly name: string; readonly ports: number }[];
+  /** File by `<controller>-<port>-<device>`. */
+  readonly disks: Readonly<Record<string, string>>;
+  /** Rule by name: `ssh,tcp,127.0.0.1,41000,,22`. */
+  readonly forwardings: Readonly<Record<string, string>>;
+}
+
+/** What goes wrong next: the first entry whose verb is called is taken out and happens. */
+export interface PlayedFault {
+  /** `*`: whatever is called. */
+  readonly verb: string;
+  readonly kind: 'locked' | 'no-space' | 'no-virtualisation' | 'killed-before' | 'killed-after' | 'hangs';
+  /** How many calls pass before it. */
+  readonly after?: number;
+}
+
+export class Register {
+  readonly home: string;
+
+  constructor(home: string) {
+    this.home = home;
+    for (const folder of ['machines', 'media']) mkdirSync(join(home, folder), { recursive: true });
+  }
+
+  machines(): PlayedVm[] {
+    const files = readdirSync(join(this.home, 'machines')).filter((name) => name.endsWith('.json'));
+    return files.map((name) => readJson<PlayedVm>(join(this.home, 'machines', name))).map(withLiveness);
+  }
+
+  find(nameOrUuid: string): PlayedVm | null {
+    const wanted = nameOrUuid.replaceAll(/[{}]/g, '');
+    return this.machines().find(({ name, uuid }) => name === wanted || uuid === wanted) ?? null;
+  }
+
+  put(vm: PlayedVm): void {
+    writeWhole(this.#machineFile(vm.uuid), vm);
+  }
+
+  remove({ uuid }: PlayedVm): void {
+    rmSync(this.#machineFile(uuid), { force: true });
+  }
+
+  controlSocket(uuid: string): string {
+    return join(this.home, `${uuid.slice(0, 8)}.sock`);
+  }
+
+  media(): string[] {
+    return readdirSync(join(this.home, 'media')).map((name) => readFileSync(join(this.home, 'media', name), 'utf8'));
+  }
+
+  openMedium(path: string): void {
+    writeFileSync(this.#mediumFile(path), resolve(path));
+  }
+
+  hasMedium(path: string): boolean {
+    return existsSync(this.#mediumFile(path));
+  }
+
+  closeMedium(path: string): void {
+    rmSync(this.#mediumFile(path), { force: true });
+  }
+
+  isAttached(path: string): boolean {
+    return this.machines().some(({ disks }) => Object.values(disks).includes(resolve(path)));
+  }
+
+  setFaults(faults: readonly PlayedFault[]): void {
+    writeWhole(join(this.home, 'faults.json'), faults);
+  }
+
+  takeFault(verb: string): PlayedFault | null {
+    const file = join(this.home, 'faults.json');
+    if (!existsSync(file)) return null;
+    const faults = readJson<PlayedFault[]>(file);
+    const at = faults.findIndex((fault) => fault.verb === verb || fault.verb === '*');
+    const found = faults[at];
+    if (found === undefined) return null;
+    const { after = 0 } = found;
+    if (after > 0) {
+      this.setFaults(faults.with(at, { ...found, after: after - 1 }));
+      return null;
+    }
+    this.setFaults(faults.toSpliced(at, 1));
+    return found;
+  }
+
+  #machineFile(uuid: string): string {
+    return join(this.home, 'machines', `${uuid}.json`);
+  }
+
+  #mediumFile(path: string): string {
+    return join(this.home, 'media', createHash('sha256').update(resolve(path)).digest('hex').slice(0, 24));
+  }
+}
+
+/** The server notices when a machine's process has ended without a word. */
+function withLiveness(vm: PlayedVm): PlayedVm {
+  if (vm.pid === null || isAlive(vm.pid)) return vm;
+  return { ...vm, pid: null, state: vm.state === 'poweroff' ? 'poweroff' : 'aborted' };
+}
+
+function isAlive(pid: number): boolean {
+  try {
+    process.kill(pid, 0);
+    // A process that nobody has waited for yet is dead all the same.
+    return !/^\d+ \(.*\) Z/.test(readFileSync(`/proc/${pid}/stat`, 'utf8'));
+  } catch {
+    return false;
+  }
+}
+
+/** Files of the register are written by this module alone. */
+function readJson<T>(path: string): T {
+  return JSON.parse(readFileSync(path, 'utf8')) as T;
+}
+
+function writeWhole(path: string, value: unknown): void {
+  const making = `${path}.${process.pid}`;
+  writeFileSync(making, JSON.stringify(value));
+  renameSync(making, path);
+}
