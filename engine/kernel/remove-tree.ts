@@ -5,6 +5,8 @@ import { isCode, namesIn, openAt, removeDirectoryAt, statAt, unlinkAt } from './
 /** A container may nest directories deeper than descriptors would reach: past this depth they are moved up first. */
 const deepest = 64;
 
+const filesAtOnce = 32;
+
 /** What is removed at once: less than a change of threads for each of its calls would cost. */
 const small = { entries: 48, bytesOfFile: 1 << 20, bytesOfDirectory: 1 << 14, milliseconds: 3 };
 
@@ -36,10 +38,25 @@ export async function removeTree(directory: number, name: string): Promise<void>
     // Removing while reading may hide entries from the reader on some file systems: read again until nothing is left.
     for (let isEmpty = false; !isEmpty;) {
       isEmpty = true;
-      for await (const entry of await opendir(`/proc/self/fd/${inside.fd}`, { encoding: 'latin1', bufferSize: 256 })) {
-        isEmpty = false;
-        await remove(inside.fd, entry, depth + 1);
+      // Files side by side: what one costs is mostly the way to the pool of threads and back.
+      let files: Promise<void>[] = [];
+      try {
+        for await (const entry of await opendir(`/proc/self/fd/${inside.fd}`, {
+          encoding: 'latin1',
+          bufferSize: 256,
+        })) {
+          isEmpty = false;
+          const removal = remove(inside.fd, entry, depth + 1);
+          if (entry.isDirectory()) await removal;
+          else if (files.push(removal) === filesAtOnce) {
+            await Promise.all(files);
+            files = [];
+          }
+        }
+      } finally {
+        await Promise.allSettled(files);
       }
+      await Promise.all(files);
     }
   };
   for (let next = waiting.pop(); next !== undefined; next = waiting.pop()) {
