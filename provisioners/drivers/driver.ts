@@ -102,7 +102,7 @@ export interface BootImage {
   readonly initrd: string;
   /** Raw image of the read-only system disk. */
   readonly systemDisk: string;
-  /** Raw image of a disk that EFI firmware boots by itself, for hypervisors without direct boot of a kernel; absent: none was made. */
+  /** Raw image (whole mebibytes) of a disk that EFI firmware boots by itself, for hypervisors without direct boot of a kernel; absent: none was made. */
   readonly bootableDisk?: string;
   readonly commandLine: string;
 }

@@ -125,6 +125,11 @@ const meanings: readonly (readonly [RegExp, MachineErrorCode, string])[] = [
     'This computer has too little free memory for the machine. Make its memory smaller (--memory) or end other programs',
   ],
   [
+    /terminated unexpectedly during startup/,
+    'boot-failed',
+    "The machine ended as it began to start; its log lies in the machine's folder, below virtualbox. Often VirtualBox's kernel module is not loaded (sudo /sbin/vboxconfig)",
+  ],
+  [
     /already locked|while it is locked/,
     'busy',
     'Another program (the VirtualBox window?) has the machine open. Close it there',

@@ -45,6 +45,7 @@ async function make(): Promise<Made> {
 async function writeBootSector(path: string): Promise<void> {
   await using file = await openFile(path, 'w');
   await file.write(Buffer.from([0x55, 0xaa]), 0, 2, 510);
+  await file.truncate(1024 ** 2);
 }
 
 async function shell({ driver, machine }: Made, command: string): Promise<string> {
@@ -156,7 +157,7 @@ describeWith(needs, 'the VirtualBox driver, when things go wrong', () => {
     await driver.create(machine, run);
     const dark = join(machine.paths.folder, 'dark.raw');
     await using file = await openFile(dark, 'w');
-    await file.truncate(4096);
+    await file.truncate(1024 ** 2);
     const image = { kernel: '', initrd: '', systemDisk: '', commandLine: '', bootableDisk: dark };
     const failed = { code: 'boot-failed', message: expect.stringContaining('No bootable option') as string };
     await expect(driver.start(withChange(machine, { image }), run)).rejects.toMatchObject(failed);

@@ -350,8 +350,9 @@ function bootableDisk({ image }: DriverMachine): string {
   );
 }
 
+/** A VDI is made of whole mebibytes; VirtualBox refuses to make a smaller one (VERR_VD_INVALID_SIZE). */
 function seedOf({ name, keys }: DriverMachine): Buffer {
-  return writeSeed({
+  const seed = writeSeed({
     name,
     hostname: name.replaceAll('.', '-').replace(/-+$/, ''),
     network: {
@@ -363,6 +364,8 @@ function seedOf({ name, keys }: DriverMachine): Buffer {
     hostKey: keys.host,
     authorizedKeys: [keys.identity.publicKey],
   });
+  const wholeBytes = Math.ceil(seed.length / 1024 ** 2) * 1024 ** 2;
+  return Buffer.concat([seed, Buffer.alloc(wholeBytes - seed.length)]);
 }
 
 async function tellOverSsh(run: StopRun, timeoutMs: number): Promise<void> {

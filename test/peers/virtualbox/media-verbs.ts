@@ -69,6 +69,7 @@ export function convertFromRaw(_register: Register, [from, to, ...args]: readonl
   readOptions(args, { '--format': 1, '--variant': 1, '--uuid': 1 });
   if (!existsSync(from)) throw new Refusal(`Cannot open file "${from}": VERR_FILE_NOT_FOUND`);
   if (existsSync(to)) throw new Refusal(`Cannot create the disk image "${to}": VERR_ALREADY_EXISTS`);
+  if (statSync(from).size < MiB) throw new Refusal(`Cannot create the disk image "${to}": VERR_VD_INVALID_SIZE`);
   copyWithHoles(from, to);
   return `Converting from raw image file="${from}" to file="${to}"...\n`;
 }
