@@ -10,7 +10,7 @@
 import type { ProgressMessage } from '../../api/images.ts';
 import type { Filters } from '../model/filters.ts';
 import type { ChainId, ContainerId, DiffId, Digest, ImageId } from '../model/ids.ts';
-import type { Layer } from '../layers/layer-store.ts';
+import type { Layer, WriteLayer } from '../layers/layer-store.ts';
 import type { Image } from './image.ts';
 import type { SharedSizes } from './shared-sizes.ts';
 import type { WantedPlatform } from './wanted-platform.ts';
@@ -139,8 +139,8 @@ export interface LayerBlob {
 export interface MakeRequest {
   /** The image below, which becomes the parent; null: none. */
   readonly base: ImageId | null;
-  /** The tar of the new layer, plain or compressed. */
-  readonly layer: AsyncIterable<Uint8Array>;
+  /** The new layer: its tar, plain or compressed, or who writes it where it belongs. */
+  readonly layer: AsyncIterable<Uint8Array> | WriteLayer;
   /**
    * From the config of the base, as it was written (empty when there is none), to the new one; `rootfs` is put in afterwards.
    * `added` says `nothing` for a tar without entries: the image has the layers of its base alone.

@@ -43,33 +43,59 @@ export async function makeImage(parts: Making, request: MakeRequest, name: Refer
   return parts.publish({ configText, names: name === null ? [] : [name], isNamedHere: true, parent: request.base });
 }
 
+interface HeldLayer extends AsyncDisposable {
+  readonly layer: Layer;
+}
+
 /** The layer, held until it is disposed; then it goes unless an image has it. */
 async function addLayer(
   parts: Making,
-  what: { readonly parent: ChainId | null; readonly request: MakeRequest },
-): Promise<AsyncDisposable & { readonly layer: Layer }> {
-  const { parent, request } = what;
+  { parent, request }: { readonly parent: ChainId | null; readonly request: MakeRequest },
+): Promise<HeldLayer> {
+  const { layer, signal } = request;
+  if (typeof layer !== 'function') return await addArriving(parts, { parent, content: layer, signal });
+  try {
+    return heldLayer(parts, await parts.layers.addNew({ parent, layer: { write: layer } }, signal));
+  } catch (error) {
+    await parts.layers.collect();
+    throw error;
+  }
+}
+
+function heldLayer({ layers }: Making, held: Disposable & { readonly layer: Layer }): HeldLayer {
+  return {
+    layer: held.layer,
+    async [Symbol.asyncDispose]() {
+      held[Symbol.dispose]();
+      await layers.collect();
+    },
+  };
+}
+
+async function addArriving(
+  parts: Making,
+  what: {
+    readonly parent: ChainId | null;
+    readonly content: AsyncIterable<Uint8Array>;
+    readonly signal: AbortSignal;
+  },
+): Promise<HeldLayer> {
+  const { parent, content } = what;
   mkdirSync(parts.incoming, { recursive: true, mode: 0o700 });
   const file = path.join(parts.incoming, `${randomBytes(8).toString('hex')}.layer`);
   const growth = new Growth(0);
   const ended = new AbortController();
-  const signal = AbortSignal.any([request.signal, ended.signal]);
+  const signal = AbortSignal.any([what.signal, ended.signal]);
   const source = { file, finalFile: file, sizeBytes: null, growth };
   // There before anybody is told of it: a worker that waits already may open it at once.
   const handle = await open(file, 'wx', 0o600);
-  const arriving = arrive(handle, { content: request.layer, growth, signal });
+  const arriving = arrive(handle, { content, growth, signal });
   // Gone before the layer is written to the disk: nobody needs the file's bytes there.
   const onRead = (): void => rmSync(file, { force: true });
-  const adding = parts.layers.addNew({ parent, source, onRead }, signal);
+  const adding = parts.layers.addNew({ parent, layer: { source, onRead } }, signal);
   try {
     const [held] = await Promise.all([adding, arriving]);
-    return {
-      layer: held.layer,
-      async [Symbol.asyncDispose]() {
-        held[Symbol.dispose]();
-        await parts.layers.collect();
-      },
-    };
+    return heldLayer(parts, held);
   } catch (error) {
     ended.abort(internal('the image was given up'));
     const [held] = await Promise.allSettled([adding, arriving]);

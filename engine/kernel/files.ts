@@ -6,7 +6,7 @@
  * Names and paths are *byte strings*: one character for each byte (latin1), since a file name need not be UTF-8.
  */
 import { type BigIntStats, closeSync, constants, lstatSync, readdirSync, readlinkSync } from 'node:fs';
-import { SystemCallError, systemCall } from './libc.ts';
+import { SystemCallError, slowSystemCall, systemCall } from './libc.ts';
 
 /** An O_PATH descriptor names a file without opening it: a device or fifo is not touched by that. */
 export const oPath = 0o10000000;
@@ -56,6 +56,7 @@ const lseek = systemCall<[number, number, number]>('int64_t lseek(int fd, int64_
 const seekData = 3;
 const seekHole = 4;
 const syncfs = systemCall<[number]>('int syncfs(int fd)');
+const syncfsAside = slowSystemCall<[number]>('int syncfs(int fd)');
 const openat2 = systemCall<[number, number, Buffer, Buffer, number]>(
   'long syscall(long number, int dirfd, const char *path, const void *how, size_t size)',
 );
@@ -204,6 +205,11 @@ export function dataPartsOf(
 /** Writes everything of the file system that `fd` is on to the disk. Takes as long as that takes: not for the main thread. */
 export function syncFileSystem(fd: number): void {
   syncfs('', fd);
+}
+
+/** The same on another thread: costs no process. */
+export async function syncFileSystemAside(fd: number): Promise<void> {
+  await syncfsAside('', fd);
 }
 
 /** An open directory that is closed at the end of its scope: `using directory = heldDirectory(openSync(…))`. */

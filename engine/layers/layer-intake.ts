@@ -6,10 +6,10 @@
 import { randomBytes } from 'node:crypto';
 import { constants, openSync, rmSync } from 'node:fs';
 import path from 'node:path';
-import { heldDirectory } from '../kernel/files.ts';
+import { heldDirectory, syncFileSystemAside } from '../kernel/files.ts';
 import { removeTree } from '../kernel/remove-tree.ts';
 import { internal } from '../model/errors.ts';
-import type { ChainId, DiffId } from '../model/ids.ts';
+import type { ChainId } from '../model/ids.ts';
 import { isDiskFull } from '../store/disk-reserve.ts';
 import { doLateWork, type LateWork } from './apply/late-work.ts';
 import {
@@ -19,7 +19,9 @@ import {
   type IncomingLayer,
   lateWorkFile,
   type Layer,
+  type NewLayer,
   recipeOfFolder,
+  type WriteLayer,
 } from './layer.ts';
 import { SharedSync } from './shared-sync.ts';
 import type { FinishJob, LayerSource, UnpackWorkers } from './unpack-workers.ts';
@@ -36,14 +38,7 @@ interface InFlight {
   readonly listeners: Set<(readBytes: number) => void>;
 }
 
-interface What {
-  readonly layer: Omit<IncomingLayer, 'diffId'> & { readonly diffId: DiffId | null };
-  readonly parent: ChainId | null;
-  readonly folder: string;
-  readonly onProgress: (readBytes: number) => void;
-}
-
-type Unpacked = Pick<Layer, 'diffId' | 'sizeBytes' | 'recipeBytes' | 'tarBytes'>;
+type Completed = Pick<Layer, 'diffId' | 'sizeBytes' | 'recipeBytes' | 'tarBytes'>;
 
 export class LayerIntake {
   readonly #workers: UnpackWorkers;
@@ -70,7 +65,7 @@ export class LayerIntake {
     this.#find = parts.find;
     this.#publish = parts.publish;
     this.#spare = parts.spare;
-    this.#sync = new SharedSync(() => parts.workers.sync(parts.root));
+    this.#sync = new SharedSync(() => syncFileSystemAside(parts.directory));
   }
 
   /** See `LayerStore.add`. */
@@ -111,23 +106,17 @@ export class LayerIntake {
   async addNew(
     what: {
       readonly parent: ChainId | null;
-      readonly source: LayerSource;
-      readonly onRead: () => void;
+      readonly layer: NewLayer;
       readonly onKnown: (chainId: ChainId) => void;
     },
     signal: AbortSignal,
   ): Promise<ChainId> {
-    const { parent, source } = what;
+    const { parent, layer } = what;
     const folder = this.#newFolder();
     try {
-      const layer = { source, blobDigest: null, diffId: null };
-      const unpacked = await this.#unpack(
-        { layer, parent, folder, onProgress: () => undefined },
-        {
-          signal,
-          onRead: what.onRead,
-          below: null,
-        },
+      const unpacked = await this.#complete(
+        { parent, folder, write: this.#writing(layer) },
+        { signal, below: null, onRead: 'onRead' in layer ? layer.onRead : () => undefined },
       );
       const chainId = chainIdOn(parent, unpacked.diffId);
       what.onKnown(chainId);
@@ -156,7 +145,8 @@ export class LayerIntake {
       const { signal } = abort;
       try {
         const onRead = (): void => onProgress(totalBytesOf(layer.source));
-        const unpacked = await this.#unpack({ layer, parent, folder, onProgress }, { signal, below, onRead });
+        const write: WriteLayer = (target) => this.#workers.unpack({ ...layer, ...target, onProgress }, signal);
+        const unpacked = await this.#complete({ parent, folder, write }, { signal, below, onRead });
         finished.resolve();
         await this.#sync.reach();
         await below?.done;
@@ -193,24 +183,30 @@ export class LayerIntake {
   }
 
   /** Folder and recipe are complete when this resolves, though not on the disk. */
-  async #unpack(
-    what: What,
+  async #complete(
+    what: { readonly parent: ChainId | null; readonly folder: string; readonly write: WriteLayer },
     control: { readonly signal: AbortSignal; readonly below: InFlight | null; readonly onRead: () => void },
-  ): Promise<Unpacked> {
-    const { layer, parent, folder, onProgress } = what;
+  ): Promise<Completed> {
+    const { parent, folder, write } = what;
     const { signal, below, onRead } = control;
-    const recipe = recipeOfFolder(folder);
-    const job = { ...layer, folder, recipe, onProgress };
-    const unpacked = await this.#workers.unpack(job, signal).catch(async (error: unknown) => {
+    const target = { folder, recipe: recipeOfFolder(folder) };
+    const unpacked = await write(target, signal).catch(async (error: unknown) => {
       await this.#clear(folder);
       if (!isDiskFull(error) || (await this.#spare()) === 0) throw error;
-      return await this.#workers.unpack(job, signal);
+      return await write(target, signal);
     });
     onRead();
     await below?.finished;
     const { diffId, sizeBytes, recipeBytes, tarBytes, work } = unpacked;
     const copiedBytes = await this.#finish({ diffId, folder, lowers: this.#lowers(parent) }, { work, signal });
     return { diffId, sizeBytes: sizeBytes + copiedBytes, recipeBytes, tarBytes };
+  }
+
+  #writing(layer: NewLayer): WriteLayer {
+    if ('write' in layer) return layer.write;
+    const { source } = layer;
+    const job = { source, blobDigest: null, diffId: null, onProgress: () => undefined };
+    return (target, signal) => this.#workers.unpack({ ...job, ...target }, signal);
   }
 
   /** Folders of a layer and all below it, topmost first; each of them is finished. */

@@ -13,15 +13,22 @@ import { conflict, internal, notFound } from '../model/errors.ts';
 import { type ChainId, parseChainId, parseDigest } from '../model/ids.ts';
 import type { Database } from '../store/database.ts';
 import { type DiskReserve, isDiskFull } from '../store/disk-reserve.ts';
-import { type AddOptions, type IncomingLayer, type Layer, recipeEnding, recipeOfFolder } from './layer.ts';
+import {
+  type AddOptions,
+  type IncomingLayer,
+  type Layer,
+  type NewLayer,
+  recipeEnding,
+  recipeOfFolder,
+} from './layer.ts';
 import { LayerIntake } from './layer-intake.ts';
 import type { LayerTar, LayerTars } from './layer-tars.ts';
 import type { Packing } from './tar-protocol.ts';
-import type { LayerSource, UnpackWorkers } from './unpack-workers.ts';
+import type { UnpackWorkers } from './unpack-workers.ts';
 
 const temporary = 'tmp-';
 
-export { type AddOptions, chainIds, type IncomingLayer, type Layer } from './layer.ts';
+export { type AddOptions, chainIds, type IncomingLayer, type Layer, type WriteLayer } from './layer.ts';
 
 export class LayerStore {
   readonly #database: Database;
@@ -96,11 +103,10 @@ export class LayerStore {
   }
 
   /**
-   * Adds a layer whose digest nobody knows yet, on top of one that is there and held. `onRead`: all of the source was read.
-   * The layer is held until what is returned is disposed. Throws as `add` does.
+   * Adds a layer whose digest nobody knows yet, on top of one that is there and held. The layer is held until what is returned is disposed. Throws as `add` does.
    */
   async addNew(
-    what: { readonly parent: ChainId | null; readonly source: LayerSource; readonly onRead: () => void },
+    what: { readonly parent: ChainId | null; readonly layer: NewLayer },
     signal: AbortSignal,
   ): Promise<Disposable & { readonly layer: Layer }> {
     using holds = new DisposableStack();

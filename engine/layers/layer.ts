@@ -1,5 +1,6 @@
 import { createHash } from 'node:crypto';
 import { type ChainId, type DiffId, type Digest, parseChainId } from '../model/ids.ts';
+import type { LayerTarget, Unpacked } from './unpack-protocol.ts';
 import type { LayerSource } from './unpack-workers.ts';
 
 export interface Layer {
@@ -16,6 +17,12 @@ export interface Layer {
   /** Of its tar, uncompressed; null: an older engine unpacked it, and did not count. */
   readonly tarBytes: number | null;
 }
+
+/** A layer of which nobody knows the digest yet: a tar that comes (`onRead`: all of it was read), or what somebody writes into its place. */
+export type NewLayer = { readonly source: LayerSource; readonly onRead: () => void } | { readonly write: WriteLayer };
+
+/** Called again when room had to be made for it. See `write-layer.ts`. */
+export type WriteLayer = (target: LayerTarget, signal: AbortSignal) => Promise<Unpacked>;
 
 /** A layer that comes in. */
 export interface IncomingLayer {

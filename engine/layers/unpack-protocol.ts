@@ -1,4 +1,4 @@
-/** What the engine and its unpack program say to each other. One job at a time: an answer to each `unpack`, `finish` or `sync`. */
+/** What the engine and its unpack program say to each other. One job at a time: an answer to each `unpack` or `finish`. */
 import type { Digest, DiffId } from '../model/ids.ts';
 import type { LateWork } from './apply/late-work.ts';
 
@@ -21,24 +21,24 @@ export interface SourceFile {
 }
 
 export type UnpackRequest =
-  | {
+  | (LayerTarget & {
       readonly verb: 'unpack';
       readonly source: SourceFile;
       /** Digest of the source as it is; null when nobody told one. */
       readonly blobDigest: Digest | null;
       /** Digest that the uncompressed tar must have; null when nobody knows it yet. */
       readonly diffId: DiffId | null;
-      /** Absolute path; made by the program, and deleted by it when it fails. */
-      readonly folder: string;
-      /** Absolute path; written by the program, and deleted by it when it fails. */
-      readonly recipe: string;
-    }
+    })
   /** More of a growing source is there. */
   | { readonly verb: 'grown'; readonly availableBytes: number; readonly isComplete: boolean }
   /** The layers below are there: absolute folders, topmost first. */
-  | { readonly verb: 'finish'; readonly folder: string; readonly lowers: readonly string[] }
-  /** Writes everything of the file system that the folder is on to the disk. */
-  | { readonly verb: 'sync'; readonly folder: string };
+  | { readonly verb: 'finish'; readonly folder: string; readonly lowers: readonly string[] };
+
+/** Where a layer is written to: absolute paths of what is not there yet, and is deleted again by who writes it when that fails. */
+export interface LayerTarget {
+  readonly folder: string;
+  readonly recipe: string;
+}
 
 export interface Unpacked {
   /** Of the uncompressed tar. */
@@ -59,7 +59,6 @@ export type UnpackReport =
   | ({ readonly kind: 'unpacked' } & Unpacked)
   /** `copiedBytes`: of files that were copied up. */
   | { readonly kind: 'finished'; readonly copiedBytes: number }
-  | { readonly kind: 'synced' }
   | { readonly kind: 'failed'; readonly reason: FailureReason; readonly message: string };
 
 /** `broken`: the archive is to blame. `no-space`: the disk. `failed`: anything else. */

@@ -3,19 +3,15 @@ import { WorkerProcess } from '../kernel/worker-process.ts';
 import type { GrowingFile } from '../content/growth.ts';
 import { type EngineError, internal, invalid } from '../model/errors.ts';
 import type { Digest, DiffId } from '../model/ids.ts';
-import type { FileSlice, SourceFile, UnpackReport, UnpackRequest } from './unpack-protocol.ts';
+import type { FileSlice, LayerTarget, SourceFile, UnpackReport, UnpackRequest } from './unpack-protocol.ts';
 
 export type LayerSource = FileSlice | GrowingFile;
 
-export interface UnpackJob {
+export interface UnpackJob extends LayerTarget {
   readonly source: LayerSource;
   readonly blobDigest: Digest | null;
   /** Null: nobody knows it yet. */
   readonly diffId: DiffId | null;
-  /** Absolute; must not be there yet. */
-  readonly folder: string;
-  /** Absolute; must not be there yet. */
-  readonly recipe: string;
   readonly onProgress: (readBytes: number) => void;
 }
 
@@ -108,16 +104,6 @@ export class UnpackWorkers implements AsyncDisposable {
     }, signal);
   }
 
-  /** Everything that is written of this folder's file system is on the disk when this resolves. */
-  async sync(folder: string): Promise<void> {
-    const never = new AbortController().signal;
-    await this.#pool.run(async (worker) => {
-      const job = this.#start(worker, { what: 'writing layers to the disk', diffId: null, signal: never });
-      worker.send({ verb: 'sync', folder } satisfies UnpackRequest);
-      return await job.answer('synced');
-    }, never);
-  }
-
   async [Symbol.asyncDispose](): Promise<void> {
     await Promise.all([this.#pool[Symbol.asyncDispose](), this.#followers[Symbol.asyncDispose]()]);
   }
@@ -169,7 +155,7 @@ export class UnpackWorkers implements AsyncDisposable {
 
 interface RunningJob {
   /** Ends the job: to be called once. */
-  answer<Kind extends 'unpacked' | 'finished' | 'synced'>(kind: Kind): Promise<Answer<Kind>>;
+  answer<Kind extends 'unpacked' | 'finished'>(kind: Kind): Promise<Answer<Kind>>;
   fail(error: unknown): void;
   touch(): void;
 }

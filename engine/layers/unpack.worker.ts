@@ -3,23 +3,16 @@
  * calls are made synchronously here (several times faster than awaiting each), and what a hostile layer may do to the
  * heap happens to this process alone. Started by `UnpackWorkers`; a release bundles it as an entry of its own.
  */
-import { createHash } from 'node:crypto';
-import { constants, mkdirSync, openSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
-import path from 'node:path';
-import { heldDirectory, openAt, syncFileSystem } from '../kernel/files.ts';
-import { removeTreeSync } from '../kernel/remove-tree.ts';
-import { doLateWork, isLittleWork, type LateWork } from './apply/late-work.ts';
-import { lateWorkFile } from './layer.ts';
-import { madeDirectoryMode } from './apply/layer-folder.ts';
-import { LayerWriter } from './apply/layer-writer.ts';
-import { decompressed } from './compression.ts';
+import { createHash, type Hash } from 'node:crypto';
+import { constants, openSync, readFileSync, rmSync } from 'node:fs';
 import { TarError } from '../../api/tar/entry.ts';
-import { TarReader } from '../../api/tar/reader.ts';
-import { parseDigest } from '../model/ids.ts';
-import { RecipeWriter } from './recipe/recipe-file.ts';
-import { Recorder } from './recipe/recorder.ts';
+import { heldDirectory } from '../kernel/files.ts';
+import { doLateWork, type LateWork } from './apply/late-work.ts';
+import { decompressed } from './compression.ts';
+import { lateWorkFile } from './layer.ts';
 import { Arrival, sourceChunks } from './layer-source.ts';
-import type { FailureReason, UnpackReport, UnpackRequest, Unpacked } from './unpack-protocol.ts';
+import type { FailureReason, UnpackReport, UnpackRequest } from './unpack-protocol.ts';
+import { writeLayer } from './write-layer.ts';
 
 type UnpackJob = Extract<UnpackRequest, { verb: 'unpack' }>;
 
@@ -56,83 +49,32 @@ async function answer(request: Exclude<UnpackRequest, { verb: 'grown' }>): Promi
       rmSync(file);
       return { kind: 'finished', copiedBytes: doLateWork(root.fd, work, request.lowers) };
     }
-    case 'sync': {
-      using root = heldDirectory(openSync(request.folder, constants.O_DIRECTORY));
-      syncFileSystem(root.fd);
-      return { kind: 'synced' };
-    }
   }
 }
 
 async function unpack(job: UnpackJob): Promise<UnpackReport> {
-  using parent = heldDirectory(openSync(path.dirname(job.folder), constants.O_DIRECTORY));
-  const name = path.basename(job.folder);
-  try {
-    mkdirSync(job.folder, { mode: madeDirectoryMode });
-    using root = heldDirectory(openAt(parent.fd, name, constants.O_DIRECTORY));
-    using writer = new LayerWriter(root.fd);
-    const read = await writeBoth(job, writer);
-    const work = writer.finish();
-    const isLittle = isLittleWork(work);
-    if (!isLittle) writeFileSync(lateWorkFile(job.folder), JSON.stringify(work), { mode: 0o600 });
-    return { kind: 'unpacked', ...read, sizeBytes: writer.sizeBytes, work: isLittle ? work : 'much' };
-  } catch (error) {
-    removeTreeSync(parent.fd, name);
-    rmSync(job.recipe, { force: true });
-    throw error;
-  }
-}
-
-async function writeBoth(job: UnpackJob, writer: LayerWriter): Promise<Omit<Unpacked, 'sizeBytes' | 'work'>> {
-  let read: Pick<Unpacked, 'diffId' | 'tarBytes'>;
-  {
-    using recipe = new RecipeWriter(job.recipe);
-    read = await write(job, writer, recipe);
-    if (!writer.hasReplaced) return { ...read, recipeBytes: recipe.sizeBytes };
-  }
-  // What was replaced is nowhere but in the tar: the recipe of such a layer, a rare one, leaves nothing out.
-  rmSync(job.recipe);
-  using recipe = new RecipeWriter(job.recipe);
-  for await (const chunk of decompressed(sourceChunks(job.source, arrival), 'all')) recipe.keep(chunk);
-  recipe.end();
-  return { ...read, recipeBytes: recipe.sizeBytes };
-}
-
-async function write(
-  job: UnpackJob,
-  writer: LayerWriter,
-  recipe: RecipeWriter,
-): Promise<Pick<Unpacked, 'diffId' | 'tarBytes'>> {
-  let tarBytes = 0;
-  const reader = new TarReader();
-  const recorder = new Recorder(recipe);
-  const blobHash = job.blobDigest === null ? null : createHash('sha256');
-  const contentHash = createHash('sha256');
-  for await (const chunk of decompressed(
-    watched(sourceChunks(job.source, arrival), (bytes) => void blobHash?.update(bytes)),
-    'all',
-  )) {
-    contentHash.update(chunk);
-    tarBytes += chunk.length;
-    recorder.begin(chunk);
-    for (const event of reader.push(chunk)) {
-      writer.take(event);
-      if (event.kind === 'data' && writer.isStoring) recorder.stored(event.position, event.bytes.length);
-    }
-    recorder.end();
-  }
-  for (const event of reader.end()) writer.take(event);
-  recipe.end();
-  // Compression may end before the source does; the digest is of all of it.
-  const blobDigest = blobHash === null ? null : `sha256:${blobHash.digest('hex')}`;
-  if (blobDigest !== job.blobDigest) {
-    throw new TarError(`the layer's blob has the digest ${blobDigest}, not ${job.blobDigest}`);
-  }
-  const diffId = parseDigest(`sha256:${contentHash.digest('hex')}`);
-  if (job.diffId !== null && diffId !== job.diffId) {
-    throw new TarError(`the layer's content has the digest ${diffId}, but its image says ${job.diffId}`);
-  }
-  return { diffId, tarBytes };
+  let blobHash: Hash | null = null;
+  const unpacked = await writeLayer(job, {
+    read() {
+      const hash = job.blobDigest === null ? null : createHash('sha256');
+      blobHash = hash;
+      return decompressed(
+        watched(sourceChunks(job.source, arrival), (bytes) => void hash?.update(bytes)),
+        'all',
+      );
+    },
+    verify(diffId) {
+      // Compression may end before the source does; the digest is of all of it.
+      const blobDigest = blobHash === null ? null : `sha256:${blobHash.digest('hex')}`;
+      if (blobDigest !== job.blobDigest) {
+        throw new TarError(`the layer's blob has the digest ${blobDigest}, not ${job.blobDigest}`);
+      }
+      if (job.diffId !== null && diffId !== job.diffId) {
+        throw new TarError(`the layer's content has the digest ${diffId}, but its image says ${job.diffId}`);
+      }
+    },
+  });
+  return { kind: 'unpacked', ...unpacked };
 }
 
 async function* watched(

@@ -155,7 +155,7 @@ export class Snapshots {
     const step = { created: snapshot.createdAt, created_by: `skiff snapshot ${snapshot.name} of ${container.name}` };
     const { image } = await this.#parts.images.make({
       base: container.spec.imageId,
-      layer: await this.#parts.trees.packChanges({ upper, lowers: root.lowers }, signal),
+      layer: (target, until) => this.#parts.trees.writeChanges(upper, target, until),
       name: asked.name,
       signal,
       config: (base, added) => ({

@@ -1,6 +1,7 @@
 import { WorkerPool } from '../kernel/worker-pool.ts';
 import { WorkerProcess } from '../kernel/worker-process.ts';
 import type { DeviceMount } from '../kernel/mount.ts';
+import type { LayerTarget, Unpacked } from '../layers/unpack-protocol.ts';
 import { EngineError, internal } from '../model/errors.ts';
 import { endFrames, FrameReader, writeFrame } from '../kernel/frames.ts';
 import type { TreeJob, TreeReport, TreeResult } from './tree-protocol.ts';
@@ -71,8 +72,10 @@ export class TreeWorkers implements Trees, AsyncDisposable {
     return (await this.#stream({ verb: 'pack-all', root }, signal)).content;
   }
 
-  async packChanges(layers: OverlayFolders, signal: AbortSignal): Promise<AsyncIterable<Buffer>> {
-    return (await this.#stream({ verb: 'pack-changes', layers }, signal)).content;
+  async writeChanges(upper: string, target: LayerTarget, signal: AbortSignal): Promise<Unpacked> {
+    const result = await this.#with({ verb: 'write-changes', upper, target }, signal, (running) => running.done);
+    if (result.is !== 'unpacked') throw internal('the tree program gave another answer than asked for');
+    return result.unpacked;
   }
 
   async unpack(view: View, into: UnpackInto, content: AsyncIterable<Uint8Array>, signal: AbortSignal): Promise<void> {
@@ -231,13 +234,18 @@ export class TreeWorkers implements Trees, AsyncDisposable {
           return done.resolve(report.result);
         case 'failed':
           if (state === 'new') state = 'refused';
-          return fail(new EngineError(report.error, report.message));
+          return fail(errorOf(report));
       }
     }, fail);
     touch();
     worker.process.send(job);
     return { worker, begun: begun.promise, done: done.promise, touch, isRefused: () => state === 'refused' };
   }
+}
+
+function errorOf({ error, message, cause }: Extract<TreeReport, { kind: 'failed' }>): EngineError {
+  if (cause === null) return new EngineError(error, message);
+  return new EngineError(error, message, { cause: Object.assign(new Error(message), { code: 'ENOSPC' }) });
 }
 
 /** The next bytes, or the failure of the job. The end of a job is told beside the pipe and may come before its last bytes: that is no failure. */

@@ -11,6 +11,7 @@
  * checked before it was used. See README.md.
  */
 import type { DeviceMount } from '../kernel/mount.ts';
+import type { LayerTarget, Unpacked } from '../layers/unpack-protocol.ts';
 
 export interface Trees {
   /** What is at `path`; the last part of the path is not followed when it is a link, unless it ends in `/` or `/.`. Throws `not-found`. */
@@ -32,8 +33,8 @@ export interface Trees {
   copyUp(from: { readonly root: string; readonly path: string }, folder: string): Promise<void>;
   /** What an overlay's `upper` changes of its `lowers` (topmost first), in the order of the alphabet. */
   changes(layers: OverlayFolders): Promise<readonly Change[]>;
-  /** The same as a layer's tar, with whiteouts. */
-  packChanges(layers: OverlayFolders, signal: AbortSignal): Promise<AsyncIterable<Buffer>>;
+  /** What is in an overlay's `upper`, as a layer with its recipe: read and written in one go. See `writeLayer`. */
+  writeChanges(upper: string, target: LayerTarget, signal: AbortSignal): Promise<Unpacked>;
   /** Bytes of the files below each folder, each file counted once; 0 for a folder that is not there. */
   measure(folders: readonly string[]): Promise<readonly number[]>;
   /** Bytes of the disk that each path takes with all that is below it, as `du -x` counts: whole blocks, a file once; 0 for one that is not there. */

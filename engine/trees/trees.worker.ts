@@ -10,6 +10,8 @@ import { dieWithParent } from '../kernel/die-with-parent.ts';
 import { openInRoot } from '../kernel/files.ts';
 import { mountDevice } from '../kernel/mount.ts';
 import { decompressed } from '../layers/compression.ts';
+import type { LayerTarget, Unpacked } from '../layers/unpack-protocol.ts';
+import { writeLayer } from '../layers/write-layer.ts';
 import { TarError } from '../../api/tar/entry.ts';
 import { TarReader } from '../../api/tar/reader.ts';
 import { endOfArchive } from '../../api/tar/writer.ts';
@@ -64,9 +66,8 @@ async function work(job: TreeJob): Promise<TreeResult> {
     case 'pack-all':
       await send(null, packAll(job.root));
       return nothing;
-    case 'pack-changes':
-      await send(null, packChanges(job.layers.upper));
-      return nothing;
+    case 'write-changes':
+      return { is: 'unpacked', unpacked: await writeChanges(job.upper, job.target) };
     case 'unpack':
       await unpack(job.view, job.into);
       return nothing;
@@ -111,6 +112,23 @@ function* packAll(root: string): Generator<Buffer, void, void> {
   } finally {
     closeSync(directory);
   }
+}
+
+const signOfLifeBytes = 64 * 1024 * 1024;
+
+function writeChanges(upper: string, target: LayerTarget): Promise<Unpacked> {
+  function* read(): Generator<Buffer, void, void> {
+    let untoldBytes = 0;
+    for (const piece of packChanges(upper)) {
+      untoldBytes += piece.length;
+      if (untoldBytes >= signOfLifeBytes) {
+        report({ kind: 'begun', stat: null });
+        untoldBytes = 0;
+      }
+      yield piece;
+    }
+  }
+  return writeLayer(target, { read, verify: () => undefined });
 }
 
 /** Small pieces are put together: a frame for each header would cost more than the header. */
@@ -186,12 +204,12 @@ function withDirectory(folder: string, use: (directory: number) => void): void {
   }
 }
 
-function failureOf(error: unknown): { error: ErrorKind; message: string } {
+function failureOf(error: unknown): { error: ErrorKind; message: string; cause: 'no-space' | null } {
   const message = error instanceof Error ? error.message : String(error);
   const chain: Error[] = [];
   for (let next: unknown = error; next instanceof Error; next = next.cause) chain.push(next);
   const isFull = chain.some((one) => 'code' in one && ['ENOSPC', 'EDQUOT'].includes(String(one.code)));
-  if (isFull) return { error: 'internal', message: `no space left on device: ${message}` };
-  if (error instanceof EngineError) return { error: error.kind, message };
-  return { error: chain.some((one) => one instanceof TarError) ? 'invalid' : 'internal', message };
+  if (isFull) return { error: 'internal', message: `no space left on device: ${message}`, cause: 'no-space' };
+  if (error instanceof EngineError) return { error: error.kind, message, cause: null };
+  return { error: chain.some((one) => one instanceof TarError) ? 'invalid' : 'internal', message, cause: null };
 }

@@ -36,7 +36,7 @@ export async function commitContainer(parts: Parts, container: Container, reques
 async function commit(parts: Parts, container: Container, request: CommitRequest): Promise<Image> {
   const { id, spec } = container;
   const { name, comment, author, config, containerConfig, signal } = request;
-  const { upper, lowers } = parts.roots.get(id);
+  const { upper } = parts.roots.get(id);
   const created = formatInstant(parts.now());
   const history = {
     created,
@@ -46,7 +46,7 @@ async function commit(parts: Parts, container: Container, request: CommitRequest
   };
   const { image } = await parts.images.make({
     base: spec.imageId,
-    layer: await parts.trees.packChanges({ upper, lowers }, signal),
+    layer: (target, until) => parts.trees.writeChanges(upper, target, until),
     name,
     signal,
     config({ comment: _, ...base }, added) {
