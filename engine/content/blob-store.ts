@@ -238,7 +238,11 @@ export class BlobStore implements Content, Disposable {
     const file = this.#fileOf(digest);
     renameSync(path.join(this.#ingests, hexOf(digest)), file);
     await promisify(fsync)(this.#directory);
-    this.#database.sql.prepare('INSERT INTO blobs (digest, size_bytes) VALUES (?, ?)').run(digest, sizeBytes);
+    // Nobody is told of a blob alone; after a power cut the file is an ingest again.
+    this.#database.transaction(
+      () => this.#database.sql.prepare('INSERT INTO blobs (digest, size_bytes) VALUES (?, ?)').run(digest, sizeBytes),
+      'ordered',
+    );
     return { digest, sizeBytes, file };
   }
 

@@ -1,7 +1,7 @@
 import type { SQLOutputValue } from 'node:sqlite';
 import { type ChainId, type ImageId, parseChainId, parseDigest } from '../model/ids.ts';
 import { formatInstant, type Instant, parseInstant } from '../model/time.ts';
-import type { Database } from '../store/database.ts';
+import type { Database, Durability } from '../store/database.ts';
 import type { LayerBlob, StoredManifest } from './images.ts';
 import { formatReference, parseReference, type Reference } from './reference.ts';
 
@@ -41,8 +41,12 @@ export class ImageRows {
     this.#database = database;
   }
 
-  transaction<T>(work: () => T): T {
-    return this.#database.transaction(work);
+  transaction<T>(work: () => T, durability?: Durability): T {
+    return this.#database.transaction(work, durability);
+  }
+
+  written(): Promise<void> {
+    return this.#database.written();
   }
 
   all(): readonly ImageRow[] {

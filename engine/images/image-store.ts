@@ -118,7 +118,7 @@ export class ImageStore implements Images {
     return this.#catalogue.get(id);
   }
 
-  publish(request: PublishRequest): PublishedImage {
+  async publish(request: PublishRequest): Promise<PublishedImage> {
     const { configText, names } = request;
     const { diffIds } = parseImageConfig(Buffer.from(configText));
     const id = parseDigest(`sha256:${createHash('sha256').update(configText).digest('hex')}`);
@@ -137,10 +137,12 @@ export class ImageStore implements Images {
       for (const reference of request.digests ?? []) this.#rows.addDigest(reference, id);
       for (const manifest of request.manifests ?? []) this.#rows.addManifest(manifest, id);
       for (const blob of request.layerBlobs ?? []) this.#rows.addLayerBlob(blob);
-    });
+    }, 'ordered');
     this.#reach('image:published');
     for (const changed of new Set([id, ...moved.values()])) this.#catalogue.refresh(changed);
-    return { image: this.resolve(id), moved };
+    const image = this.resolve(id);
+    await this.#rows.written();
+    return { image, moved };
   }
 
   source(id: ImageId): ImageSource {
@@ -290,7 +292,7 @@ export class ImageStore implements Images {
       for await (const step of progress.read()) yield layerMessage(step);
       await adding;
       const parent = image.parent === null ? null : (this.get(image.parent)?.id ?? null);
-      const { moved } = this.publish({ configText: image.configText, names, parent });
+      const { moved } = await this.publish({ configText: image.configText, names, parent });
       isComplete = true;
       onLoaded();
       for (const message of loadedMessages({ id, names, moved })) yield message;

@@ -49,10 +49,10 @@ export interface Images {
 
   /**
    * The one way in: makes an image appear with all that is known of it, in one transaction. Its layers must be in the store and
-   * held (`layers.hold`). For an image that is there already, what is told is added to it. Throws `invalid` for a config that is
+   * held (`layers.hold`). It is there at once; when it resolves, no power cut takes it back. For an image that is there already, what is told is added to it. Throws `invalid` for a config that is
    * none, `internal` when a layer is missing.
    */
-  publish(request: PublishRequest): PublishedImage;
+  publish(request: PublishRequest): Promise<PublishedImage>;
 
   /** What to send on of an image: its config as it was written, and what registries have of it. Throws `not-found`. */
   source(id: ImageId): ImageSource;
@@ -171,7 +171,7 @@ export interface SaveOptions {
 export interface SavedArchive {
   /** Each once, in the order of the archive. */
   readonly images: readonly ImageId[];
-  /** To be read once. */
+  /** To be read once. Each piece is good until the next is asked for. */
   readonly bytes: AsyncIterable<Buffer>;
 }
 

@@ -23,7 +23,7 @@ const emptyTar = parseDigest('sha256:5f70bf18a086007016e948b04aed3b82103a36bea41
 export interface Making {
   readonly layers: LayerStore;
   readonly find: (id: ImageId) => ImageRow | null;
-  readonly publish: (request: PublishRequest) => PublishedImage;
+  readonly publish: (request: PublishRequest) => Promise<PublishedImage>;
   /** Absolute; may not be there yet. */
   readonly incoming: string;
 }
@@ -40,7 +40,12 @@ export async function makeImage(parts: Making, request: MakeRequest, name: Refer
   const diffIds: readonly DiffId[] = isEmpty ? below : [...below, added.layer.diffId];
   const changed = request.config(config, isEmpty ? 'nothing' : 'a layer');
   const configText = JSON.stringify({ ...changed, rootfs: { type: 'layers', diff_ids: diffIds } });
-  return parts.publish({ configText, names: name === null ? [] : [name], isNamedHere: true, parent: request.base });
+  return await parts.publish({
+    configText,
+    names: name === null ? [] : [name],
+    isNamedHere: true,
+    parent: request.base,
+  });
 }
 
 interface HeldLayer extends AsyncDisposable {

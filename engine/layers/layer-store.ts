@@ -22,7 +22,7 @@ import {
   recipeOfFolder,
 } from './layer.ts';
 import { LayerIntake } from './layer-intake.ts';
-import type { LayerTar, LayerTars } from './layer-tars.ts';
+import type { LayerTar, LayerTars, Pieces } from './layer-tars.ts';
 import type { Packing } from './tar-protocol.ts';
 import type { UnpackWorkers } from './unpack-workers.ts';
 
@@ -120,23 +120,26 @@ export class LayerStore {
    * The layer's tar again, byte for byte, packed as asked. Hold the layer meanwhile. Throws `not-found` for a layer that is
    * not there, `conflict` for one of an older engine whose tar was not kept.
    */
-  tarOf(chainId: ChainId, options: { readonly packing?: Packing; readonly signal: AbortSignal }): LayerTar {
+  tarOf(
+    chainId: ChainId,
+    options: { readonly packing?: Packing; readonly pieces?: Pieces; readonly signal: AbortSignal },
+  ): LayerTar {
     const { diffId, folder } = this.#found(chainId);
-    const { packing = { kind: 'none' }, signal } = options;
+    const { packing = { kind: 'none' } } = options;
     const recipe = this.recipeFile(chainId);
-    if (recipe !== null) return this.#tars.stream({ from: { folder, recipe }, diffId, packing }, signal);
+    if (recipe !== null) return this.#tars.stream({ from: { folder, recipe }, diffId, packing }, options);
     const blob = this.#content.findOf(diffId)[0];
     if (blob === undefined) {
       throw conflict(
         `layer ${diffId} was unpacked by an older version of Skiff, which did not keep what is needed to write it again: pull or load its image anew`,
       );
     }
-    return this.#tars.stream({ from: { blob: blob.file }, diffId, packing }, signal);
+    return this.#tars.stream({ from: { blob: blob.file }, diffId, packing }, options);
   }
 
   /** What a compressed file holds, of every compression that layers have: inflated in a process of its own. Throws `internal` for one that is broken. */
   inflated(file: string, signal: AbortSignal): AsyncIterable<Buffer> {
-    return this.#tars.stream({ from: { blob: file }, diffId: null, packing: { kind: 'none' } }, signal).bytes;
+    return this.#tars.stream({ from: { blob: file }, diffId: null, packing: { kind: 'none' } }, { signal }).bytes;
   }
 
   /** Absolute path of the file that `recipeEntries` reads the layer's entries from; null for one of an older engine. */
@@ -210,7 +213,7 @@ export class LayerStore {
   async tarBytes(chainId: ChainId, signal: AbortSignal): Promise<number> {
     const known = this.#found(chainId).tarBytes;
     if (known !== null) return known;
-    const tar = this.tarOf(chainId, { signal });
+    const tar = this.tarOf(chainId, { pieces: 'fleeting', signal });
     for await (const _ of tar.bytes); // counted
     return tar.result().sizeBytes;
   }
@@ -219,11 +222,14 @@ export class LayerStore {
   #publish(layer: Layer): void {
     const { chainId, diffId, parent, folder, sizeBytes, recipeBytes, tarBytes } = layer;
     try {
-      this.#database.sql
-        .prepare(
-          'INSERT INTO layers (chain_id, diff_id, parent, folder, size_bytes, recipe_bytes, tar_bytes) VALUES (?, ?, ?, ?, ?, ?, ?)',
-        )
-        .run(chainId, diffId, parent, path.basename(folder), sizeBytes, recipeBytes, tarBytes);
+      const insert = this.#database.sql.prepare(
+        'INSERT INTO layers (chain_id, diff_id, parent, folder, size_bytes, recipe_bytes, tar_bytes) VALUES (?, ?, ?, ?, ?, ?, ?)',
+      );
+      // Its image follows, and is waited for.
+      this.#database.transaction(
+        () => insert.run(chainId, diffId, parent, path.basename(folder), sizeBytes, recipeBytes, tarBytes),
+        'ordered',
+      );
     } catch (error) {
       if (!isDiskFull(error)) throw error;
       throw internal(`failed to register layer ${diffId}: no space left on device`, { cause: error });

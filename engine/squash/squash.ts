@@ -74,7 +74,7 @@ export class Squasher implements AsyncDisposable {
     const { configText } = this.#images.source(image.id);
     using _hold = this.#layers.hold(stack.map(({ chainId }) => chainId));
     if (range.to - range.from < 1) {
-      const same = this.#images.publish({ configText, names: request.names }).image;
+      const { image: same } = await this.#images.publish({ configText, names: request.names });
       return { image: same, report: reportOf(image, { image: same, range, before: stack, after: stack }) };
     }
     mkdirSync(this.#incoming, { recursive: true, mode: 0o700 });
@@ -125,7 +125,7 @@ export class Squasher implements AsyncDisposable {
       await this.#layers.add(incoming, { signal, onProgress: () => undefined });
       this.#reach('squash:unpacked');
       const config = mergedConfig(configText, { source: image.id, range, diffId: digest });
-      return this.#images.publish({ configText: config, names, parent: null }).image;
+      return (await this.#images.publish({ configText: config, names, parent: null })).image;
     } catch (error) {
       _hold[Symbol.dispose]();
       await this.#layers.collect();

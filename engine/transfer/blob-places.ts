@@ -17,7 +17,7 @@ export class BlobPlaces {
         this.#database.sql
           .prepare('INSERT INTO blob_places (digest, repository) VALUES (?, ?) ON CONFLICT DO NOTHING')
           .run(digest, repository);
-    });
+    }, 'ordered');
   }
 
   /** A registry did not have it any more. */

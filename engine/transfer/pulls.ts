@@ -91,7 +91,7 @@ export class Pulls {
     const manifests = [found.manifest];
     const known = images.get(found.config.digest);
     if (known === null) await this.#fetch(found, { ...pull, shown, names, digests });
-    else images.publish({ configText: images.source(known.id).configText, names, digests, manifests });
+    else await images.publish({ configText: images.source(known.id).configText, names, digests, manifests });
     reach('pull:published');
     places.note(
       found.layers.map(({ digest }) => digest),
@@ -119,7 +119,7 @@ export class Pulls {
     try {
       await this.#layerPulls.fetch(plan, pull.tell, pull.signal);
       reach('pull:unpacked');
-      images.publish({
+      await images.publish({
         configText: plan.configText,
         names,
         digests,

@@ -87,7 +87,7 @@ export class Pushes {
     const digests = [{ ...name, tag: null, digest: manifest.digest }];
     // It may have been removed meanwhile: what was sent is sent all the same.
     if (images.get(image.id) !== null)
-      images.publish({ configText: source.configText, names: [], digests, manifests: [manifest], layerBlobs });
+      await images.publish({ configText: source.configText, names: [], digests, manifests: [manifest], layerBlobs });
     const Tag = name.tag ?? 'latest';
     tell({ status: `${Tag}: digest: ${manifest.digest} size: ${manifest.bytes.length}` });
     tell({ progressDetail: {}, aux: { Tag, Digest: manifest.digest, Size: manifest.bytes.length } });
