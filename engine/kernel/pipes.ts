@@ -22,6 +22,12 @@ export function makePipe(): Pipe {
   return { readEnd: ends[0] ?? -1, writeEnd: ends[1] ?? -1 };
 }
 
+/** The pipe takes so many bytes before who writes has to wait. Source: fcntl(2), F_SETPIPE_SZ. */
+export function setPipeSize(fd: number, sizeBytes: number): void {
+  const setSize = 1031;
+  fcntl('F_SETPIPE_SZ', fd, setSize, sizeBytes);
+}
+
 /** Another descriptor of the same open file, closed on exec. */
 export function duplicateFd(fd: number): number {
   return fcntl('F_DUPFD_CLOEXEC', fd, duplicateCloseOnExec, 0);

@@ -3,9 +3,13 @@
  * in JSON messages over Node's IPC channel and goes when its engine goes (the channel ends then).
  */
 import { type ChildProcess, fork } from 'node:child_process';
+import { closeSync } from 'node:fs';
 import { Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
 import { internal } from '../model/errors.ts';
+import { SystemCallError } from './libc.ts';
+import { PipeSource } from './pipe-source.ts';
+import { makePipe, type Pipe, setPipeSize } from './pipes.ts';
 
 const keptErrorBytes = 4096;
 
@@ -13,6 +17,7 @@ export class WorkerProcess implements AsyncDisposable {
   readonly #child: ChildProcess;
   readonly #ended: Promise<string>;
   #errorText = '';
+  #output: PipeSource | null = null;
   #listener: (message: unknown) => void = () => undefined;
   #onEnd: (reason: Error) => void = () => undefined;
 
@@ -20,16 +25,22 @@ export class WorkerProcess implements AsyncDisposable {
   constructor(options: {
     readonly program: string;
     readonly heapMegabytes: number;
-    /** `with-pipe`: descriptor 4 of the program is the other end of `pipe`. */
-    readonly bytes?: 'with-pipe';
+    /** Descriptor 4 of the program is the other end: of `pipe`, or, for bulk that it writes (and may wait for), of `output`. */
+    readonly bytes?: 'with-pipe' | 'with-output';
   }) {
     const { program, heapMegabytes } = options;
+    const output = options.bytes === 'with-output' ? outputPipe() : null;
+    const further = output !== null ? [output.writeEnd] : options.bytes === 'with-pipe' ? (['pipe'] as const) : [];
     this.#child = fork(program, [], {
-      stdio: ['ignore', 'ignore', 'pipe', 'ipc', ...(options.bytes === 'with-pipe' ? (['pipe'] as const) : [])],
+      stdio: ['ignore', 'ignore', 'pipe', 'ipc', ...further],
       // The engine's environment may hold proxies and credentials: none of the worker's business.
       env: { PATH: process.env['PATH'] ?? '' },
       execArgv: [`--max-old-space-size=${heapMegabytes}`, '--disable-warning=ExperimentalWarning'],
     });
+    if (output !== null) {
+      closeSync(output.writeEnd);
+      this.#output = new PipeSource(output.readEnd);
+    }
     this.#child.stderr?.setEncoding('utf8').on('data', (text: string) => {
       this.#errorText = `${this.#errorText}${text}`.slice(-keptErrorBytes);
     });
@@ -54,6 +65,12 @@ export class WorkerProcess implements AsyncDisposable {
     const pipe = this.#child.stdio[4] as Duplex | null | undefined;
     if (pipe === null || pipe === undefined) throw internal('this worker was started without a pipe');
     return pipe;
+  }
+
+  /** What it writes to descriptor 4. */
+  get output(): PipeSource {
+    if (this.#output === null) throw internal('this worker was started without an output');
+    return this.#output;
   }
 
   /** Who hears its messages, and of its end (whoever caused it), from now on. */
@@ -85,7 +102,22 @@ export class WorkerProcess implements AsyncDisposable {
     this.#child.ref();
     this.#child.kill('SIGKILL');
     await this.#ended;
+    this.#output?.[Symbol.dispose]();
   }
+}
+
+/** Holds so much that neither side waits for the other all the time. */
+const outputBytes = 1024 * 1024;
+
+function outputPipe(): Pipe {
+  const pipe = makePipe();
+  try {
+    setPipeSize(pipe.readEnd, outputBytes);
+  } catch (error) {
+    // Those who use up what one user's pipes may hold get a small one: slower, no less right.
+    if (!(error instanceof SystemCallError)) throw error;
+  }
+  return pipe;
 }
 
 /** The socket behind `pipe`, which would keep this process alive too. */

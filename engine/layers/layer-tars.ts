@@ -1,4 +1,4 @@
-import { FrameReader } from '../kernel/frames.ts';
+import type { PipeSource } from '../kernel/pipe-source.ts';
 import { WorkerPool } from '../kernel/worker-pool.ts';
 import { WorkerProcess } from '../kernel/worker-process.ts';
 import { internal } from '../model/errors.ts';
@@ -13,12 +13,17 @@ export interface LayerTar {
   result(): { readonly digest: Digest; readonly sizeBytes: number };
 }
 
+/** `fleeting`: each piece is good until the next is asked for. Who hands it on at once spares the memory, and its collection. */
+export type Pieces = 'lasting' | 'fleeting';
+
 const heapMegabytes = 256;
+const roomBytes = 1024 * 1024;
+/** A read into less room than this costs more than it brings. */
+const leastRoomBytes = 64 * 1024;
 
 /** Processes that stream layers' tars: started when there is work, at most `most` at a time, ended after `idleMs` without any. */
 export class LayerTars implements AsyncDisposable {
   readonly #pool: WorkerPool;
-  readonly #frames = new WeakMap<WorkerProcess, FrameReader>();
   readonly #stallMs: number;
 
   /** `program`: absolute path of `tar.worker.ts`, or of its bundle. `stallMs`: how long it may take until more comes. */
@@ -30,7 +35,7 @@ export class LayerTars implements AsyncDisposable {
   }) {
     const { program, most, idleMs = 2_000 } = options;
     this.#pool = new WorkerPool({
-      start: () => new WorkerProcess({ program, heapMegabytes, bytes: 'with-pipe' }),
+      start: () => new WorkerProcess({ program, heapMegabytes, bytes: 'with-output' }),
       most,
       idleMs,
       whenClosed: 'the engine is stopping: no layer is read any more',
@@ -43,9 +48,9 @@ export class LayerTars implements AsyncDisposable {
     return this.#pool.pids;
   }
 
-  stream(job: TarJob, signal: AbortSignal): LayerTar {
+  stream(job: TarJob, options: { readonly pieces?: Pieces; readonly signal: AbortSignal }): LayerTar {
     let result: { readonly digest: Digest; readonly sizeBytes: number } | null = null;
-    const bytes = this.#bytes(job, signal, (known) => (result = known));
+    const bytes = this.#bytes(job, options, (known) => (result = known));
     return {
       bytes,
       result: () => {
@@ -61,14 +66,14 @@ export class LayerTars implements AsyncDisposable {
 
   async *#bytes(
     job: TarJob,
-    signal: AbortSignal,
+    { pieces = 'lasting', signal }: { readonly pieces?: Pieces; readonly signal: AbortSignal },
     onResult: (result: { readonly digest: Digest; readonly sizeBytes: number }) => void,
   ): AsyncGenerator<Buffer, void, void> {
     const started = Promise.withResolvers<Reading>();
     const ended = Promise.withResolvers<void>();
     // The job holds its process until its bytes have been read; one that fails takes the process with it.
     const whole = this.#pool.run(async (worker) => {
-      using reading = new Reading({ worker, frames: this.#framesOf(worker), job, signal, stallMs: this.#stallMs });
+      using reading = new Reading({ worker, job, pieces, signal, stallMs: this.#stallMs });
       started.resolve(reading);
       await ended.promise;
     }, signal);
@@ -77,8 +82,7 @@ export class LayerTars implements AsyncDisposable {
     try {
       const reading = await started.promise;
       for (let next = await reading.next(); next !== null; next = await reading.next()) yield next;
-      const { digest, sizeBytes } = await reading.done;
-      onResult({ digest, sizeBytes });
+      onResult(reading.result());
       isRead = true;
     } finally {
       if (isRead) ended.resolve();
@@ -86,68 +90,79 @@ export class LayerTars implements AsyncDisposable {
       await Promise.allSettled([whole]);
     }
   }
-
-  /** What a process sent beyond the end of one job belongs to the next: its reader stays with it. */
-  #framesOf(worker: WorkerProcess): FrameReader {
-    const known = this.#frames.get(worker);
-    if (known !== undefined) return known;
-    const frames = new FrameReader(worker.pipe);
-    this.#frames.set(worker, frames);
-    return frames;
-  }
 }
 
 type Done = Extract<TarReport, { kind: 'done' }>;
 
-/** One job of one process. */
+/** One job of one process. It says how many bytes it has written when all are: that is how their end is known. */
 class Reading implements Disposable {
-  /** Resolves behind the last byte; rejects when the job fails, at whatever time. */
-  readonly done: Promise<Done>;
-  readonly #frames: FrameReader;
-  readonly #fail: (error: unknown) => void;
+  readonly #output: PipeSource;
+  readonly #pieces: Pieces;
   readonly #signal: AbortSignal;
   readonly #stallMs: number;
   readonly #what: string;
+  #state: { readonly kind: 'running' } | Done | { readonly kind: 'failed'; readonly error: unknown } = {
+    kind: 'running',
+  };
+  #takenBytes = 0;
+  #room = Buffer.alloc(0);
 
   constructor(parts: {
     readonly worker: WorkerProcess;
-    readonly frames: FrameReader;
     readonly job: TarJob;
+    readonly pieces: Pieces;
     readonly signal: AbortSignal;
     readonly stallMs: number;
   }) {
     const { worker, job } = parts;
-    this.#frames = parts.frames;
+    this.#output = worker.output;
+    this.#pieces = parts.pieces;
     this.#signal = parts.signal;
     this.#stallMs = parts.stallMs;
     this.#what = job.diffId === null ? 'the archive' : `the tar of layer ${job.diffId}`;
-    const done = Promise.withResolvers<Done>();
-    done.promise.catch(() => undefined);
-    this.done = done.promise;
-    this.#fail = (error) => {
-      this.#frames.fail(error instanceof Error ? error : internal(String(error)));
-      done.reject(error);
-    };
-    worker.listen((message) => {
-      const report = message as TarReport; // from our own program, of the same build
-      if (report.kind === 'done') done.resolve(report);
-      else this.#fail(internal(`${this.#what}: ${report.message}`));
-    }, this.#fail);
+    worker.listen(
+      (message) => {
+        const report = message as TarReport; // from our own program, of the same build
+        if (report.kind === 'failed') return this.#fail(internal(`${this.#what}: ${report.message}`));
+        if (this.#state.kind === 'running') this.#state = report;
+        this.#output.wake();
+      },
+      (error) => this.#fail(error),
+    );
     this.#signal.addEventListener('abort', this.#onAbort, { once: true });
     if (this.#signal.aborted) this.#onAbort();
     worker.send(job);
   }
 
+  /** Some bytes; null behind the last one. Throws when the job fails. */
   async next(): Promise<Buffer | null> {
-    const stall = setTimeout(
-      () => this.#fail(internal(`${this.#what}: nothing came for ${this.#stallMs} ms`)),
-      this.#stallMs,
-    );
+    let stall: NodeJS.Timeout | null = null;
     try {
-      return await this.#frames.next();
+      for (;;) {
+        if (this.#state.kind === 'failed') throw this.#state.error;
+        if (this.#state.kind === 'done' && this.#takenBytes === this.#state.sizeBytes) return null;
+        if (this.#room.length < leastRoomBytes) this.#room = Buffer.allocUnsafeSlow(roomBytes);
+        const bytes = this.#output.take(this.#room);
+        if (bytes !== null) {
+          if (this.#pieces === 'lasting') this.#room = this.#room.subarray(bytes.length);
+          this.#takenBytes += bytes.length;
+          return bytes;
+        }
+        stall ??= setTimeout(
+          () => this.#fail(internal(`${this.#what}: nothing came for ${this.#stallMs} ms`)),
+          this.#stallMs,
+        );
+        await this.#output.wait();
+      }
     } finally {
-      clearTimeout(stall);
+      clearTimeout(stall ?? undefined);
     }
+  }
+
+  /** Once `next` gave null. */
+  result(): Pick<Done, 'digest' | 'sizeBytes'> {
+    if (this.#state.kind !== 'done') throw internal(`${this.#what} was not read to its end`);
+    return { digest: this.#state.digest, sizeBytes: this.#state.sizeBytes };
   }
 
   [Symbol.dispose](): void {
@@ -155,4 +170,9 @@ class Reading implements Disposable {
   }
 
   readonly #onAbort = (): void => this.#fail(this.#signal.reason);
+
+  #fail(error: unknown): void {
+    if (this.#state.kind !== 'failed') this.#state = { kind: 'failed', error };
+    this.#output.wake();
+  }
 }

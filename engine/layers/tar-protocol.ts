@@ -16,6 +16,6 @@ export interface TarJob {
 }
 
 export type TarReport =
-  /** All bytes are written, and the tar has its digest. `digest`, `sizeBytes`: of the bytes as they were sent. */
+  /** All bytes are written, so many, and the tar has its digest. `digest`, `sizeBytes`: of the bytes as they were sent. */
   | { readonly kind: 'done'; readonly digest: Digest; readonly sizeBytes: number }
   | { readonly kind: 'failed'; readonly message: string };

@@ -3,23 +3,23 @@
  * since it reads files synchronously and hashes. Started by `LayerTars`; a release bundles it as an entry of its own.
  */
 import { createHash } from 'node:crypto';
-import { createReadStream } from 'node:fs';
-import net from 'node:net';
+import { createReadStream, writeSync } from 'node:fs';
 import { pipeline, Readable, type Transform } from 'node:stream';
 import { constants as zlib, createGzip, createZstdCompress } from 'node:zlib';
-import { endFrames, writeFrame } from '../kernel/frames.ts';
+import { dieWithParent } from '../kernel/die-with-parent.ts';
 import { parseDigest } from '../model/ids.ts';
 import { decompressed } from './compression.ts';
 import { rebuiltTar } from './recipe/rebuild-tar.ts';
 import type { Packing, TarJob, TarReport } from './tar-protocol.ts';
 
 const chunkSize = 256 * 1024;
+/** Written to without the event loop: the engine's end may be slow, and this program has nothing else to do. */
+const output = 4;
 const report = (message: TarReport): void => void process.send?.(message);
 
+// It may be waiting for the engine to read when that ends.
+dieWithParent();
 process.on('disconnect', () => process.exit(0));
-const pipe = new net.Socket({ fd: 4, readable: true, writable: true });
-// The engine has gone: there is nobody to tell.
-pipe.on('error', () => process.exit(0));
 process.on('message', (message) => void run(message as TarJob)); // from our own parent, of the same build
 
 async function run(job: TarJob): Promise<void> {
@@ -44,12 +44,11 @@ async function send(job: TarJob): Promise<TarReport> {
   for await (const piece of packed(seen(), job.packing)) {
     if (isPacked) sentHash.update(piece);
     sizeBytes += piece.length;
-    await writeFrame(pipe, piece);
+    for (let done = 0; done < piece.length;) done += writeSync(output, piece, done);
   }
   const content = parseDigest(`sha256:${contentHash.digest('hex')}`);
   if (job.diffId !== null && content !== job.diffId)
     throw new Error(`what is unpacked of it gives ${content}: it was changed on the disk`);
-  endFrames(pipe);
   const digest = isPacked ? parseDigest(`sha256:${sentHash.digest('hex')}`) : content;
   return { kind: 'done', digest, sizeBytes };
 }
@@ -59,12 +58,17 @@ function tarOf(from: TarJob['from']): Iterable<Buffer> | AsyncIterable<Buffer> {
   return decompressed(createReadStream(from.blob, { highWaterMark: chunkSize }), 'all');
 }
 
-async function* packed(tar: AsyncGenerator<Buffer, void, void>, packing: Packing): AsyncGenerator<Buffer, void, void> {
-  const packer = packerOf(packing);
+async function* packed(tar: AsyncGenerator<Buffer, void, void>, how: Packing): AsyncGenerator<Buffer, void, void> {
+  const packer = packerOf(how);
   if (packer === null) return yield* tar;
   // An error of the tar arrives through the packer, which it destroys.
-  const output = pipeline(Readable.from(tar, { objectMode: false }), packer, () => undefined);
-  for await (const piece of output) yield piece as Buffer;
+  const packing = pipeline(Readable.from(lasting(tar), { objectMode: false }), packer, () => undefined);
+  for await (const piece of packing) yield piece as Buffer;
+}
+
+/** What the packer has not taken yet must stay as it is. */
+async function* lasting(pieces: AsyncIterable<Buffer>): AsyncGenerator<Buffer, void, void> {
+  for await (const piece of pieces) yield Buffer.from(piece);
 }
 
 function packerOf({ kind, level }: Packing): Transform | null {

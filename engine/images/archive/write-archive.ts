@@ -2,8 +2,9 @@
  * The archive of `docker save` since 25: an OCI layout, and docker's own `manifest.json` and `repositories` for those who
  * do not read that. It is written as it is sent, never to the disk. The documents come first, so that who reads it knows
  * what the layers are before they come. The same images give the same bytes.
+ * Each piece is good until the next is asked for.
  */
-import { createReadStream } from 'node:fs';
+import { open } from 'node:fs/promises';
 import { encodeEntry, encodeHeader, endOfArchive, padding } from '../../../api/tar/writer.ts';
 import type { LayerStore } from '../../layers/layer-store.ts';
 import { internal } from '../../model/errors.ts';
@@ -56,8 +57,19 @@ function content(
   { chainId, blob }: SavedLayer,
   { layers, signal }: { readonly layers: LayerStore; readonly signal: AbortSignal },
 ): AsyncIterable<Buffer> {
-  if (blob === null) return layers.tarOf(chainId, { signal }).bytes;
-  return createReadStream(blob, { highWaterMark: readBytes, signal });
+  if (blob === null) return layers.tarOf(chainId, { pieces: 'fleeting', signal }).bytes;
+  return fileContent(blob, signal);
+}
+
+async function* fileContent(path: string, signal: AbortSignal): AsyncGenerator<Buffer, void, void> {
+  await using file = await open(path);
+  const room = Buffer.allocUnsafeSlow(readBytes);
+  for (;;) {
+    signal.throwIfAborted();
+    const { bytesRead } = await file.read(room);
+    if (bytesRead === 0) return;
+    yield room.subarray(0, bytesRead);
+  }
 }
 
 /** A manifest for each name: that is how an OCI layout says what an image is called. */

@@ -7,12 +7,13 @@ import { tarSteps } from './recipe-entries.ts';
 const pieceBytes = 256 * 1024;
 
 /**
- * A layer's tar again, from its folder and its recipe. Synchronous, in pieces of 256 KiB; who reads it checks the digest.
+ * A layer's tar again, from its folder and its recipe. Synchronous, in pieces of 256 KiB that are good until the next one is asked
+ * for; who reads it checks the digest.
  * Throws when the tree is not what was unpacked.
  */
 export function* rebuiltTar(folder: string, recipe: string): Generator<Buffer, void, void> {
   const root = openSync(folder, constants.O_DIRECTORY);
-  let piece = Buffer.allocUnsafe(pieceBytes);
+  const piece = Buffer.allocUnsafe(pieceBytes);
   let filled = 0;
   let open: { readonly fd: number; readonly entry: TarEntry } | null = null;
   let entry: TarEntry | null = null;
@@ -31,7 +32,6 @@ export function* rebuiltTar(folder: string, recipe: string): Generator<Buffer, v
       for (let done = 0; done < sizeBytes;) {
         if (filled === piece.length) {
           yield piece;
-          piece = Buffer.allocUnsafe(pieceBytes);
           filled = 0;
         }
         const count = Math.min(sizeBytes - done, piece.length - filled);
