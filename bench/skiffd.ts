@@ -1,5 +1,6 @@
 import { globSync, readFileSync } from 'node:fs';
 import path from 'node:path';
+import { engineNodeFlags } from '../provisioners/deploy/run-script.ts';
 import { buildEngineRelease } from '../provisioners/index.ts';
 import { startEngine } from '../test/engine/start-engine.ts';
 import { engineVersion } from '../engine/version.ts';
@@ -11,7 +12,7 @@ const checkout = path.resolve(import.meta.dirname, '..');
 export async function startSkiffd(): Promise<Contender> {
   const folder = path.join(checkout, 'dist/engine');
   await buildEngineRelease({ checkout, arch: process.arch === 'arm64' ? 'arm64' : 'x64', folder });
-  const engine = await startEngine({ program: path.join(folder, 'files/skiffd.js') });
+  const engine = await startEngine({ program: path.join(folder, 'files/skiffd.js'), nodeFlags: engineNodeFlags });
   return {
     name: 'skiffd',
     version: engineVersion,

@@ -5,6 +5,7 @@
  */
 import { createHash, type Hash } from 'node:crypto';
 import { constants, openSync, readFileSync, rmSync } from 'node:fs';
+import { setPriority } from 'node:os';
 import { TarError } from '../../api/tar/entry.ts';
 import { heldDirectory } from '../kernel/files.ts';
 import { doLateWork, type LateWork } from './apply/late-work.ts';
@@ -22,6 +23,8 @@ const report = (message: UnpackReport): void => void process.send?.(message);
 let arrival = new Arrival({ availableBytes: 0, isComplete: true });
 
 process.umask(0);
+// Who asks the engine something meanwhile is answered first.
+setPriority(5);
 process.on('disconnect', () => process.exit(0));
 process.on('message', (message) => {
   const request = message as UnpackRequest; // from our own parent, of the same build

@@ -4,6 +4,7 @@
  */
 import type { Blob, Content, Ingest } from '../content/content.ts';
 import type { GrowingFile } from '../content/growth.ts';
+import { trimMalloc } from '../kernel/malloc.ts';
 import { EngineError, internal, invalid } from '../model/errors.ts';
 import type { Digest } from '../model/ids.ts';
 import type { Repository } from '../registry/registry.ts';
@@ -122,6 +123,8 @@ export class Downloads {
     tellState(running, 'verifying');
     try {
       const blob = await ingest.commit();
+      // Some ten thousand chunks went through: the C library would keep what they lay in.
+      trimMalloc();
       tellState(running, 'complete');
       return blob;
     } catch (error) {

@@ -23,9 +23,13 @@ export interface RunningEngine extends AsyncDisposable {
 
 /** `program`: a bundle instead of the sources. Disposing removes every container, ends engine and monitor, and removes the roots and the bridge. */
 export async function startEngine(
-  options: { readonly flags?: readonly string[]; readonly program?: string } = {},
+  options: {
+    readonly flags?: readonly string[];
+    readonly program?: string;
+    readonly nodeFlags?: readonly string[];
+  } = {},
 ): Promise<RunningEngine> {
-  const { program = path.join(root, 'engine/main.ts') } = options;
+  const { program = path.join(root, 'engine/main.ts'), nodeFlags = [] } = options;
   const folder = mkdtempSync(path.join(os.tmpdir(), 'skiff-engine-'));
   const socket = path.join(folder, 'skiffd.sock');
   const dataRoot = path.join(folder, 'data');
@@ -46,7 +50,7 @@ export async function startEngine(
     ...(options.flags ?? []),
   ];
   const start = async (env: Readonly<Record<string, string>> = {}): Promise<void> => {
-    const started = spawn(process.execPath, [program, ...flags], {
+    const started = spawn(process.execPath, [...nodeFlags, program, ...flags], {
       env: { ...process.env, ...env },
       stdio: ['ignore', 'pipe', 'pipe'],
     });
