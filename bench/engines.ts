@@ -6,6 +6,7 @@ import { shareBoxImage } from '../test/differential/box-image.ts';
 import { userCache } from '../test/peers/debian-packages.ts';
 import { startDockerd } from '../test/peers/dockerd.ts';
 import type { Contender, Measurement } from './contender.ts';
+import { openOwnDisk } from './own-disk.ts';
 import { takeTurns, type Work } from './samples.ts';
 import { startSkiffd } from './skiffd.ts';
 
@@ -14,9 +15,11 @@ export async function withEngines(
   tell: (line: string) => void,
   body: (contenders: readonly Contender[]) => Promise<readonly Measurement[]>,
 ): Promise<readonly Measurement[]> {
-  await using skiffd = await startSkiffd();
+  using disk = openOwnDisk();
+  using otherDisk = openOwnDisk();
+  await using skiffd = await disk.with(startSkiffd);
   tell(`skiffd ${skiffd.version} is up`);
-  await using dockerd = await startDockerd(userCache());
+  await using dockerd = await otherDisk.with(() => startDockerd(userCache()));
   tell(`dockerd ${dockerd.version} is up`);
   shareBoxImage({ skiffd: skiffd.socket, dockerd: dockerd.socket });
   return await body([skiffd, dockerd]);

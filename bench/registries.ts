@@ -6,6 +6,7 @@ import { startDockerd } from '../test/peers/dockerd.ts';
 import { startRegistry } from '../test/peers/registry.ts';
 import type { Contender, Measurement } from './contender.ts';
 import type { MadeImage } from './debian-images.ts';
+import { openOwnDisk } from './own-disk.ts';
 import { startSkiffd } from './skiffd.ts';
 
 export interface Ground {
@@ -18,9 +19,11 @@ export async function withRegistries(
   tell: (line: string) => void,
   body: (ground: Ground) => Promise<readonly Measurement[]>,
 ): Promise<readonly Measurement[]> {
-  await using skiffd = await startSkiffd();
+  using disk = openOwnDisk();
+  using otherDisk = openOwnDisk();
+  await using skiffd = await disk.with(startSkiffd);
   tell(`skiffd ${skiffd.version} is up`);
-  await using dockerd = await startDockerd(userCache());
+  await using dockerd = await otherDisk.with(() => startDockerd(userCache()));
   tell(`dockerd ${dockerd.version} is up`);
   await using registry = await startRegistry();
   const { host, storage } = registry;
