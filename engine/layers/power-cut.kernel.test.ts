@@ -99,6 +99,8 @@ describeWith(['linux', 'root', { program: 'mkfs.ext4' }, { program: 'mount' }], 
       await ingest.write(blob);
       await ingest.commit();
     }
+    // As who publishes an image of them does, before anybody is told.
+    await database.written();
     // Neither on the disk nor known: what the cut takes.
     writeFileSync(path.join(disk, 'unsynced'), content('unsynced'));
     mkdirSync(path.join(disk, 'data/layers/0123456789abcdef'));
