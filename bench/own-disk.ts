@@ -24,7 +24,8 @@ export function openOwnDisk(): OwnDisk {
   execFileSync('mkfs.ext4', ['-q', '-F', '-E', 'lazy_itable_init=0,lazy_journal_init=0,nodiscard', file]);
   mkdirSync(disk);
   execFileSync('mount', ['-o', 'loop', file, disk]);
-  opening.defer(() => void execFileSync('umount', [disk]));
+  // Lazily: what an engine left of itself may take a moment more.
+  opening.defer(() => void execFileSync('umount', ['-l', disk]));
   const opened = opening.move();
   return {
     async with(start) {
