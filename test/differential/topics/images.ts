@@ -7,7 +7,8 @@ const file = (name: string, content: string): Buffer =>
 /** As text, which the standard input of a step is. */
 const tar = (...files: readonly Buffer[]): string => Buffer.concat([...files, endOfArchive]).toString('latin1');
 
-const root = tar(file('hello', 'world\n'));
+/** One for each topic: they are played side by side, and a layer that two have is removed with the last. */
+const rootOf = (name: string): string => tar(file('hello', `world of ${name}\n`));
 const layer = tar(file('loaded', 'from an archive\n'));
 const digest = createHash('sha256').update(layer, 'latin1').digest('hex');
 const config = JSON.stringify({
@@ -31,7 +32,7 @@ const list = 'images --filter reference=@* --format "{{.Repository}} {{.Tag}} {{
 export const images = [
   topic(
     'imgs-list',
-    docker('import - @a:1', { input: root }),
+    docker('import - @a:1', { input: rootOf('imgs-list') }),
     docker('tag @a:1 @a:2'),
     docker('tag @a:1 @b'),
     docker(list, { isUnordered: true }),
@@ -70,7 +71,7 @@ export const images = [
   ),
   topic(
     'imgs-remove',
-    docker('import -c "LABEL of=imgs-remove" - @a:1', { input: root }),
+    docker('import -c "LABEL of=imgs-remove" - @a:1', { input: rootOf('imgs-remove') }),
     docker('create --name @c @a:1 x'),
     docker('commit @c @child:1'),
     docker('rmi @a:1'),
@@ -78,7 +79,7 @@ export const images = [
     docker('rmi @child:1'),
     docker('rm @c'),
     docker('image prune -f --filter label=of=imgs-remove', { isUnordered: true }),
-    docker('import -c "LABEL of=imgs-remove" - @a:1', { input: root }),
+    docker('import -c "LABEL of=imgs-remove" - @a:1', { input: rootOf('imgs-remove') }),
     docker('tag @a:1 @a:2'),
     docker('tag @a:1 @other:1'),
     docker('rmi @a:1 @nosuch @other:1'),
@@ -115,15 +116,17 @@ export const images = [
   ),
   topic(
     'imgs-make',
-    docker('import - @a:1', { input: root }),
-    docker('import -m "a message" -c "CMD x y" -c "ENV A=b" -c "EXPOSE 80" -c "USER me" - @a:2', { input: root }),
+    docker('import - @a:1', { input: rootOf('imgs-make') }),
+    docker('import -m "a message" -c "CMD x y" -c "ENV A=b" -c "EXPOSE 80" -c "USER me" - @a:2', {
+      input: rootOf('imgs-make'),
+    }),
     docker('image inspect --format "{{json .Config}} {{.Comment}} {{.Architecture}} {{.Os}}" @a:1 @a:2'),
     docker('history --format "{{.CreatedBy}}|{{.Comment}}|{{.Size}}" @a:2'),
-    docker('import -c "FROM x" - @a:3', { input: root }),
-    docker('import -c "CMD" - @a:3', { input: root }),
-    docker('import - UPPER', { input: root }),
-    docker('import --platform linux/s390x - @far', { input: root }),
-    docker('import --platform windows/amd64 - @win', { input: root }),
+    docker('import -c "FROM x" - @a:3', { input: rootOf('imgs-make') }),
+    docker('import -c "CMD" - @a:3', { input: rootOf('imgs-make') }),
+    docker('import - UPPER', { input: rootOf('imgs-make') }),
+    docker('import --platform linux/s390x - @far', { input: rootOf('imgs-make') }),
+    docker('import --platform windows/amd64 - @win', { input: rootOf('imgs-make') }),
     docker('import - @broken', { input: 'this is no tar at all, and it is not even a block long' }),
     docker('import /nosuch/file.tar'),
     docker('image inspect --format "{{.Architecture}}" @far'),
