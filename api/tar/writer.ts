@@ -130,7 +130,8 @@ function block(entry: TarEntry, type: string): Buffer {
   octal(329, 8, entry.device.major);
   octal(337, 8, entry.device.minor);
   header.fill(0x20, 148, 156);
-  const sum = header.reduce((total, byte) => total + byte, 0);
+  let sum = 0;
+  for (let index = 0; index < blockSize; index++) sum += header[index] ?? 0;
   header.write(`${sum.toString(8).padStart(6, '0')}\0 `, 148, 'latin1');
   return header;
 }

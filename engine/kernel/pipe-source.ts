@@ -10,7 +10,7 @@ export class PipeSource implements Disposable {
   readonly #fd: number;
   readonly #watch: Watch;
   #wake: (() => void) | null = null;
-  #state: 'open' | 'closed' = 'open';
+  #state: 'open' | 'ended' | 'closed' = 'open';
 
   constructor(fd: number) {
     this.#fd = fd;
@@ -19,9 +19,9 @@ export class PipeSource implements Disposable {
     this.#watch.stop();
   }
 
-  /** What is there now, put into `room` and as much as fits there; null: nothing. Throws once nobody can write any more. */
+  /** What is there now, put into `room` and as much as fits there; null: nothing, or nobody who could write any more. */
   take(room: Buffer): Buffer | null {
-    if (this.#state === 'closed') throw new Error('the pipe was closed');
+    if (this.#state !== 'open') return null;
     let length: number;
     try {
       length = readSync(this.#fd, room);
@@ -30,14 +30,17 @@ export class PipeSource implements Disposable {
       if (code === 'EAGAIN' || code === 'EINTR') return null;
       throw error;
     }
-    if (length === 0) throw new Error('the pipe was closed');
+    if (length === 0) {
+      this.#state = 'ended';
+      return null;
+    }
     return room.subarray(0, length);
   }
 
-  /** Resolves when there is something to take, the pipe has ended, or `wake` is called. One wait at a time. */
+  /** Resolves when there is something to take or `wake` is called: who knows why a pipe has ended calls it. One wait at a time. */
   async wait(): Promise<void> {
     if (this.#state === 'closed') return;
-    this.#watch.start();
+    if (this.#state === 'open') this.#watch.start();
     await new Promise<void>((resolve) => (this.#wake = resolve));
   }
 

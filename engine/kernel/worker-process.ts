@@ -25,12 +25,16 @@ export class WorkerProcess implements AsyncDisposable {
   constructor(options: {
     readonly program: string;
     readonly heapMegabytes: number;
-    /** Descriptor 4 of the program is the other end: of `pipe`, or, for bulk that it writes (and may wait for), of `output`. */
-    readonly bytes?: 'with-pipe' | 'with-output';
+    /** Descriptor 4 of the program is the other end of `pipe`; the next one, of `output`, for bulk that it writes (and may wait for). */
+    readonly bytes?: 'with-pipe' | 'with-output' | 'with-both';
   }) {
     const { program, heapMegabytes } = options;
-    const output = options.bytes === 'with-output' ? outputPipe() : null;
-    const further = output !== null ? [output.writeEnd] : options.bytes === 'with-pipe' ? (['pipe'] as const) : [];
+    const { bytes } = options;
+    const output = bytes === 'with-output' || bytes === 'with-both' ? outputPipe() : null;
+    const further = [
+      ...(bytes === 'with-pipe' || bytes === 'with-both' ? (['pipe'] as const) : []),
+      ...(output === null ? [] : [output.writeEnd]),
+    ];
     this.#child = fork(program, [], {
       stdio: ['ignore', 'ignore', 'pipe', 'ipc', ...further],
       // The engine's environment may hold proxies and credentials: none of the worker's business.
@@ -67,7 +71,7 @@ export class WorkerProcess implements AsyncDisposable {
     return pipe;
   }
 
-  /** What it writes to descriptor 4. */
+  /** What it writes, see `bytes`. */
   get output(): PipeSource {
     if (this.#output === null) throw internal('this worker was started without an output');
     return this.#output;

@@ -8,6 +8,7 @@ import { closeSync, constants, mkdirSync, openSync, readdirSync, renameSync, rmS
 import path from 'node:path';
 import type { Content } from '../content/content.ts';
 import type { Log } from '../diagnostics/log.ts';
+import type { Pieces } from '../kernel/job-output.ts';
 import { removeTree } from '../kernel/remove-tree.ts';
 import { conflict, internal, notFound } from '../model/errors.ts';
 import { type ChainId, parseChainId, parseDigest } from '../model/ids.ts';
@@ -22,7 +23,7 @@ import {
   recipeOfFolder,
 } from './layer.ts';
 import { LayerIntake } from './layer-intake.ts';
-import type { LayerTar, LayerTars, Pieces } from './layer-tars.ts';
+import type { LayerTar, LayerTars } from './layer-tars.ts';
 import type { Packing } from './tar-protocol.ts';
 import type { UnpackWorkers } from './unpack-workers.ts';
 

@@ -1,4 +1,4 @@
-import type { PipeSource } from '../kernel/pipe-source.ts';
+import { JobOutput, type Pieces } from '../kernel/job-output.ts';
 import { WorkerPool } from '../kernel/worker-pool.ts';
 import { WorkerProcess } from '../kernel/worker-process.ts';
 import { internal } from '../model/errors.ts';
@@ -13,13 +13,7 @@ export interface LayerTar {
   result(): { readonly digest: Digest; readonly sizeBytes: number };
 }
 
-/** `fleeting`: each piece is good until the next is asked for. Who hands it on at once spares the memory, and its collection. */
-export type Pieces = 'lasting' | 'fleeting';
-
 const heapMegabytes = 256;
-const roomBytes = 1024 * 1024;
-/** A read into less room than this costs more than it brings. */
-const leastRoomBytes = 64 * 1024;
 
 /** Processes that stream layers' tars: started when there is work, at most `most` at a time, ended after `idleMs` without any. */
 export class LayerTars implements AsyncDisposable {
@@ -94,18 +88,13 @@ export class LayerTars implements AsyncDisposable {
 
 type Done = Extract<TarReport, { kind: 'done' }>;
 
-/** One job of one process. It says how many bytes it has written when all are: that is how their end is known. */
+/** One job of one process. */
 class Reading implements Disposable {
-  readonly #output: PipeSource;
-  readonly #pieces: Pieces;
+  readonly #output: JobOutput;
   readonly #signal: AbortSignal;
   readonly #stallMs: number;
   readonly #what: string;
-  #state: { readonly kind: 'running' } | Done | { readonly kind: 'failed'; readonly error: unknown } = {
-    kind: 'running',
-  };
-  #takenBytes = 0;
-  #room = Buffer.alloc(0);
+  #done: Done | null = null;
 
   constructor(parts: {
     readonly worker: WorkerProcess;
@@ -115,19 +104,18 @@ class Reading implements Disposable {
     readonly stallMs: number;
   }) {
     const { worker, job } = parts;
-    this.#output = worker.output;
-    this.#pieces = parts.pieces;
+    this.#output = new JobOutput(worker.output, parts.pieces);
     this.#signal = parts.signal;
     this.#stallMs = parts.stallMs;
     this.#what = job.diffId === null ? 'the archive' : `the tar of layer ${job.diffId}`;
     worker.listen(
       (message) => {
         const report = message as TarReport; // from our own program, of the same build
-        if (report.kind === 'failed') return this.#fail(internal(`${this.#what}: ${report.message}`));
-        if (this.#state.kind === 'running') this.#state = report;
-        this.#output.wake();
+        if (report.kind === 'failed') return this.#output.fail(internal(`${this.#what}: ${report.message}`));
+        this.#done = report;
+        this.#output.end(report.sizeBytes);
       },
-      (error) => this.#fail(error),
+      (error) => this.#output.fail(error),
     );
     this.#signal.addEventListener('abort', this.#onAbort, { once: true });
     if (this.#signal.aborted) this.#onAbort();
@@ -136,43 +124,26 @@ class Reading implements Disposable {
 
   /** Some bytes; null behind the last one. Throws when the job fails. */
   async next(): Promise<Buffer | null> {
-    let stall: NodeJS.Timeout | null = null;
+    const stall = setTimeout(
+      () => this.#output.fail(internal(`${this.#what}: nothing came for ${this.#stallMs} ms`)),
+      this.#stallMs,
+    );
     try {
-      for (;;) {
-        if (this.#state.kind === 'failed') throw this.#state.error;
-        if (this.#state.kind === 'done' && this.#takenBytes === this.#state.sizeBytes) return null;
-        if (this.#room.length < leastRoomBytes) this.#room = Buffer.allocUnsafeSlow(roomBytes);
-        const bytes = this.#output.take(this.#room);
-        if (bytes !== null) {
-          if (this.#pieces === 'lasting') this.#room = this.#room.subarray(bytes.length);
-          this.#takenBytes += bytes.length;
-          return bytes;
-        }
-        stall ??= setTimeout(
-          () => this.#fail(internal(`${this.#what}: nothing came for ${this.#stallMs} ms`)),
-          this.#stallMs,
-        );
-        await this.#output.wait();
-      }
+      return await this.#output.next();
     } finally {
-      clearTimeout(stall ?? undefined);
+      clearTimeout(stall);
     }
   }
 
   /** Once `next` gave null. */
   result(): Pick<Done, 'digest' | 'sizeBytes'> {
-    if (this.#state.kind !== 'done') throw internal(`${this.#what} was not read to its end`);
-    return { digest: this.#state.digest, sizeBytes: this.#state.sizeBytes };
+    if (this.#done === null) throw internal(`${this.#what} was not read to its end`);
+    return { digest: this.#done.digest, sizeBytes: this.#done.sizeBytes };
   }
 
   [Symbol.dispose](): void {
     this.#signal.removeEventListener('abort', this.#onAbort);
   }
 
-  readonly #onAbort = (): void => this.#fail(this.#signal.reason);
-
-  #fail(error: unknown): void {
-    if (this.#state.kind !== 'failed') this.#state = { kind: 'failed', error };
-    this.#output.wake();
-  }
+  readonly #onAbort = (): void => this.#output.fail(this.#signal.reason);
 }

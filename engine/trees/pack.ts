@@ -10,6 +10,7 @@ import { encodeHeader, padding } from '../../api/tar/writer.ts';
 import { capabilityAt, type Held, holdAt, kindOf, reopen } from './open-file.ts';
 
 const pieceBytes = 256 * 1024;
+const noAttributes: ReadonlyMap<string, Buffer> = new Map();
 
 /** Which xattrs go into the archive: those that docker's archives have, unless told otherwise. */
 export interface PackOptions {
@@ -135,14 +136,14 @@ function header(
     // Whole seconds, as docker's archives have them: fractions would cost an extended header for each file.
     modifiedNs: (stats.mtimeNs / 1_000_000_000n) * 1_000_000_000n,
     device: isDevice ? deviceOf(stats.rdev) : { major: 0, minor: 0 },
-    xattrs: kind === 'hardlink' ? new Map() : (options.attributesOf ?? capabilityOf)(at.directory, at.name),
+    xattrs: kind === 'hardlink' ? noAttributes : (options.attributesOf ?? capabilityOf)(at.directory, at.name),
   };
   return encodeHeader(full);
 }
 
 function capabilityOf(directory: number, name: string): ReadonlyMap<string, Buffer> {
   const value = capabilityAt(directory, name);
-  return value === null ? new Map() : new Map([['security.capability', value]]);
+  return value === null ? noAttributes : new Map([['security.capability', value]]);
 }
 
 /** Null when it is no link any more. */

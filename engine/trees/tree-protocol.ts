@@ -1,4 +1,4 @@
-/** What the engine and its tree program say to each other; bytes of archives go over a pipe beside it (`frames.ts`). One job at a time. */
+/** What the engine and its tree program say to each other; bytes of archives come in over a pipe beside it (`frames.ts`) and go out over another (`job-output.ts`). One job at a time. */
 import type { DeviceMount } from '../kernel/mount.ts';
 import type { LayerTarget, Unpacked } from '../layers/unpack-protocol.ts';
 import type { ErrorKind } from '../model/errors.ts';
@@ -25,6 +25,8 @@ export type TreeReport =
 
 export type TreeResult =
   | { readonly is: 'nothing' }
+  /** So many bytes of an archive were written to the output. */
+  | { readonly is: 'sent'; readonly sizeBytes: number }
   | { readonly is: 'stat'; readonly stat: PathStat }
   | { readonly is: 'unpacked'; readonly unpacked: Unpacked }
   | { readonly is: 'sizes'; readonly sizes: readonly number[] }

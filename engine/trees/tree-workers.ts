@@ -3,21 +3,18 @@ import { WorkerProcess } from '../kernel/worker-process.ts';
 import type { DeviceMount } from '../kernel/mount.ts';
 import type { LayerTarget, Unpacked } from '../layers/unpack-protocol.ts';
 import { EngineError, internal } from '../model/errors.ts';
-import { endFrames, FrameReader, writeFrame } from '../kernel/frames.ts';
+import { endFrames, writeFrame } from '../kernel/frames.ts';
+import { JobOutput } from '../kernel/job-output.ts';
 import type { TreeJob, TreeReport, TreeResult } from './tree-protocol.ts';
 import type { Change, OverlayFolders, PathStat, Trees, UnpackInto, View } from './trees.ts';
 
 const heapMegabytes = 512;
 
-/** One process that does jobs one after the other. */
-interface Worker {
-  readonly process: WorkerProcess;
-  readonly frames: FrameReader;
-}
-
 /** A job under way: `begun` and `done` reject when it fails; both are awaited by who runs it, or by nobody. */
 interface Running {
-  readonly worker: Worker;
+  readonly worker: WorkerProcess;
+  /** Of an archive. Its pieces are fleeting. */
+  readonly output: JobOutput;
   readonly begun: Promise<PathStat | null>;
   readonly done: Promise<TreeResult>;
   /** A sign of life: the job may take its time again. */
@@ -33,7 +30,6 @@ interface Running {
 export class TreeWorkers implements Trees, AsyncDisposable {
   readonly #pool: WorkerPool;
   readonly #stallMs: number;
-  readonly #frames = new WeakMap<WorkerProcess, FrameReader>();
 
   /** `program`: absolute path of `trees.worker.ts`, or of its bundle. `stallMs`: how long a job may go without a sign of life. */
   constructor(options: {
@@ -44,7 +40,7 @@ export class TreeWorkers implements Trees, AsyncDisposable {
   }) {
     const { program, most, idleMs = 10_000 } = options;
     this.#pool = new WorkerPool({
-      start: () => new WorkerProcess({ program, heapMegabytes, bytes: 'with-pipe' }),
+      start: () => new WorkerProcess({ program, heapMegabytes, bytes: 'with-both' }),
       most,
       idleMs,
       whenClosed: 'the engine is stopping: no file tree is read or written any more',
@@ -81,7 +77,7 @@ export class TreeWorkers implements Trees, AsyncDisposable {
   async unpack(view: View, into: UnpackInto, content: AsyncIterable<Uint8Array>, signal: AbortSignal): Promise<void> {
     await this.#with({ verb: 'unpack', view, into }, signal, async (job) => {
       await job.begun;
-      const { pipe } = job.worker.process;
+      const { pipe } = job.worker;
       const sending = async (): Promise<void> => {
         for await (const chunk of content) {
           await writeFrame(pipe, chunk);
@@ -159,12 +155,16 @@ export class TreeWorkers implements Trees, AsyncDisposable {
     const stat = await begun.promise;
     async function* content(): AsyncGenerator<Buffer, void, void> {
       const running = await pieces.promise;
-      const next = untilFailure(running.worker.frames, Promise.all([running.done, whole]));
+      const { output } = running;
+      // A failure ends the waiting for bytes. The end of the job is told beside them and may come before the last.
+      running.done.then(
+        (result) => output.end(result.is === 'sent' ? result.sizeBytes : 0),
+        (error: unknown) => output.fail(error),
+      );
+      whole.catch((error: unknown) => output.fail(error));
       let isRead = false;
       try {
-        for (;;) {
-          const bytes = await next();
-          if (bytes === null) break;
+        for (let bytes = await output.next(); bytes !== null; bytes = await output.next()) {
           running.touch();
           yield bytes;
         }
@@ -183,7 +183,7 @@ export class TreeWorkers implements Trees, AsyncDisposable {
     let running: Running | null = null;
     return await this.#pool.run(
       async (process) => {
-        const started = this.#start({ process, frames: this.#framesOf(process) }, job, signal);
+        const started = this.#start(process, job, signal);
         running = started;
         const result = await Promise.race([use(started), aborted(signal)]);
         await started.done;
@@ -194,16 +194,7 @@ export class TreeWorkers implements Trees, AsyncDisposable {
     );
   }
 
-  /** What a process sent beyond the end of one job belongs to the next: its reader stays with it. */
-  #framesOf(process: WorkerProcess): FrameReader {
-    const known = this.#frames.get(process);
-    if (known !== undefined) return known;
-    const frames = new FrameReader(process.pipe);
-    this.#frames.set(process, frames);
-    return frames;
-  }
-
-  #start(worker: Worker, job: TreeJob, signal: AbortSignal): Running {
+  #start(worker: WorkerProcess, job: TreeJob, signal: AbortSignal): Running {
     const begun = Promise.withResolvers<PathStat | null>();
     const done = Promise.withResolvers<TreeResult>();
     let stall: NodeJS.Timeout | null = null;
@@ -222,7 +213,7 @@ export class TreeWorkers implements Trees, AsyncDisposable {
     };
     for (const promise of [begun.promise, done.promise]) promise.catch(() => undefined);
     signal.addEventListener('abort', () => fail(reasonOf(signal)), { once: true });
-    worker.process.listen((message) => {
+    worker.listen((message) => {
       const report = message as TreeReport; // from our own program, of the same build
       switch (report.kind) {
         case 'begun':
@@ -238,30 +229,15 @@ export class TreeWorkers implements Trees, AsyncDisposable {
       }
     }, fail);
     touch();
-    worker.process.send(job);
-    return { worker, begun: begun.promise, done: done.promise, touch, isRefused: () => state === 'refused' };
+    worker.send(job);
+    const output = new JobOutput(worker.output, 'fleeting');
+    return { worker, output, begun: begun.promise, done: done.promise, touch, isRefused: () => state === 'refused' };
   }
 }
 
 function errorOf({ error, message, cause }: Extract<TreeReport, { kind: 'failed' }>): EngineError {
   if (cause === null) return new EngineError(error, message);
   return new EngineError(error, message, { cause: Object.assign(new Error(message), { code: 'ENOSPC' }) });
-}
-
-/** The next bytes, or the failure of the job. The end of a job is told beside the pipe and may come before its last bytes: that is no failure. */
-function untilFailure(frames: FrameReader, job: Promise<unknown>): () => Promise<Buffer | null> {
-  let failed: { readonly error: unknown } | null = null;
-  let giveUp: (error: unknown) => void = () => undefined;
-  job.catch((error: unknown) => {
-    failed = { error };
-    giveUp(error);
-  });
-  return () =>
-    new Promise((resolve, reject) => {
-      giveUp = reject;
-      if (failed !== null) reject(failed.error);
-      else frames.next().then(resolve, reject);
-    });
 }
 
 function aborted(signal: AbortSignal): Promise<never> {

@@ -16,13 +16,13 @@ import type { LayerTarget, Unpacked } from '../layers/unpack-protocol.ts';
 export interface Trees {
   /** What is at `path`; the last part of the path is not followed when it is a link, unless it ends in `/` or `/.`. Throws `not-found`. */
   stat(view: View, path: string): Promise<PathStat>;
-  /** The same with a tar of it, as `docker cp` wants it. `content` must be read to its end, or ended, or `signal` aborted. */
+  /** The same with a tar of it, as `docker cp` wants it. `content` must be read to its end, or ended, or `signal` aborted; each piece is good until the next is asked for. */
   pack(
     view: View,
     path: string,
     signal: AbortSignal,
   ): Promise<{ readonly stat: PathStat; readonly content: AsyncIterable<Buffer> }>;
-  /** A tar of everything below `root`, which is a trusted folder. */
+  /** A tar of everything below `root`, which is a trusted folder; to be read as that of `pack` is. */
   packAll(root: string, signal: AbortSignal): Promise<AsyncIterable<Buffer>>;
   /**
    * Unpacks a tar (plain, gzip, zstd, bzip2, xz) into the directory at `path`, links followed. Throws `not-found`, `invalid` (no

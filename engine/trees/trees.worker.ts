@@ -1,9 +1,9 @@
 /**
- * The tree program: one job at a time, told over Node's IPC channel, bytes over descriptor 4. File calls are synchronous
+ * The tree program: one job at a time, told over Node's IPC channel, bytes come over descriptor 4 and go over 5. File calls are synchronous
  * and on this thread alone: it is the one that enters a container's view. Started by `TreeWorkers`; a release bundles it
  * as an entry of its own.
  */
-import { closeSync, constants, openSync } from 'node:fs';
+import { closeSync, constants, openSync, writeSync } from 'node:fs';
 import { stat } from 'node:fs/promises';
 import net from 'node:net';
 import { dieWithParent } from '../kernel/die-with-parent.ts';
@@ -20,7 +20,7 @@ import { changesOf } from './changes.ts';
 import { copyTree } from './copy-tree.ts';
 import { copyUp } from './copy-up.ts';
 import { diskUsageOf } from './disk-usage.ts';
-import { endFrames, FrameReader, writeFrame } from '../kernel/frames.ts';
+import { FrameReader } from '../kernel/frames.ts';
 import { insidePath } from './inside-path.ts';
 import { measureTree } from './measure.ts';
 import { openView } from './open-view.ts';
@@ -61,11 +61,9 @@ async function work(job: TreeJob): Promise<TreeResult> {
       return { is: 'stat', stat: found.stat };
     }
     case 'pack':
-      await pack(job.view, job.path);
-      return nothing;
+      return pack(job.view, job.path);
     case 'pack-all':
-      await send(null, packAll(job.root));
-      return nothing;
+      return send(null, packAll(job.root));
     case 'write-changes':
       return { is: 'unpacked', unpacked: await writeChanges(job.upper, job.target) };
     case 'unpack':
@@ -90,11 +88,11 @@ async function work(job: TreeJob): Promise<TreeResult> {
   }
 }
 
-async function pack(given: View, path: string): Promise<void> {
+function pack(given: View, path: string): TreeResult {
   using view = openView(given);
   using found = findPath(view.root, path);
   const { directory, name, stat } = found;
-  await send(stat, packOne({ directory, name }, Buffer.from(stat.name).toString('latin1')));
+  return send(stat, packOne({ directory, name }, Buffer.from(stat.name).toString('latin1')));
 }
 
 function* packOne(
@@ -131,23 +129,30 @@ function writeChanges(upper: string, target: LayerTarget): Promise<Unpacked> {
   return writeLayer(target, { read, verify: () => undefined });
 }
 
-/** Small pieces are put together: a frame for each header would cost more than the header. */
-const frameBytes = 128 * 1024;
+const output = 5;
+/** Small pieces are put together: a write for each header would cost more than the header. */
+const room = Buffer.allocUnsafeSlow(256 * 1024);
 
-async function send(stat: PathStat | null, content: Iterable<Buffer>): Promise<void> {
+/** Without the event loop: who reads may be slow, and this program has nothing else to do. */
+function send(stat: PathStat | null, content: Iterable<Buffer>): TreeResult {
   report({ kind: 'begun', stat });
-  let waiting: Buffer[] = [];
-  let size = 0;
+  let sizeBytes = 0;
+  let filled = 0;
+  const flush = (): void => {
+    for (let done = 0; done < filled;) done += writeSync(output, room, done, filled - done);
+    sizeBytes += filled;
+    filled = 0;
+  };
   for (const piece of content) {
-    waiting.push(piece);
-    size += piece.length;
-    if (size < frameBytes) continue;
-    await writeFrame(pipe, Buffer.concat(waiting));
-    waiting = [];
-    size = 0;
+    for (let done = 0; done < piece.length;) {
+      if (filled === room.length) flush();
+      const copied = piece.copy(room, filled, done);
+      filled += copied;
+      done += copied;
+    }
   }
-  await writeFrame(pipe, Buffer.concat(waiting));
-  endFrames(pipe);
+  flush();
+  return { is: 'sent', sizeBytes };
 }
 
 async function unpack(given: View, into: UnpackInto): Promise<void> {

@@ -19,7 +19,7 @@ export interface FilePath {
   readonly reference: string;
 }
 
-/** `content` must be read to its end, or ended, or `signal` aborted. */
+/** `content` must be read to its end, or ended, or `signal` aborted; each piece is good until the next is asked for. */
 export async function readFiles(
   parts: Parts,
   container: Container,

@@ -14,6 +14,7 @@ import type { Parts } from '../../containers/parts.ts';
 import { invalid } from '../../model/errors.ts';
 import type { Change, PathStat } from '../../trees/trees.ts';
 import type { Exchange } from '../exchange.ts';
+import { sendFleeting } from '../fleeting-bytes.ts';
 import type { Route } from '../router.ts';
 
 export function fileRoutes(parts: Parts): readonly Route[] {
@@ -84,12 +85,17 @@ async function send(
   if (encoding !== null) exchange.response.setHeader('Content-Encoding', encoding);
   const response = exchange.startStream(type);
   try {
-    if (encoding === null) await pipeline(content, response);
-    else await pipeline(content, encoding === 'gzip' ? createGzip() : createDeflate(), response);
+    if (encoding === null) await sendFleeting(response, content, exchange.signal);
+    else await pipeline(lasting(content), encoding === 'gzip' ? createGzip() : createDeflate(), response);
   } catch (error) {
     // docker cp goes as soon as it has what it wants.
     if (!exchange.signal.aborted) throw error;
   }
+}
+
+/** The packer keeps pieces for longer than they are good. */
+async function* lasting(content: AsyncIterable<Buffer>): AsyncGenerator<Buffer, void, void> {
+  for await (const bytes of content) yield Buffer.from(bytes);
 }
 
 /** The best that the client asks for; null: as it is. */

@@ -1,8 +1,8 @@
-import type { ServerResponse } from 'node:http';
 import type { ProgressMessage } from '../../../api/images.ts';
 import type { Parts } from '../../containers/parts.ts';
 import { parsePlatformDocument, type WantedPlatform } from '../../images/wanted-platform.ts';
 import type { Exchange } from '../exchange.ts';
+import { writeFleeting } from '../fleeting-bytes.ts';
 import { streamProgress } from '../progress-stream.ts';
 import { publishImageEvent } from './events.ts';
 
@@ -19,7 +19,7 @@ export async function saveImages(
   const response = exchange.startStream('application/x-tar');
   try {
     for (let next = first; next.done !== true; next = await bytes.next())
-      await written(response, next.value, exchange.signal);
+      await writeFleeting(response, next.value, exchange.signal);
   } catch (error) {
     response.destroy();
     throw error;
@@ -31,20 +31,6 @@ export async function saveImages(
     const image = images.get(id);
     if (image !== null) publishImageEvent(events, 'save', image, id);
   }
-}
-
-/** The bytes are the kernel's when this resolves: whose they were may use their memory again. */
-function written(response: ServerResponse, bytes: Buffer, signal: AbortSignal): Promise<void> {
-  return new Promise((resolve, reject) => {
-    const onAbort = (): void => reject(signal.reason);
-    if (signal.aborted) return onAbort();
-    signal.addEventListener('abort', onAbort, { once: true });
-    response.write(bytes, (error) => {
-      signal.removeEventListener('abort', onAbort);
-      if (error) reject(error);
-      else resolve();
-    });
-  });
 }
 
 export async function loadImages({ images, events, log }: Parts, exchange: Exchange): Promise<void> {
