@@ -9,7 +9,7 @@ export const transfers = [
     docker('pull %registry%/seed:1', anyOrder),
     docker('pull %registry%/seed:1'),
     docker('pull -q %registry%/seed:2'),
-    docker('images --digests --format "{{.Repository}} {{.Tag}} {{.Digest}}" %registry%/seed'),
+    docker('images --digests --format "{{.Repository}} {{.Tag}} {{.Digest}}" %registry%/seed', { isUnordered: true }),
     docker('image inspect --format "{{.RepoTags}} {{len .RepoDigests}} {{.Config.Labels}}" %registry%/seed:2'),
     docker('pull -a %registry%/seed', anyOrder),
     docker('pull %registry%/seed:none'),
