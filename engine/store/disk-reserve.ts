@@ -12,7 +12,7 @@ export interface DiskReserveOptions {
   readonly folder: string;
   readonly pieces: number;
   readonly pieceBytes: number;
-  /** How often it is tried to fill it again while something is missing. Default 30000. */
+  /** How often it is tried to fill it again while something is missing. Default 1000: a disk may be full again soon. */
   readonly refillMs?: number;
 }
 
@@ -76,7 +76,7 @@ export class DiskReserve implements Disposable {
     this.#timer = null;
   }
 
-  #fillLater(forMs = this.#options.refillMs ?? 30_000): void {
+  #fillLater(forMs = this.#options.refillMs ?? 1_000): void {
     this.#timer ??= setTimeout(() => {
       this.#timer = null;
       this.fill();

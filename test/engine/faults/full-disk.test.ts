@@ -2,7 +2,7 @@ import { execFileSync } from 'node:child_process';
 import { appendFileSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';
-import { afterAll, beforeAll, expect, it } from 'vitest';
+import { afterAll, beforeAll, beforeEach, expect, it } from 'vitest';
 import { endOfArchive } from '../../../api/tar/writer.ts';
 import { describeWith } from '../../skip.ts';
 import { type Answer, call } from '../api.ts';
@@ -31,6 +31,13 @@ describeWith(['linux', 'root', { program: 'crun' }, { program: 'mount' }], 'skif
   const api = (method: string, at: string, body?: unknown): Promise<Answer> => call(engine.socket, method, at, body);
   const status = async (id: string): Promise<{ Status: string; ExitCode: number; Pid: number }> =>
     (await boxes.inspect<{ State: { Status: string; ExitCode: number; Pid: number } }>(id)).State;
+
+  // What an earlier test took of it is made again in a second.
+  beforeEach(() =>
+    eventually('room that is kept', async () =>
+      readdirSync(path.join(disk, 'data/reserve')).filter((name) => /^\d+$/.test(name)).length === 8 ? true : null,
+    ),
+  );
 
   it('says so, goes on serving, and forgets no state and no exit code', async () => {
     const running = await boxes.keep({ name: 'running' });
