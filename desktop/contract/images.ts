@@ -44,6 +44,8 @@ const pull = z.object({
   /** What the engine said last that is of no layer: `Status: Downloaded newer image for nginx:1.27`. */
   status: z.string().nullable(),
   layers: z.array(pullLayer),
+  /** 0 to 1; null while no layer is known. */
+  fraction: z.number().min(0).max(1).nullable(),
   /** Unix milliseconds. */
   startedAt: z.number(),
   error: errorShape.nullable(),

@@ -180,6 +180,7 @@ export function pullRow(fields: Partial<Pull> = {}): Pull {
     state: 'running',
     status: null,
     layers: [],
+    fraction: null,
     startedAt: Date.now(),
     error: null,
     ...fields,

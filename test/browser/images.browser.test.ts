@@ -33,7 +33,7 @@ chromiumSuite('images', (open) => {
     const [pull] = world.pulls.values();
     if (pull === undefined) throw new Error('nothing was pulled');
     const layers = [pullLayer('aaaa', 'Pull complete'), pullLayer('bbbb', 'Downloading', 1024, 4096)];
-    world.pulls.set({ ...pull, layers });
+    world.pulls.set({ ...pull, layers, fraction: 0.5625 });
     await card.getByText('1 of 2 layers done').waitFor();
     await card.getByText('1 KB of 4 KB').waitFor();
     expect(await card.getByRole('progressbar').getAttribute('aria-valuenow')).toBe('56');
@@ -56,6 +56,7 @@ chromiumSuite('images', (open) => {
       state: 'failed',
       status: null,
       layers: [],
+      fraction: null,
       startedAt: Date.now(),
       error,
     });

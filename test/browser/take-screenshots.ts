@@ -127,6 +127,7 @@ const scenes: readonly Scene[] = [
       world.pulls.set(
         pullRow({
           reference: 'node:24',
+          fraction: 0.58,
           layers: [
             pullLayer('c1a7f0d36e1b', 'Already exists'),
             pullLayer('7be44ab0d0f2', 'Pull complete'),

@@ -78,6 +78,7 @@ const pull: Pull = {
   state: 'running',
   status: null,
   layers: [],
+  fraction: null,
   startedAt: 0,
   error: null,
 };
@@ -93,6 +94,7 @@ describe('what an engine says while it pulls', () => {
     ];
     const after = said.reduce<Pull>((before, message) => ({ ...before, ...afterMessage(before, message) }), pull);
     expect(after.status).toBe('Status: Downloaded newer image for nginx:latest');
+    expect(after.fraction).toBe(0.0625);
     expect(after.layers).toEqual([
       { id: 'a', status: 'Downloading', doneBytes: 1, totalBytes: 4 },
       { id: 'b', status: 'Pulling fs layer', doneBytes: null, totalBytes: null },

@@ -56,6 +56,7 @@ export class Pulls implements AsyncDisposable {
         state: 'running',
         status: null,
         layers: [],
+        fraction: null,
         startedAt,
         error: null,
       },
@@ -105,7 +106,7 @@ export class Pulls implements AsyncDisposable {
         );
         for await (const message of messages) {
           put(afterMessage(pull, message));
-          tell({ fraction: fractionOf(pull.layers), detail: pull.status });
+          tell({ fraction: pull.fraction, detail: pull.status });
         }
         stop.signal.throwIfAborted();
       });
@@ -141,7 +142,8 @@ export function afterMessage(pull: Pull, { id, status, progressDetail }: Progres
     totalBytes: progressDetail?.total ?? null,
   };
   const isKnown = pull.layers.some((one) => one.id === id);
-  return { layers: isKnown ? pull.layers.map((one) => (one.id === id ? layer : one)) : [...pull.layers, layer] };
+  const layers = isKnown ? pull.layers.map((one) => (one.id === id ? layer : one)) : [...pull.layers, layer];
+  return { layers, fraction: fractionOf(layers) };
 }
 
 /** A layer that comes has two halves, fetching and unpacking; 0 to 1, null while no layer is known. */
