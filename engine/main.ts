@@ -5,6 +5,9 @@ import { type Log, openLog } from './diagnostics/log.ts';
 import { EngineError } from './model/errors.ts';
 import { engineVersion } from './version.ts';
 
+/** As dockerd's shutdown-timeout. */
+const endsWithinMs = 15_000;
+
 // No top-level await: a release is bundled as CommonJS, which starts faster.
 void main(process.argv.slice(2)).then((exitCode) => (process.exitCode = exitCode));
 
@@ -36,6 +39,7 @@ async function main(args: readonly string[]): Promise<number> {
         await using engine = await startEngine(command.settings, log);
         process.on('SIGHUP', () => readAgain(args, log, (settings) => engine.reload(settings)));
         log.info(`${await untilSignal()}: ending; containers run on`);
+        endAnyway(log);
         return 0;
       }
     }
@@ -60,6 +64,14 @@ function untilSignal(): Promise<NodeJS.Signals> {
   return new Promise((resolve) => {
     for (const signal of ['SIGTERM', 'SIGINT'] as const) process.once(signal, () => resolve(signal));
   });
+}
+
+/** What does not let go is no reason not to end: all that must last is on the disk at any time. */
+function endAnyway(log: Log): void {
+  setTimeout(() => {
+    log.error('the engine ends though not everything has let go', { kept: process.getActiveResourcesInfo().join(' ') });
+    process.exit(1);
+  }, endsWithinMs).unref();
 }
 
 function messages(error: Error): string {

@@ -77,6 +77,8 @@ export async function startEngine(
     log: () => output,
     async [Symbol.asyncDispose]() {
       await end('SIGTERM');
+      const ended = child?.exitCode ?? 0;
+      const endingFailure = ended === 0 ? null : `the engine ended with exit code ${ended} when it was asked to end`;
       const removal = spawn(process.execPath, [program, ...flags, '--remove-all'], {
         stdio: ['ignore', 'pipe', 'pipe'],
       });
@@ -91,6 +93,7 @@ export async function startEngine(
         .filter((line) => line.includes(folder));
       if (mounts.length > 0) throw new Error(`mounts are left:\n${mounts.join('\n')}`);
       rmSync(folder, { recursive: true, force: true });
+      if (endingFailure !== null) throw new Error(`${endingFailure}:\n${output}`);
     },
   };
   try {
