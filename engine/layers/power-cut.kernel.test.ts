@@ -137,9 +137,8 @@ describeWith(['linux', 'root', { program: 'mkfs.ext4' }, { program: 'mount' }], 
       Buffer.concat([encodeEntry({ kind: 'file', name: Buffer.from('large') }, randomBytes(6_000_000)), endOfArchive]),
     );
     fill(ballast, 3_000_000);
-    await expect(add([incoming('small', tarOf('a', 20)), large])).rejects.toThrow(
-      /"large": ENOSPC: no space left on device/,
-    );
+    // By the write of the file, or by the sync where the file system had put the write off.
+    await expect(add([incoming('small', tarOf('a', 20)), large])).rejects.toThrow(/no space left on device/);
     // A bomb: 60 KB of gzip become 60 MB.
     const bomb = Buffer.concat([
       encodeEntry({ kind: 'file', name: Buffer.from('bomb') }, Buffer.alloc(60_000_000)),

@@ -68,7 +68,8 @@ describeWith(['linux', 'root', { program: 'crun' }, { program: 'script' }], 'ski
   };
   const onTerminal = (...args: string[]): RunningProgram => {
     const quoted = [node, ...words(args)].map((word) => `'${word.replaceAll("'", `'\\''`)}'`);
-    const command = `stty rows 20 cols 100; ${quoted.join(' ')}; echo "exit $?"; stty -a | grep -o -e '-\\?icanon'`;
+    // The shell has the key's signal too, and goes on by its trap.
+    const command = `trap : INT; stty rows 20 cols 100; ${quoted.join(' ')}; echo "exit $?"; stty -a | grep -o -e '-\\?icanon'`;
     return startProgram('script', ['-qec', command, '/dev/null'], { input: null, environment });
   };
   const plain = (text: string): string =>
