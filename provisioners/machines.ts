@@ -22,6 +22,7 @@
  * Every method throws MachineError with a `code`; messages are for people and name what to do next. Methods that change a
  * machine hold its OS lock: a second process gets `busy` naming the holder, at once, never a wait without end.
  */
+import type { OutsideResource } from './drivers/resources.ts';
 import type { Operation } from './progress.ts';
 import type { SettingField, SettingValue } from './settings/setting.ts';
 
@@ -124,6 +125,8 @@ export interface Machine {
   } | null;
   /** Version of the deployed engine; null before the first deployment. */
   readonly engineVersion: string | null;
+  /** What its driver made outside of this computer's folder for it, and what it may have made: `asked` when an answer never came. */
+  readonly resources: readonly OutsideResource[];
   /** What the driver found out and remembered, for people: accelerator, CPU model, number of boots that had to be repeated. */
   readonly facts: Readonly<Record<string, string>>;
   /** File with what the machine wrote to its console, newest last; null where the driver has none. May not exist yet. */
@@ -195,6 +198,8 @@ export interface Resized {
 export interface Finding {
   /** `Driver qemu`, `Machine web`. */
   readonly about: string;
+  /** The machine that it is about; null: this computer. */
+  readonly machine: string | null;
   readonly verdict: 'good' | 'note' | 'bad';
   /** What is the case, and what to do about it. */
   readonly says: string;
@@ -204,6 +209,8 @@ export interface Finding {
 export interface Leftover {
   /** For people: `docker context "skiff-web"`. */
   readonly title: string;
+  /** What it takes of this computer's disk; null: nothing, or nobody knows. */
+  readonly sizeBytes: number | null;
   /** What it goes on costing, for people; null: nothing but its place. */
   readonly cost: string | null;
   remove(): Promise<void>;

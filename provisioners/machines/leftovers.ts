@@ -1,4 +1,4 @@
-import { readdir, rm } from 'node:fs/promises';
+import { readdir, rm, stat } from 'node:fs/promises';
 import { basename, join } from 'node:path';
 import type { Leftover } from '../machines.ts';
 import { isErrno } from '../store/atomic-file.ts';
@@ -22,7 +22,7 @@ export async function findLeftovers(context: MachinesContext): Promise<readonly 
   const lostContexts = contexts.flatMap(({ context: name, machineFolder, remove }): Leftover[] =>
     known.has(machineName(machineFolder))
       ? []
-      : [{ title: `docker context "${name}" of a machine that is gone`, cost: null, remove }],
+      : [{ title: `docker context "${name}" of a machine that is gone`, sizeBytes: null, cost: null, remove }],
   );
   return [...processes, ...lostContexts, ...imports];
 }
@@ -50,6 +50,7 @@ async function lostProcesses(machinesFolder: string, known: ReadonlySet<string>)
       return [
         {
           title: `process ${pid} of machine "${name}", which is gone`,
+          sizeBytes: null,
           cost: 'its processor time and memory',
           remove: end,
         },
@@ -68,11 +69,22 @@ async function halfImports(machinesFolder: string): Promise<Leftover[]> {
     if (isErrno(error, 'ENOENT')) return [];
     throw error;
   }
-  return names
-    .filter((name) => name.startsWith('.import-'))
-    .map((name) => ({
-      title: `half an import (${name})`,
-      cost: 'its disk space',
-      remove: () => rm(join(machinesFolder, name), { recursive: true, force: true }),
-    }));
+  const halves = names.filter((name) => name.startsWith('.import-'));
+  return Promise.all(
+    halves.map(async (name): Promise<Leftover> => {
+      const folder = join(machinesFolder, name);
+      return {
+        title: `half an import (${name})`,
+        sizeBytes: await takenBytes(folder),
+        cost: 'its disk space',
+        remove: () => rm(folder, { recursive: true, force: true }),
+      };
+    }),
+  );
+}
+
+/** What the files of a folder take of the disk, which for those with holes is less than their size. */
+async function takenBytes(folder: string): Promise<number> {
+  const files = await Promise.all((await readdir(folder)).map((name) => stat(join(folder, name))));
+  return files.reduce((sum, { blocks }) => sum + blocks * 512, 0);
 }

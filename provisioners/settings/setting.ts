@@ -30,6 +30,8 @@ export interface SettingField {
   readonly choices: readonly string[] | null;
   /** What a later change needs: nothing, a restart of the machine, or another machine. */
   readonly change: 'live' | 'restart' | 'never';
+  /** Few people touch it: a form shows it only when it is asked for more. */
+  readonly isAdvanced: boolean;
 }
 
 export interface Setting<V> {
@@ -45,6 +47,8 @@ interface SettingText {
   readonly help: string;
   readonly environment?: readonly string[];
   readonly change?: SettingField['change'];
+  /** Default: what must be given and numbers with a usual value stand in front, all else is advanced. */
+  readonly isAdvanced?: boolean;
 }
 
 interface Range {
@@ -57,13 +61,13 @@ const mebibyte = 1024 ** 2;
 
 export const setting = {
   integer: (text: SettingText & Range): Setting<number> => ({
-    field: { ...fieldOf('integer', text), least: text.least, most: text.most, standard: text.standard },
+    field: { ...inFront('integer', text), least: text.least, most: text.most, standard: text.standard },
     schema: z.int().min(text.least).max(text.most),
   }),
 
   /** Rounded down to whole MiB: what hypervisors are told and what sectors divide. */
   bytes: (text: SettingText & Range): Setting<number> => ({
-    field: { ...fieldOf('bytes', text), least: text.least, most: text.most, standard: text.standard },
+    field: { ...inFront('bytes', text), least: text.least, most: text.most, standard: text.standard },
     schema: z
       .int()
       .min(text.least)
@@ -77,7 +81,7 @@ export const setting = {
   }),
 
   required: (text: SettingText): Setting<string> => ({
-    field: { ...fieldOf('text', text), isRequired: true },
+    field: { ...inFront('text', text), isRequired: true },
     schema: z.string().trim().min(1),
   }),
 
@@ -109,8 +113,12 @@ export const setting = {
   }),
 };
 
+function inFront(kind: SettingKind, text: SettingText): Omit<SettingField, 'key'> {
+  return fieldOf(kind, { isAdvanced: false, ...text });
+}
+
 function fieldOf(kind: SettingKind, text: SettingText): Omit<SettingField, 'key'> {
-  const { flag, title, help, environment = [], change = 'never' } = text;
+  const { flag, title, help, environment = [], change = 'never', isAdvanced = true } = text;
   return {
     kind,
     flag,
@@ -123,5 +131,6 @@ function fieldOf(kind: SettingKind, text: SettingText): Omit<SettingField, 'key'
     most: null,
     choices: null,
     change,
+    isAdvanced,
   };
 }

@@ -98,6 +98,7 @@ export class FakeMachines implements Machines {
       dockerContext: `skiff-${name}`,
       ssh: null,
       engineVersion: '0.1.0',
+      resources: [],
       facts: { accelerator: 'none' },
       agentLogFile: '/nowhere/agent.log',
       engineLogFile: '/var/log/skiffd.log',
@@ -239,6 +240,7 @@ export class FakeMachines implements Machines {
   async leftovers(): Promise<readonly Leftover[]> {
     return this.left.map((title) => ({
       title,
+      sizeBytes: null,
       cost: null,
       remove: () => {
         this.left = this.left.filter((other) => other !== title);

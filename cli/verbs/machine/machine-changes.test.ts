@@ -147,12 +147,12 @@ describe('gc', () => {
 describe('doctor', () => {
   it('exits with 1 when something is wrong', async () => {
     const machines = some();
-    machines.findings = [{ about: 'Driver qemu', verdict: 'note', says: 'is not installed' }];
+    machines.findings = [{ machine: null, about: 'Driver qemu', verdict: 'note', says: 'is not installed' }];
     expect(await machine(machines, ['doctor'])).toMatchObject({
       exitCode: 0,
       stdout: expect.stringMatching(/note\s+Driver qemu/),
     });
-    machines.findings = [{ about: 'Disk', verdict: 'bad', says: 'full\nvery' }];
+    machines.findings = [{ machine: null, about: 'Disk', verdict: 'bad', says: 'full\nvery' }];
     expect(await machine(machines, ['doctor'])).toMatchObject({
       exitCode: 1,
       stdout: expect.stringMatching(/PROBLEM\s+Disk\s+full\n/),

@@ -11,6 +11,7 @@ export const genericSettings = driverSettings({
   }),
   sshUser: setting.optional({
     flag: 'generic-ssh-user',
+    isAdvanced: false,
     title: 'User',
     help: 'User to log in as (default: as your SSH configuration says, else root)',
     environment: ['GENERIC_SSH_USER'],
@@ -26,6 +27,7 @@ export const genericSettings = driverSettings({
   sshKey: setting.optional({
     kind: 'path',
     flag: 'generic-ssh-key',
+    isAdvanced: false,
     title: 'Private key',
     help: 'Private key to log in with the first time (default: the SSH agent and your usual keys)',
     environment: ['GENERIC_SSH_KEY'],
@@ -38,6 +40,7 @@ export const genericSettings = driverSettings({
   }),
   sshPassword: setting.secret({
     flag: 'generic-ssh-password',
+    isAdvanced: false,
     title: 'Password',
     help: 'Password to log in with the first time',
     environment: ['GENERIC_SSH_PASSWORD'],
@@ -56,6 +59,7 @@ export const genericSettings = driverSettings({
   }),
   sudoPassword: setting.secret({
     flag: 'sudo-password',
+    isAdvanced: false,
     title: 'Password for sudo',
     help: 'Password that sudo asks for there; better given by the environment, where other users cannot read it',
     environment: ['SKIFF_SUDO_PASSWORD'],
