@@ -7,6 +7,7 @@ import type { Bench, Measurement } from './contender.ts';
 import { imagesBench } from './images.ts';
 import { lineBench } from './line.ts';
 import { logsBench, manyBench } from './many.ts';
+import { portsBench } from './ports.ts';
 import { pullBench } from './pull.ts';
 import { runBench } from './run.ts';
 import { median, quantile } from './samples.ts';
@@ -18,6 +19,7 @@ const benches: readonly Bench[] = [
   pullBench(),
   imagesBench(),
   lineBench(),
+  portsBench(),
   bootBench(),
 ];
 
