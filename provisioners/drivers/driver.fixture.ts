@@ -1,3 +1,4 @@
+import { randomBytes } from 'node:crypto';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -18,18 +19,23 @@ export async function makeDriverMachine(options: {
   readonly open: (store: MachineStore) => Driver;
   readonly settings: MachineSettings;
   readonly image?: BootImage;
+  /** Default: `suite`. */
+  readonly name?: string;
+  /** Default: an installation of its own. */
+  readonly owner?: string;
 }): Promise<MadeMachine & { readonly driver: Driver }> {
   const home = await mkdtemp(join(tmpdir(), 'skiff-driver-'));
   const store = new MachineStore(home);
   const driver = options.open(store);
-  const name = parseMachineName('suite');
+  const name = parseMachineName(options.name ?? 'suite');
   await store.makeFolders(name);
   const paths = store.machine(name);
   const keys = await provideKeys(paths, name);
   let memory: DriverMachine['memory'] = {};
   const machine: DriverMachine = {
     name,
-    id: 'a'.repeat(32),
+    id: randomBytes(16).toString('hex'),
+    owner: options.owner ?? store.owner(),
     resources: memoryJournal(),
     settings: { ...driver.settings.resolve(options.settings) },
     paths,
@@ -48,6 +54,17 @@ export async function makeDriverMachine(options: {
     driver,
     machine,
     [Symbol.asyncDispose]: () => rm(home, { recursive: true, force: true }),
+  };
+}
+
+/** The same machine with something else; what it remembers stays one. */
+export function withMachine(machine: DriverMachine, change: Partial<DriverMachine>): DriverMachine {
+  return {
+    ...machine,
+    ...change,
+    get memory() {
+      return machine.memory;
+    },
   };
 }
 

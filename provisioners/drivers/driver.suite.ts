@@ -1,29 +1,27 @@
+import { once } from 'node:events';
 import { readdir } from 'node:fs/promises';
-import { connect } from 'node:net';
+import { connect, createServer } from 'node:net';
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import type { Need } from '../../test/skip.ts';
 import { describeWith } from '../../test/skip.ts';
-import type { MachineSettings } from '../machines.ts';
 import { MachineError } from '../machines.ts';
-import type { Driver, DriverMachine, DriverRun, SshAccess, StopRun } from './driver.ts';
+import { describeFaults } from './driver-faults.suite.ts';
+import { withMachine } from './driver.fixture.ts';
+import type { DriverUnderTest } from './driver-under-test.ts';
+import type { Access, Driver, DriverMachine, DriverRun, SshAccess, StopRun } from './driver.ts';
 
-/** What a driver's test gives to the suite: a driver, and a machine that does not exist yet. */
-export interface DriverUnderTest extends AsyncDisposable {
-  readonly driver: Driver;
-  readonly machine: DriverMachine;
-  /** Runs a command in the running machine as root; what it said. */
-  readonly shell: (command: string) => Promise<string>;
-  /** Shuts the machine down from inside, for drivers that need it. */
-  readonly powerOff: (signal: AbortSignal) => Promise<void>;
-  /** Ends the machine behind the driver's back, as a crash does; null for a host that is not ours to end. */
-  readonly crash: (() => Promise<void>) | null;
-}
+export type { DriverUnderTest } from './driver-under-test.ts';
 
 /** What every driver must do, in the order of a machine's life; each test begins where the one before ended. */
 export function describeDriver(options: {
   readonly title: string;
   readonly needs: readonly Need[];
+  /** Called more than once: each time another driver, peer and machine. */
   readonly open: () => Promise<DriverUnderTest>;
+  /** Boots take seconds of a processor: what can be shown without them is. */
+  readonly boots?: 'quick' | 'slow';
+  /** How many machines are made at once (default 20). */
+  readonly crowd?: number;
 }): void {
   describeWith(options.needs, options.title, () => {
     let test: DriverUnderTest;
@@ -89,13 +87,18 @@ export function describeDriver(options: {
       expect(await driver.access(machine)).toEqual(access);
     });
 
-    it('notices that it crashed, and starts it again', async (context) => {
+    it('notices that it crashed, and starts it again, also where its address is another then', async (context) => {
       if (test.crash === null) return context.skip('nobody may end this host');
+      const before = await driver.access(machine);
       await test.crash();
       expect(await driver.state(machine)).toBe('stopped');
       expect(await driver.access(machine)).toBeNull();
+      await using _taken = await moveAddress(test, before);
       await driver.start(machine, run);
       expect(await driver.state(machine)).toBe('running');
+      const after = await driver.access(machine);
+      expect(after).not.toEqual(before);
+      if (after?.kind === 'ssh') expect(await banner(after)).toMatch(/^SSH-2\.0-/);
     });
 
     it('stands still and goes on where it was', async (context) => {
@@ -132,7 +135,7 @@ export function describeDriver(options: {
       if (resize === undefined) return context.skip('it cannot be resized');
       const diskBytes = (machine.settings.diskBytes ?? 0) + 2 ** 30;
       const memoryBytes = (machine.settings.memoryBytes ?? 0) + 2 ** 27;
-      const larger = withSettings(machine, { diskBytes, memoryBytes });
+      const larger = withMachine(machine, { settings: { ...machine.settings, diskBytes, memoryBytes } });
       expect(await resize.resize(larger, run)).toEqual(['memoryBytes']);
       expect(await test.shell('cat /sys/block/vdb/size')).toBe(`${diskBytes / 512}\n`);
       await test.shell('sync');
@@ -169,19 +172,25 @@ export function describeDriver(options: {
       await driver.remove(machine, run);
       await driver.remove(machine, run);
       expect(await driver.access(machine)).toBeNull();
+      expect((await test.peer?.left?.()) ?? []).toEqual([]);
     });
+
+    describeFaults(options);
   });
 }
 
-/** The same machine with other settings: its memory stays one. */
-function withSettings(machine: DriverMachine, change: MachineSettings): DriverMachine {
-  return {
-    ...machine,
-    settings: { ...machine.settings, ...change },
-    get memory() {
-      return machine.memory;
-    },
-  };
+/** Whoever else has the port of this computer by which the machine was reached; the peer's own way where there is one. */
+async function moveAddress(test: DriverUnderTest, access: Access | null): Promise<AsyncDisposable> {
+  const nothing = { [Symbol.asyncDispose]: () => Promise.resolve() };
+  if (test.peer?.moveAddress !== undefined) {
+    await test.peer.moveAddress();
+    return nothing;
+  }
+  if (access?.kind !== 'ssh' || access.host !== '127.0.0.1')
+    throw new Error('the peer must be able to move the address of its machine: moveAddress');
+  const taken = createServer();
+  await once(taken.listen(access.port, access.host), 'listening');
+  return taken;
 }
 
 function banner(address: SshAccess): Promise<string> {

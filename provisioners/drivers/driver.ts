@@ -27,7 +27,8 @@
  * Rules for every driver, proved by driver.suite.ts:
  * - Every call that changes something MUST be repeatable: done again after a crash at any point it MUST reach the same end.
  * - It MUST NOT leave anything outside `machine.paths` that `remove` does not find again. What it makes elsewhere (a cloud's
- *   server, a disk) it MUST note in `machine.resources` before it asks for it, and tag with the machine's id (resources.ts).
+ *   server, a disk) it MUST note in `machine.resources` before it asks for it, and tag with the machine's id (resources.ts);
+ *   where its tool can carry a tag, with the owner's too, and has the role `tagged`.
  * - Errors MUST be MachineError, and say what to do next. Aborting `signal` MUST end the call soon, with the signal's reason.
  * - It MUST keep secrets out of memory, facts and errors.
  *
@@ -81,6 +82,8 @@ export interface DriverMachine {
   readonly name: MachineName;
   /** Never the same again, also when a machine of that name is made anew: what outside resources are tagged with. */
   readonly id: string;
+  /** Id of this installation of Skiff (of its home): what is made elsewhere is tagged with it too, so that it is found when all else is lost. */
+  readonly owner: string;
   /** As `settings.resolve` made them; secrets only where this operation was given them. */
   readonly settings: MachineSettings;
   readonly resources: ResourceJournal;
@@ -166,6 +169,7 @@ export interface Driver {
   readonly resize?: ResizeRole;
   readonly snapshots?: SnapshotRole;
   readonly copies?: CopyRole;
+  readonly tagged?: TaggedRole;
 }
 
 /** The part of a machine that can be had without its lock. */
@@ -212,6 +216,26 @@ export interface CopyRole {
   writeDisk(machine: DriverMachine, file: string, run: DriverRun): Promise<void>;
   /** Takes `file`, a raw image that it may move away, as the disk of a machine that is being created. */
   takeDisk(machine: DriverMachine, file: string, run: DriverRun): Promise<void>;
+}
+
+/**
+ * For drivers that make something outside of the machine's folder which can carry a tag: it is found by that alone, also when the
+ * folder with the journal is lost. A tag MUST be there from the first moment: made with the thing, not set on it later.
+ */
+export interface TaggedRole {
+  /** All that carries the owner's tag, of machines known and unknown. */
+  find(owner: string, run: DriverRun): Promise<readonly TaggedResource[]>;
+}
+
+/** Something that a driver made for a machine of this installation. */
+export interface TaggedResource {
+  readonly machineId: string;
+  /** For people: `VirtualBox machine "skiff-web-0123abcd"`. */
+  readonly title: string;
+  /** What it goes on costing, for people: `1.2 GiB of disk`; null: nothing. */
+  readonly cost: string | null;
+  /** Ends it where it runs; MUST succeed when it is gone already. */
+  remove(run: DriverRun): Promise<void>;
 }
 
 export function abilitiesOf(driver: Driver): readonly Ability[] {

@@ -65,6 +65,7 @@ export class MachineSession {
     return {
       name: this.name,
       id: this.#document.id,
+      owner: this.store.owner(),
       settings: { ...this.#document.settings, ...this.#secrets },
       resources: {
         get all() {

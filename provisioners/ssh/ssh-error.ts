@@ -23,7 +23,7 @@ export function connectFailure(
   const level = cause instanceof Error && 'level' in cause ? cause.level : null;
   const text = cause instanceof Error ? cause.message : String(cause);
   if (level === 'client-authentication' && of.isFirstLogin) {
-    const message = `The host at ${where} refused the login: none of the keys, agents or passwords that were given is let in there`;
+    const message = `The host at ${where} refused the login: none of the keys, agents or passwords that were given is let in there. Give another key (--generic-ssh-key), user (--generic-ssh-user) or password (GENERIC_SSH_PASSWORD)`;
     return { error: new MachineError('login-refused', message, { cause }), isFinal: true };
   }
   if (level === 'client-authentication') {

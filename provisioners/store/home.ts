@@ -12,6 +12,8 @@ export interface HomePaths {
   readonly root: string;
   readonly machines: string;
   readonly locks: string;
+  /** Id of this home, with which what lies elsewhere is tagged. */
+  readonly installation: string;
   /** What was found out about QEMU on this computer. */
   readonly qemuMemory: string;
 }
@@ -64,6 +66,7 @@ export function homePaths(home: string): HomePaths {
     root: home,
     machines: join(home, 'machines'),
     locks: join(home, 'locks'),
+    installation: join(home, 'installation'),
     qemuMemory: join(home, 'qemu.json'),
   };
 }

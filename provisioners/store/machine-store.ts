@@ -1,3 +1,5 @@
+import { randomBytes } from 'node:crypto';
+import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { readdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { MachineError } from '../machines.ts';
@@ -15,10 +17,20 @@ import { isMachineName } from './machine-name.ts';
 export class MachineStore {
   readonly paths: HomePaths;
   readonly #home: string;
+  #owner: string | null = null;
 
   constructor(home: string) {
     this.#home = home;
     this.paths = homePaths(home);
+  }
+
+  /**
+   * Id of this installation, made when it is first asked for. Synchronous: one line, read once by who is about to change a
+   * machine; two processes that make it at once agree, for the name can be taken once.
+   */
+  owner(): string {
+    this.#owner ??= provideOwner(this.#home, this.paths.installation);
+    return this.#owner;
   }
 
   machine(name: MachineName): MachinePaths {
@@ -92,4 +104,32 @@ export class MachineStore {
   lockHolder(name: MachineName): Promise<LockHolder | null> {
     return readLockHolder({ locksFolder: this.paths.locks, name });
   }
+}
+
+function provideOwner(home: string, path: string): string {
+  const known = readOwner(path);
+  if (known !== null) return known;
+  mkdirSync(home, { recursive: true, mode: 0o700 });
+  const made = randomBytes(8).toString('hex');
+  try {
+    writeFileSync(path, `${made}\n`, { flag: 'wx', mode: 0o600, flush: true });
+    return made;
+  } catch (error) {
+    if (!isErrno(error, 'EEXIST')) throw error;
+  }
+  const others = readOwner(path);
+  if (others !== null) return others;
+  // Whoever made it died before it was written, or somebody wrote into it: nothing can be tagged with nothing.
+  throw new MachineError('internal', `${path} does not hold the id of this installation; remove that file`);
+}
+
+function readOwner(path: string): string | null {
+  let text: string;
+  try {
+    text = readFileSync(path, 'utf8');
+  } catch (error) {
+    if (isErrno(error, 'ENOENT')) return null;
+    throw error;
+  }
+  return /^[0-9a-f]{16}$/.test(text.trim()) ? text.trim() : null;
 }

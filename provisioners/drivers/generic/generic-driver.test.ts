@@ -7,9 +7,11 @@ import { describeWith } from '../../../test/skip.ts';
 import type { MachineSettings } from '../../machines.ts';
 import { generateSshKeyPair, keyFingerprint, publicKeyBlob } from '../../ssh/keys.ts';
 import type { MadeMachine } from '../driver.fixture.ts';
-import { makeDriverMachine } from '../driver.fixture.ts';
+import { makeDriverMachine, withMachine } from '../driver.fixture.ts';
+import type { PeerUnderTest } from '../driver-under-test.ts';
 import type { Driver, DriverRun } from '../driver.ts';
 import { describeDriver } from '../driver.suite.ts';
+import { readIfThere } from '../../store/atomic-file.ts';
 import { GenericDriver } from './generic-driver.ts';
 
 vi.setConfig({ testTimeout: 30_000, hookTimeout: 30_000 });
@@ -57,9 +59,37 @@ describeDriver({
       crash: null,
       shell: () => Promise.reject(new Error('nothing here asks for it')),
       powerOff: () => Promise.reject(new Error('nobody may power off a host that is not ours')),
+      peer: peerOf(made.sshd),
     };
   },
 });
+
+/** The host as the suite makes trouble with it. */
+function peerOf(sshd: TestSshd): PeerUnderTest {
+  const authorizedKeys = join(sshd.folder, '.ssh/authorized_keys');
+  return {
+    left: async () => ((await readIfThere(authorizedKeys)) ?? '').split('\n').filter((line) => line.includes('skiff')),
+    refusals: [
+      {
+        title: 'a key that is not let in',
+        arrange: async (machine) => {
+          const sshKey = join(sshd.folder, 'id_stranger');
+          await writeFile(sshKey, generateSshKeyPair('stranger').privateKey, { mode: 0o600 });
+          return withMachine(machine, { settings: { ...machine.settings, sshKey } });
+        },
+        code: 'login-refused',
+        says: '--generic-ssh-key',
+      },
+      {
+        title: 'a host that takes no connection',
+        arrange: () => void sshd.refuse(),
+        code: 'ssh-failed',
+        says: `127.0.0.1:${sshd.port}`,
+      },
+    ],
+    heal: () => sshd.accept(),
+  };
+}
 
 describeWith(needs, 'the first login to a host', () => {
   let host: Awaited<ReturnType<typeof makeHost>>;

@@ -1,0 +1,283 @@
+import { randomBytes } from 'node:crypto';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { MachineError } from '../machines.ts';
+import { makeDriverMachine, withMachine } from './driver.fixture.ts';
+import type { MadeMachine } from './driver.fixture.ts';
+import type { DriverUnderTest } from './driver-under-test.ts';
+import type { Driver, DriverMachine, DriverRun, StopRun } from './driver.ts';
+
+const run: DriverRun = { tell: () => undefined, signal: new AbortController().signal };
+const moments = ['before', 'after'] as const;
+type Moment = (typeof moments)[number];
+
+interface FaultOptions {
+  readonly title: string;
+  readonly open: () => Promise<DriverUnderTest>;
+  readonly boots?: 'quick' | 'slow';
+  readonly crowd?: number;
+}
+
+/** What every driver must get right when the world around it does not: the second half of driver.suite.ts. */
+export function describeFaults(options: FaultOptions): void {
+  describe('when things go wrong', () => {
+    let test: DriverUnderTest;
+    let driver: Driver;
+    let machine: DriverMachine;
+    beforeEach(async () => {
+      test = await options.open();
+      ({ driver, machine } = test);
+    });
+    afterEach(() => test[Symbol.asyncDispose]());
+
+    /** Goes on with what was begun, or takes it back: both must do, from wherever it was left. */
+    const settle = async (how: 'end' | 'take back'): Promise<void> => {
+      if (how === 'end') {
+        await driver.create(machine, run);
+        expect(await driver.state(machine)).toBe('stopped');
+      }
+      await driver.remove(machine, run);
+      expect(await driver.access(machine)).toBeNull();
+      expect(await leftOf(test)).toEqual([]);
+    };
+    const ways = ['end', 'take back'] as const;
+
+    describe.each(moments)('this program is killed just %s it writes something down', (moment) => {
+      it('while it makes a machine: the creation is ended, or taken back', async () => {
+        await driver.create(machine, run);
+        await settle('take back');
+        const deaths = await eachDeath(machine, moment, async (mortal, index) => {
+          const outcome = await mortal.untilDeath((dying) => driver.create(dying, run));
+          await settle(ways[index % 2] ?? 'end');
+          return outcome;
+        });
+        if (machine.resources.all.length > 0) expect(deaths).toBeGreaterThan(0);
+      });
+
+      it('while it removes one: another removal ends that', async () => {
+        await eachDeath(machine, moment, async (mortal) => {
+          await driver.create(machine, run);
+          const outcome = await mortal.untilDeath((dying) => driver.remove(dying, run));
+          await settle('take back');
+          return outcome;
+        });
+      });
+    });
+
+    it('is killed just before it writes something down while it starts one: it is started again, or ended', async (context) => {
+      if (options.boots === 'slow') return context.skip('its boots take too long to repeat them');
+      await driver.create(machine, run);
+      await eachDeath(machine, 'before', async (mortal, index) => {
+        const outcome = await mortal.untilDeath((dying) => driver.start(dying, run));
+        if (index % 2 === 0) {
+          await driver.start(machine, run);
+          expect(await driver.state(machine)).toBe('running');
+        }
+        await driver.kill(machine, run);
+        expect(await driver.state(machine)).toBe('stopped');
+        return outcome;
+      });
+      await driver.remove(machine, run);
+      expect(await leftOf(test)).toEqual([]);
+    });
+
+    it.for(moments)(
+      'loses the network %s any of the calls of a creation: it is ended, or taken back',
+      async (when, context) => {
+        const { peer } = test;
+        if (peer?.cutAt === undefined) return context.skip('its peer cannot be cut off');
+        for (let call = 0; ; call++) {
+          await peer.cutAt(call, when);
+          const outcome = await failureOf(driver.create(machine, run));
+          await peer.heal?.();
+          if (outcome === null && when === 'before') break;
+          if (outcome !== null) expect(outcome).toBeInstanceOf(MachineError);
+          await settle(ways[call % 2] ?? 'end');
+          if (outcome === null) break;
+        }
+        await settle('take back');
+      },
+    );
+
+    it.for(moments)(
+      'loses the network %s any of the calls of a removal: another removal ends that',
+      async (when, context) => {
+        const { peer } = test;
+        if (peer?.cutAt === undefined) return context.skip('its peer cannot be cut off');
+        for (let call = 0; ; call++) {
+          await driver.create(machine, run);
+          await peer.cutAt(call, when);
+          const outcome = await failureOf(driver.remove(machine, run));
+          await peer.heal?.();
+          await settle('take back');
+          if (outcome === null) break;
+        }
+      },
+    );
+
+    it('gets through when it is told to wait', async (context) => {
+      if (test.peer?.throttle === undefined) return context.skip('its peer never asks to wait');
+      await test.peer.throttle();
+      await driver.create(machine, run);
+      await test.peer.heal?.();
+      await settle('end');
+    });
+
+    it('says why a creation is refused, and leaves nothing', async (context) => {
+      const refusals = test.peer?.refusals ?? [];
+      if (refusals.length === 0) return context.skip('its peer refuses nothing');
+      for (const { title, arrange, code, says } of refusals) {
+        const asked = (await arrange(machine)) ?? machine;
+        const tries = (async () => {
+          await driver.preCreateCheck(asked, run);
+          await driver.create(asked, run);
+        })();
+        await expect(tries, title).rejects.toMatchObject({ code, message: expect.stringContaining(says) as string });
+        await test.peer?.heal?.();
+        await driver.remove(machine, run);
+        expect(await leftOf(test), title).toEqual([]);
+      }
+    });
+
+    it('is told that it was deleted elsewhere, and removes what is left of it', async (context) => {
+      if (test.peer?.deleteElsewhere === undefined) return context.skip('nobody else can delete it');
+      await driver.create(machine, run);
+      await test.peer.deleteElsewhere();
+      expect(await driver.state(machine)).toBe('absent');
+      expect(await driver.access(machine)).toBeNull();
+      await expect(driver.start(machine, run)).rejects.toBeInstanceOf(MachineError);
+      const stopRun: StopRun = { ...run, graceMs: 5_000, powerOff: test.powerOff };
+      await driver.stop(machine, stopRun);
+      await driver.kill(machine, run);
+      await driver.remove(machine, run);
+      await driver.remove(machine, run);
+      expect(await leftOf(test)).toEqual([]);
+    });
+
+    it('never touches a machine of the same name that another installation has made', async () => {
+      await using twin = await another(test, { name: machine.name });
+      await driver.create(machine, run);
+      const refusal = await failureOf(driver.create(twin.machine, run));
+      if (refusal !== null) expect(refusal).toMatchObject({ code: 'name-taken' });
+      await driver.remove(twin.machine, run);
+      expect(await driver.state(machine)).toBe('stopped');
+      await settle('take back');
+    });
+
+    it('makes many at once, and removes them at once', async () => {
+      const crowd = await Promise.all(
+        Array.from({ length: options.crowd ?? 20 }, (_, index) => another(test, { name: `crowd-${index}` })),
+      );
+      try {
+        await Promise.all(crowd.map((one) => driver.create(one.machine, run)));
+        const states = await Promise.all(crowd.map((one) => driver.state(one.machine)));
+        expect(states).toEqual(crowd.map(() => 'stopped'));
+        await Promise.all(crowd.map((one) => driver.remove(one.machine, run)));
+        expect(await leftOf(test)).toEqual([]);
+      } finally {
+        for (const one of crowd) await one[Symbol.asyncDispose]();
+      }
+    });
+
+    it('finds by its tag what a creation left whose journal is lost, and nothing of another installation', async (context) => {
+      const { tagged } = driver;
+      if (tagged === undefined) return context.skip('what it makes carries no tag');
+      const owner = randomBytes(8).toString('hex');
+      await using stranger = await another(test, { name: 'stranger', owner });
+      await driver.create(stranger.machine, run);
+      await eachDeath(machine, 'after', async (mortal) => {
+        const outcome = await mortal.untilDeath((dying) => driver.create(dying, run));
+        const found = await tagged.find(machine.owner, run);
+        expect(found.map(({ machineId }) => machineId)).toEqual(found.map(() => machine.id));
+        if (outcome === 'done') expect(found.length).toBeGreaterThan(0);
+        for (const one of [...found, ...found]) await one.remove(run);
+        expect(await tagged.find(machine.owner, run)).toEqual([]);
+        await driver.remove(machine, run);
+        return outcome;
+      });
+      expect((await tagged.find(owner, run)).map(({ machineId }) => machineId)).toEqual([stranger.machine.id]);
+      await driver.remove(stranger.machine, run);
+      expect(await leftOf(test)).toEqual([]);
+    });
+  });
+}
+
+async function leftOf(test: DriverUnderTest): Promise<readonly string[]> {
+  return (await test.peer?.left?.()) ?? [];
+}
+
+/** A further machine of the same driver and the same world. */
+async function another(
+  test: DriverUnderTest,
+  what: { readonly name: string; readonly owner?: string },
+): Promise<MadeMachine> {
+  const { driver, machine } = test;
+  const image = machine.image === null ? {} : { image: machine.image };
+  return await makeDriverMachine({
+    open: () => driver,
+    settings: machine.settings,
+    owner: machine.owner,
+    ...image,
+    ...what,
+  });
+}
+
+async function failureOf(work: Promise<unknown>): Promise<unknown> {
+  try {
+    await work;
+    return null;
+  } catch (error) {
+    return error;
+  }
+}
+
+interface Mortal {
+  /** Runs it with a machine whose writer dies at its moment: from then on nothing of it goes on, no `catch` and no `finally`. */
+  untilDeath(work: (machine: DriverMachine) => Promise<void>): Promise<'done' | 'died'>;
+}
+
+/** Once for each thing that is written down, until nothing is left to die at; how many deaths there were. */
+async function eachDeath(
+  machine: DriverMachine,
+  moment: Moment,
+  life: (mortal: Mortal, index: number) => Promise<'done' | 'died'>,
+): Promise<number> {
+  for (let deaths = 0; ; deaths++) {
+    if ((await life(mortalAt(machine, { deaths, moment }), deaths)) === 'done') return deaths;
+  }
+}
+
+/**
+ * As kill -9 does it: what was written before is there, and the program is no more. A promise that never resolves keeps its
+ * code from going on; a program that is really killed differs in nothing that the journal or the world could tell.
+ */
+function mortalAt(machine: DriverMachine, at: { readonly deaths: number; readonly moment: Moment }): Mortal {
+  let writes = 0;
+  const death = Promise.withResolvers<'died'>();
+  const forEver = new Promise<never>(() => undefined);
+  const write = async (work: () => Promise<void>): Promise<void> => {
+    const number = writes++;
+    if (number > at.deaths) return forEver;
+    if (number === at.deaths && at.moment === 'before') {
+      death.resolve('died');
+      return forEver;
+    }
+    await work();
+    if (number < at.deaths) return;
+    death.resolve('died');
+    return forEver;
+  };
+  const { resources } = machine;
+  const dying = withMachine(machine, {
+    remember: (memory, facts) => write(() => machine.remember(memory, facts)),
+    resources: {
+      get all() {
+        return resources.all;
+      },
+      put: (resource) => write(() => resources.put(resource)),
+      drop: (key) => write(() => resources.drop(key)),
+    },
+  });
+  return {
+    untilDeath: (work) => Promise.race([work(dying).then(() => 'done' as const), death.promise]),
+  };
+}
