@@ -152,11 +152,14 @@ export interface PortForward {
   readonly containerId: string;
   readonly containerPort: number;
   readonly protocol: 'tcp' | 'udp' | 'sctp';
-  /** Where it listens, or should listen, on this computer. */
+  /** Where it listens, or should listen, on this computer; for 127.0.0.1 at ::1 too, where there is IPv6. */
   readonly hostIp: string;
   readonly hostPort: number;
   readonly state: 'open' | 'failed';
-  /** Why it is not open and what to do about it: the port is in use, SCTP is not forwarded. */
+  /**
+   * Why it is not open and what to do about it: the port is in use (and by whom), SCTP is not forwarded. An open one has an error when
+   * somebody else listens at the same port of ::1.
+   */
   readonly error: string | null;
 }
 

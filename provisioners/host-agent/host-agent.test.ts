@@ -198,7 +198,7 @@ describeWith(['linux', { program: sshdProgram }], 'a host agent', () => {
     await new Promise((resolve) => backend.close(resolve));
   });
 
-  it('tells of a port that is taken on this computer, and opens it at the next event after it is free', async () => {
+  it('tells of a port that is taken on this computer, and by whom, and opens it when it is free', async () => {
     const other = createNetServer();
     await new Promise<undefined>((resolve) => other.listen(0, '127.0.0.1', () => resolve(undefined)));
     const address = other.address();
@@ -206,8 +206,8 @@ describeWith(['linux', { program: sshdProgram }], 'a host agent', () => {
     engine.start(container('web', [{ IP: '0.0.0.0', PrivatePort: 80, PublicPort: port, Type: 'tcp' }]));
     const state = await until('the failure is told', (now) => now?.forwards[0]?.state === 'failed');
     expect(state?.forwards[0]?.error).toContain(`Port ${port} of this computer is in use`);
+    await until('its owner is told', (now) => now?.forwards[0]?.error?.includes(`(process ${process.pid})`) === true);
     await new Promise((resolve) => other.close(resolve));
-    engine.start(container('db', []));
     await until('the port is open', (now) => now?.forwards[0]?.state === 'open');
   });
 

@@ -11,7 +11,10 @@ import { followPublishedPorts } from './container-ports.ts';
 import { KeptTunnel } from './kept-tunnel.ts';
 import type { LinkState, MachineLinkOptions } from './machine-link.ts';
 import { MachineLink } from './machine-link.ts';
+import type { PortForwarderOptions } from './port-forwarder.ts';
 import { PortForwarder } from './port-forwarder.ts';
+import { describeOwner, findPortOwner } from './port-owner.ts';
+import type { PublishedPort } from './published-ports.ts';
 import { serveStreams } from './stream-server.ts';
 
 export interface HostAgentOptions {
@@ -24,6 +27,10 @@ export interface HostAgentOptions {
   readonly setsClock?: boolean;
   /** Opens the fast way for bulk streams; null where it cannot be had. Absent: there is none. */
   readonly openTunnel?: (signal: AbortSignal) => Promise<BulkTunnel | null>;
+  /** The engine runs on this computer itself: what it publishes is there already. */
+  readonly portsAreHere?: boolean;
+  /** See PortForwarderOptions; by default the program that has the port. */
+  readonly ownerOf?: PortForwarderOptions['ownerOf'];
   readonly log: (line: string) => void;
   readonly signal: AbortSignal;
 }
@@ -87,13 +94,21 @@ export async function runHostAgent(options: HostAgentOptions): Promise<void> {
     await using forwarder = new PortForwarder({
       dial: (address) => link.dialTcp(address, { waitMs: waitForLinkMs }),
       dialEngine,
-      onChange: (forwards: readonly PortForward[]) => publish({ forwards }),
+      ownerOf: options.ownerOf ?? (async (port) => describeOwner(await findPortOwner(port))),
+      onChange: (forwards) => {
+        for (const { error } of forwards) if (error !== null) log(error);
+        publish({ forwards });
+      },
       onFailure,
     });
+    const onPorts = (ports: readonly PublishedPort[]): void => {
+      if (options.portsAreHere === true) publish({ forwards: ports.map(forwardOfEngine) });
+      else void forwarder.update(ports);
+    };
     const following = followPublishedPorts({
       dial: dialEngine,
       signal: whole,
-      onPorts: (ports) => void forwarder.update(ports),
+      onPorts,
       onFailure: (error) => log(`events of the engine: ${error.message}`),
     });
     await link.run();
@@ -103,6 +118,10 @@ export async function runHostAgent(options: HostAgentOptions): Promise<void> {
   }
   await writing;
   await rm(paths.agentState, { force: true });
+}
+
+function forwardOfEngine({ containerId, containerPort, protocol, machineIp, port }: PublishedPort): PortForward {
+  return { containerId, containerPort, protocol, hostIp: machineIp, hostPort: port, state: 'open', error: null };
 }
 
 function describeLink(state: LinkState): string {

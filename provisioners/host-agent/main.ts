@@ -3,7 +3,7 @@
  * second one for the same machine ends at once. It ends by itself when the machine has stopped.
  */
 import { parseArgs } from 'node:util';
-import type { Driver, DriverStateQuery } from '../drivers/driver.ts';
+import type { Access, Driver, DriverStateQuery } from '../drivers/driver.ts';
 import { openDrivers } from '../drivers/drivers.ts';
 import { imageLayout } from '../deploy/machine-layout.ts';
 import { openLine, readKeys } from '../machines/machine-keys.ts';
@@ -13,6 +13,8 @@ import { MachineStore } from '../store/machine-store.ts';
 import { boundedLog } from './bounded-log.ts';
 import { openBulkTunnel } from './bulk-tunnel.ts';
 import { runHostAgent } from './host-agent.ts';
+import { neighbourWithPort } from './neighbour-ports.ts';
+import { describeOwner, findPortOwner } from './port-owner.ts';
 
 async function main(): Promise<void> {
   const { values } = parseArgs({ options: { home: { type: 'string' }, machine: { type: 'string' } } });
@@ -37,6 +39,10 @@ async function main(): Promise<void> {
     const { driverMemory: memory, settings } = document;
     return { driver, query: { name, paths, memory, settings } };
   };
+  const access = async (): Promise<Access | null> => {
+    const found = await look();
+    return found === null ? null : await found.driver.access(found.query);
+  };
   const engineSocket = async (): Promise<string> => {
     const found = await look();
     return found?.driver.host?.place(found.query).layout.engineSocket ?? imageLayout.engineSocket;
@@ -47,20 +53,21 @@ async function main(): Promise<void> {
       paths,
       engineSocket: await engineSocket(),
       openTunnel: async (signal) => {
-        const found = await look();
-        const access = found === null ? null : await found.driver.access(found.query);
-        if (access?.kind !== 'ssh') return null;
+        const way = await access();
+        if (way?.kind !== 'ssh') return null;
         const { identity: identityFile, knownHosts: knownHostsFile, bulkSocket: localSocket } = paths;
         const socket = await engineSocket();
-        return openBulkTunnel({ access, identityFile, knownHostsFile, localSocket, engineSocket: socket, signal });
+        return openBulkTunnel({ access: way, identityFile, knownHostsFile, localSocket, engineSocket: socket, signal });
       },
       setsClock: (await look())?.driver.host === undefined,
+      portsAreHere: (await access())?.kind === 'this-computer',
+      ownerOf: async (port) =>
+        (await neighbourWithPort(store, { ...port, besides: name })) ?? describeOwner(await findPortOwner(port)),
       log,
       signal: ending.signal,
       open: async (options) => {
-        const found = await look();
-        const access = found === null ? null : await found.driver.access(found.query);
-        return access === null ? null : openLine(access, { ...options, keys: await readKeys(paths) });
+        const way = await access();
+        return way === null ? null : openLine(way, { ...options, keys: await readKeys(paths) });
       },
     });
     log('agent ends');

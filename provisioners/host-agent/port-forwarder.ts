@@ -1,31 +1,34 @@
-import type { Duplex } from 'node:stream';
-import type { Dial } from '../../client/dial.ts';
 import type { PortForward } from '../machines.ts';
 import { isErrno } from '../store/atomic-file.ts';
+import type { LocalPort, LocalPortOptions } from './local-port.ts';
+import { localAddresses, openLocalPort } from './local-port.ts';
 import type { PublishedPort } from './published-ports.ts';
-import { serveStreams } from './stream-server.ts';
-import { UdpServer } from './udp-server.ts';
 
 /**
- * Brings published ports to this computer: one listener a port, at 127.0.0.1 whatever address the container was published
- * at, because that address is one of the machine and because nothing that runs in a container should be open to the
- * user's network unless the user says so here. A port that this computer has given to somebody else is told as failed and tried
- * again at every change. SCTP does not fit into an SSH channel and is told as not forwarded; UDP goes through the engine.
+ * Brings published ports to this computer: at localhost alone, whatever address the container was published at, because that address
+ * is one of the machine and because nothing that runs in a container should be open to the user's network unless the user says so here.
+ * A port that this computer has given to somebody else is told as failed, with who that is, and tried again until it is free. SCTP does
+ * not fit into an SSH channel and is told as not forwarded; UDP goes through the engine.
  */
-export interface PortForwarderOptions {
-  readonly dial: (address: { readonly host: string; readonly port: number }) => Promise<Duplex>;
-  /** To the engine's socket, for UDP. */
-  readonly dialEngine: Dial;
+export interface PortForwarderOptions extends Pick<LocalPortOptions, 'dial' | 'dialEngine' | 'onFailure'> {
   readonly onChange: (forwards: readonly PortForward[]) => void;
-  readonly onFailure: (error: Error) => void;
+  /** Who has a port of this computer, as people read it: `nginx (process 812)`, `container web of machine other`. */
+  readonly ownerOf: (port: { readonly protocol: 'tcp' | 'udp'; readonly port: number }) => Promise<string>;
+  /** First pause before a port that was taken is tried again; it doubles up to 30 s. */
+  readonly retryMs?: number;
 }
 
-const hostIp = '127.0.0.1';
+const mostRetryMs = 30_000;
 
 interface Entry {
   readonly wanted: PublishedPort;
-  server: AsyncDisposable | null;
+  server: LocalPort | null;
+  /** Why it is not open, unless somebody else has it. */
   error: string | null;
+  /** The address that somebody else has. */
+  taken: string | null;
+  /** Who that is; empty until it is found out. */
+  owner: string;
 }
 
 export class PortForwarder implements AsyncDisposable {
@@ -33,6 +36,9 @@ export class PortForwarder implements AsyncDisposable {
   /** By protocol and port: the one thing that two containers cannot share. */
   readonly #entries = new Map<string, Entry>();
   #work: Promise<void> = Promise.resolve();
+  #told = '[]';
+  #retry: NodeJS.Timeout | null = null;
+  #isOver = false;
 
   constructor(options: PortForwarderOptions) {
     this.#options = options;
@@ -44,16 +50,18 @@ export class PortForwarder implements AsyncDisposable {
 
   /** Makes the listeners those that `wanted` says; changes are made one after the other. */
   update(wanted: readonly PublishedPort[]): Promise<void> {
-    this.#work = this.#work.then(() => this.#apply(wanted));
+    const { retryMs = 1_000 } = this.#options;
+    this.#work = this.#work.then(() => this.#apply(wanted, retryMs));
     return this.#work;
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
     await this.update([]);
+    this.#isOver = true;
   }
 
-  async #apply(wanted: readonly PublishedPort[]): Promise<void> {
-    const before = JSON.stringify(this.forwards);
+  async #apply(wanted: readonly PublishedPort[], retryMs: number): Promise<void> {
+    if (this.#retry !== null) clearTimeout(this.#retry);
     const goal = new Map(wanted.map((port) => [keyOf(port), port]));
     for (const [key, entry] of this.#entries) {
       const same = goal.get(key);
@@ -61,12 +69,28 @@ export class PortForwarder implements AsyncDisposable {
       this.#entries.delete(key);
       await entry.server?.[Symbol.asyncDispose]();
     }
+    const tried: Entry[] = [];
     for (const [key, port] of goal) {
-      const entry = this.#entries.get(key) ?? { wanted: port, server: null, error: null };
+      const entry = this.#entries.get(key) ?? { wanted: port, server: null, error: null, taken: null, owner: '' };
       this.#entries.set(key, entry);
-      if (entry.server === null) await this.#open(entry);
+      if (entry.server !== null) continue;
+      await this.#open(entry);
+      if (entry.taken !== null) tried.push(entry);
     }
-    if (JSON.stringify(this.forwards) !== before) this.#options.onChange(this.forwards);
+    this.#tell();
+    // Who it is takes a look at every process of the computer: nobody's port waits for that.
+    void this.#nameOwners(tried);
+    if (tried.every(({ server }) => server !== null)) return;
+    this.#retry = setTimeout(() => {
+      this.#work = this.#work.then(() => this.#apply(wanted, Math.min(retryMs * 2, mostRetryMs)));
+    }, retryMs).unref();
+  }
+
+  #tell(): void {
+    const { forwards } = this;
+    const text = JSON.stringify(forwards);
+    if (text !== this.#told && !this.#isOver) this.#options.onChange(forwards);
+    this.#told = text;
   }
 
   async #open(entry: Entry): Promise<void> {
@@ -75,53 +99,50 @@ export class PortForwarder implements AsyncDisposable {
       entry.error = 'SCTP ports are not forwarded to this computer; TCP and UDP are';
       return;
     }
+    const { dial, dialEngine, onFailure } = this.#options;
     try {
-      entry.server = await this.#serve(protocol, { machineIp, port });
+      const target = { host: machineIp, port };
+      entry.server = await openLocalPort({ protocol, port, target, dial, dialEngine, onFailure });
+      entry.taken = entry.server.taken;
       entry.error = null;
     } catch (error) {
-      entry.error = explain(error, port);
+      entry.taken = isErrno(error, 'EADDRINUSE') ? localAddresses[0] : null;
+      entry.error = isErrno(error, 'EACCES')
+        ? `This user may not listen at port ${port}; publish the container at a port from 1024 on`
+        : String(error instanceof Error ? error.message : error);
     }
   }
 
-  #serve(
-    protocol: 'tcp' | 'udp',
-    { machineIp, port }: Pick<PublishedPort, 'machineIp' | 'port'>,
-  ): Promise<AsyncDisposable> {
-    const { dial, dialEngine, onFailure } = this.#options;
-    if (protocol === 'udp') {
-      const listen = { address: hostIp, port };
-      return UdpServer.listen({ listen, dial: dialEngine, target: { address: machineIp, port }, onFailure });
+  async #nameOwners(entries: readonly Entry[]): Promise<void> {
+    for (const entry of entries) {
+      const { protocol, port } = entry.wanted;
+      if (protocol !== 'sctp') entry.owner = await this.#options.ownerOf({ protocol, port });
     }
-    return serveStreams({
-      listen: { host: hostIp, port, exclusive: true },
-      dial: () => dial({ host: machineIp, port }),
-      onFailure,
-    });
+    this.#tell();
   }
 }
 
-function explain(error: unknown, port: number): string {
-  if (isErrno(error, 'EADDRINUSE')) {
-    return `Port ${port} of this computer is in use by another program; end that, or publish the container at another port`;
-  }
-  if (isErrno(error, 'EACCES')) {
-    return `This user may not listen at port ${port}; publish the container at a port from 1024 on`;
-  }
-  return error instanceof Error ? error.message : String(error);
+function errorOf({ wanted: { port }, server, error, taken, owner }: Entry): string | null {
+  if (taken === null) return error;
+  const who = owner === '' ? 'another program' : owner;
+  return server === null
+    ? `Port ${port} of this computer is in use by ${who}; end that, or publish the container at another port`
+    : `Only ${localAddresses[0]}:${port} leads to the container: [${taken}]:${port} is in use by ${who}`;
 }
 
 function keyOf(port: PublishedPort): string {
   return `${port.protocol} ${port.port}`;
 }
 
-function describe({ wanted, server, error }: Entry): PortForward {
+function describe(entry: Entry): PortForward {
+  const { wanted, server } = entry;
   return {
     containerId: wanted.containerId,
     containerPort: wanted.containerPort,
     protocol: wanted.protocol,
-    hostIp,
+    hostIp: localAddresses[0],
     hostPort: wanted.port,
     state: server === null ? 'failed' : 'open',
-    error,
+    error: errorOf(entry),
   };
 }

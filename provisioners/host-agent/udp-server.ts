@@ -1,5 +1,6 @@
-import type { RemoteInfo } from 'node:dgram';
+import type { RemoteInfo, Socket } from 'node:dgram';
 import { createSocket } from 'node:dgram';
+import { isIPv6 } from 'node:net';
 import { EngineClient } from '../../client/engine-client.ts';
 import type { DatagramSession } from '../../client/datagrams.ts';
 import type { Dial } from '../../client/dial.ts';
@@ -20,7 +21,7 @@ interface Client {
  * go through the engine's API as frames of one stream, opened by the first of them.
  */
 export class UdpServer implements AsyncDisposable {
-  readonly #socket = createSocket('udp4');
+  readonly #socket: Socket;
   readonly #engine: EngineClient;
   readonly #target: { readonly address: string; readonly port: number };
   readonly #onFailure: (error: Error) => void;
@@ -31,6 +32,8 @@ export class UdpServer implements AsyncDisposable {
   #lastNumber = 0;
 
   private constructor(options: UdpServerOptions) {
+    const type = isIPv6(options.listen.address) ? 'udp6' : 'udp4';
+    this.#socket = createSocket({ type, ipv6Only: type === 'udp6' });
     this.#engine = new EngineClient(options.dial);
     this.#target = options.target;
     this.#onFailure = options.onFailure;

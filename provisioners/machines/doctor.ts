@@ -69,7 +69,7 @@ async function verdictOn(machine: Machine): Promise<Pick<Finding, 'verdict' | 's
       verdict: 'bad',
       says: `its connection is ${agent.connection}: ${agent.error ?? 'it is being made'}`,
     };
-  const closed = agent.forwards.find(({ state }) => state === 'failed');
+  const closed = agent.forwards.find(({ error }) => error !== null);
   if (closed !== undefined) return { verdict: 'bad', says: closed.error ?? `port ${closed.hostPort} is not open` };
   using engine = new EngineClient(unixSocketDialer(machine.dockerSocket), { timeoutMs: 5_000 });
   try {
