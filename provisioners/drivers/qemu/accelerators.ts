@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
 import { z } from 'zod';
 import { readIfThere, writeFileAtomic } from '../../store/atomic-file.ts';
-import type { Computer } from './qemu-program.ts';
+import type { Computer } from '../vm/find-program.ts';
 
 /**
  * Which accelerator and CPU model a guest gets. That a device such as /dev/kvm exists says little: nested hosts refuse

@@ -3,9 +3,10 @@ import type { MachinePaths } from '../../store/home.ts';
 import type { ProcessIdentity } from '../../store/process-identity.ts';
 import type { DriverRun } from '../driver.ts';
 import { QmpConnection } from './qmp.ts';
-import type { StartedQemu } from './qemu-process.ts';
-import { endQemu, startQemu } from './qemu-process.ts';
-import { SerialReader } from './serial.ts';
+import type { StartedVm } from '../vm/vm-process.ts';
+import { endVmProcess } from '../vm/vm-process.ts';
+import { startQemu } from './qemu-process.ts';
+import { SerialReader } from '../vm/serial.ts';
 
 /**
  * One try to bring a guest up, from starting QEMU to the line that says its sshd listens, or to one of the ways in which
@@ -46,7 +47,7 @@ export async function attemptBoot(options: {
 }): Promise<BootOutcome & { readonly lastLines: readonly string[] }> {
   const { program, paths, patience, run } = options;
   const startedAt = performance.now();
-  const qemu = await startQemu({ program, arguments: options.arguments, paths, logFile: paths.qemuLog });
+  const qemu = await startQemu({ program, arguments: options.arguments, paths });
   const serial = new SerialReader(paths.serialLog);
   const watch = new AbortController();
   const signal = AbortSignal.any([run.signal, watch.signal]);
@@ -58,11 +59,11 @@ export async function attemptBoot(options: {
     if (outcome.kind === 'booted') {
       return { kind: 'booted', identity: qemu.identity, elapsedMs: performance.now() - startedAt, lastLines: [] };
     }
-    await endQemu(qemu.identity);
+    await endVmProcess(qemu.identity);
     await serial.read();
     return { ...outcome, lastLines: serial.lastLines };
   } catch (error) {
-    await endQemu(qemu.identity);
+    await endVmProcess(qemu.identity);
     throw error;
   } finally {
     watch.abort();
@@ -76,7 +77,7 @@ async function watchSerial(options: {
   readonly patience: BootPatience;
   readonly tell: DriverRun['tell'];
   readonly signal: AbortSignal;
-  readonly ended: StartedQemu['ended'];
+  readonly ended: StartedVm['ended'];
 }): Promise<Sign> {
   const { serial, patience, tell, signal } = options;
   let exit: QemuExit | null = null;

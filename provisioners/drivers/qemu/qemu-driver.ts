@@ -1,12 +1,9 @@
-import { access, constants, rename, rm, stat, statfs, writeFile } from 'node:fs/promises';
+import { access, constants, rename, rm, stat, writeFile } from 'node:fs/promises';
 import { cpus, release } from 'node:os';
-import { dirname } from 'node:path';
 import { bootProfiles } from '../../machine-image/boot-profile.ts';
-import { writeSeed } from '../../machine-image/seed.ts';
 import { MachineError } from '../../machines.ts';
-import { isErrno } from '../../store/atomic-file.ts';
-
-import { waitForEnd } from '../../store/process-identity.ts';
+import { isErrno, isThere } from '../../store/atomic-file.ts';
+import { isAlive, waitForEnd } from '../../store/process-identity.ts';
 import type {
   Access,
   BootImage,
@@ -33,25 +30,26 @@ import {
 import { bootGuest } from './boot.ts';
 import { attemptBoot, lastBootStage } from './boot-attempt.ts';
 import { dataDisk, provideDataDisk } from './data-disk.ts';
-import { copyDisk } from './disk-copy.ts';
-import { freeLocalPort } from './local-port.ts';
+import { copyDisk } from '../vm/disk-copy.ts';
+import { freeLocalPort } from '../vm/local-port.ts';
 import { guestNetwork, qemuArguments } from './qemu-arguments.ts';
 import { qemuSettings } from './qemu-settings.ts';
-import { endQemu, findQemuProcess, forgetQemu } from './qemu-process.ts';
-import type { Computer, QemuProgram } from './qemu-program.ts';
+import { findQemuProcess, forgetQemu } from './qemu-process.ts';
+import type { QemuProgram } from './qemu-program.ts';
 import { findQemu, qemuMissing } from './qemu-program.ts';
-import { awaitStage, SerialReader } from './serial.ts';
+import { awaitStage, SerialReader } from '../vm/serial.ts';
 import { QmpConnection } from './qmp.ts';
 import { readMemory } from './remembered.ts';
-import { qemuSnapshots } from './snapshots.ts';
-import { powerOffInside, pressPowerButton, quitQemu } from './shutdown.ts';
+import { keepPreviousLog } from '../vm/console-log.ts';
+import { diskSnapshots } from '../vm/disk-snapshots.ts';
+import type { Computer } from '../vm/find-program.ts';
+import { thisComputer } from '../vm/find-program.ts';
+import { requireSpace } from '../vm/free-space.ts';
+import { seedOf } from '../vm/guest-seed.ts';
+import { endVmProcess } from '../vm/vm-process.ts';
+import { powerOffInside } from '../vm/power-off-inside.ts';
+import { pressPowerButton, quitQemu } from './shutdown.ts';
 import { resumeFromMemory, saveMemory } from './suspend.ts';
-
-const MiB = 1024 ** 2;
-const GiB = 1024 ** 3;
-
-/** Below this the engine's first layer would not fit; the data disk itself is sparse. */
-const leastFreeBytes = 1 * GiB;
 
 /** Machines as QEMU guests of this computer, without administrator rights: user networking, one forwarded port for SSH. */
 export class QemuDriver implements Driver {
@@ -63,7 +61,7 @@ export class QemuDriver implements Driver {
     console: 'serial-log',
   };
   readonly settings = qemuSettings;
-  readonly snapshots = qemuSnapshots;
+  readonly snapshots = diskSnapshots({ findProcess: findQemuProcess });
   readonly pause: PauseRole = {
     pause: (machine) => this.#setPaused(machine, true),
     resume: (machine) => this.#setPaused(machine, false),
@@ -80,7 +78,7 @@ export class QemuDriver implements Driver {
   /** `memoryFile` keeps which accelerator works on this computer. */
   constructor(options: { readonly memoryFile: string; readonly computer?: Computer }) {
     this.#memoryFile = options.memoryFile;
-    this.#computer = options.computer ?? { platform: process.platform, arch: process.arch, environment: process.env };
+    this.#computer = options.computer ?? thisComputer();
   }
 
   async availability(): Promise<string | null> {
@@ -91,15 +89,7 @@ export class QemuDriver implements Driver {
 
   async preCreateCheck(machine: DriverMachine): Promise<void> {
     await this.#qemu();
-    const space = await statfs(dirname(machine.paths.folder));
-    const freeBytes = space.bavail * space.bsize;
-    if (freeBytes < leastFreeBytes) {
-      const free = `${Math.floor(freeBytes / MiB)} MiB`;
-      throw new MachineError(
-        'no-space',
-        `${machine.paths.folder} has ${free} of free space; a machine needs at least 1 GiB`,
-      );
-    }
+    await requireSpace(machine.paths);
   }
 
   async create(machine: DriverMachine, run: DriverRun): Promise<void> {
@@ -112,7 +102,7 @@ export class QemuDriver implements Driver {
       if (readMemory(machine.memory).isPaused) return await this.#setPaused(machine, false);
       if (await hasBooted(machine.paths.serialLog)) return;
       // Whoever started it died before it was up; nobody knows what it hangs at.
-      await endQemu(running);
+      await endVmProcess(running);
     }
     const { image } = machine;
     if (image === null) throw new MachineError('image-unavailable', 'There is no machine image to start from');
@@ -178,7 +168,8 @@ export class QemuDriver implements Driver {
     const pressed = await pressPowerButton(machine.paths.qmpSocket);
     // A guest whose button handler is dead or not up yet does not hear it; then it is told over SSH.
     if (!pressed || !(await waitForEnd(identity, { timeoutMs: Math.min(run.graceMs, 10_000), signal }))) {
-      await powerOffInside(run, { identity, deadline });
+      const remainingMs = Math.ceil(deadline - performance.now());
+      if (remainingMs > 0 && (await isAlive(identity))) await powerOffInside(run, remainingMs);
     }
     if (!(await waitForEnd(identity, { timeoutMs: Math.max(0, deadline - performance.now()), signal }))) {
       run.tell({ detail: 'it does not power off; ending it' });
@@ -189,7 +180,7 @@ export class QemuDriver implements Driver {
 
   async kill(machine: DriverMachine): Promise<void> {
     const identity = await findQemuProcess(machine.paths);
-    if (identity !== null) await endQemu(identity);
+    if (identity !== null) await endVmProcess(identity);
     await forgetQemu(machine.paths);
     await rm(machine.paths.memoryState, { force: true });
     await rm(`${machine.paths.memoryState}.new`, { force: true });
@@ -234,7 +225,7 @@ export class QemuDriver implements Driver {
       await machine.remember({ ...memory, isPaused: false });
       throw error;
     }
-    if (!(await waitForEnd(identity, { timeoutMs: 10_000, signal: run.signal }))) await endQemu(identity);
+    if (!(await waitForEnd(identity, { timeoutMs: 10_000, signal: run.signal }))) await endVmProcess(identity);
     await forgetQemu(machine.paths);
     await machine.remember({ ...readMemory(machine.memory), isPaused: false });
   }
@@ -299,21 +290,15 @@ export class QemuDriver implements Driver {
   }
 
   async #writeDisks(machine: DriverMachine, signal: AbortSignal): Promise<void> {
-    const { paths, keys } = machine;
+    const { paths } = machine;
     const { path: qemuPath } = await this.#qemu();
     const disk = dataDisk(paths.dataDisk, this.#computer.platform);
     await provideDataDisk({ disk, sizeBytes: qemuSettings.resolve(machine.settings).diskBytes, qemuPath, signal });
-    const seed = writeSeed({
-      name: machine.name,
-      hostname: machine.name.replaceAll('.', '-').replace(/-+$/, ''),
-      network: {
-        mode: 'static',
-        address: guestNetwork.address,
-        gateway: guestNetwork.gateway,
-        nameservers: [guestNetwork.nameserver],
-      },
-      hostKey: keys.host,
-      authorizedKeys: [keys.identity.publicKey],
+    const seed = seedOf(machine, {
+      mode: 'static',
+      address: guestNetwork.address,
+      gateway: guestNetwork.gateway,
+      nameservers: [guestNetwork.nameserver],
     });
     await writeFile(paths.seed, seed, { mode: 0o600 });
   }
@@ -362,27 +347,7 @@ async function takeDisk(
   await rename(file, machine.paths.dataDisk);
 }
 
-async function keepPreviousLog(paths: {
-  readonly serialLog: string;
-  readonly previousSerialLog: string;
-}): Promise<void> {
-  try {
-    await rename(paths.serialLog, paths.previousSerialLog);
-  } catch (error) {
-    if (!isErrno(error, 'ENOENT')) throw error;
-  }
-}
-
 async function hasBooted(serialLog: string): Promise<boolean> {
   const events = await new SerialReader(serialLog).read();
   return events.some((event) => event.kind === 'stage' && event.stage === lastBootStage);
-}
-
-async function isThere(path: string): Promise<boolean> {
-  try {
-    await access(path);
-    return true;
-  } catch {
-    return false;
-  }
 }

@@ -6,7 +6,7 @@ import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { computerKey, recallAccelerator, rememberAccelerator } from './accelerators.ts';
 import { provideDataDisk } from './data-disk.ts';
-import { freeLocalPort } from './local-port.ts';
+import { freeLocalPort } from '../vm/local-port.ts';
 import { findQemu, qemuMissing } from './qemu-program.ts';
 import { QmpConnection } from './qmp.ts';
 

@@ -1,8 +1,9 @@
 import { execFile } from 'node:child_process';
-import { access, constants } from 'node:fs/promises';
-import { delimiter, join } from 'node:path';
+import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { MachineError } from '../../machines.ts';
+import type { Computer } from '../vm/find-program.ts';
+import { findProgram } from '../vm/find-program.ts';
 
 /** The QEMU of this computer for guests of this computer's own processor. */
 export interface QemuProgram {
@@ -11,17 +12,11 @@ export interface QemuProgram {
   readonly version: string;
 }
 
-export interface Computer {
-  readonly platform: NodeJS.Platform;
-  readonly arch: string;
-  readonly environment: Readonly<Record<string, string | undefined>>;
-}
-
 const runProgram = promisify(execFile);
 
 /** Looks through PATH and the places where installers put QEMU without telling PATH. Null when it is not there. */
 export async function findQemu(computer: Computer): Promise<QemuProgram | null> {
-  const path = await findProgram(programName(computer), computer);
+  const path = await findProgram(programName(computer), { computer, usual: usualFolders(computer) });
   if (path === null) return null;
   const { stdout } = await runProgram(path, ['--version'], { timeout: 10_000, windowsHide: true });
   const version = /version\s+(.+)/.exec(stdout)?.[1]?.trim();
@@ -54,29 +49,14 @@ function programName(computer: Computer): string {
   return computer.arch === 'arm64' ? 'qemu-system-aarch64' : 'qemu-system-x86_64';
 }
 
-async function findProgram(name: string, computer: Computer): Promise<string | null> {
-  const { platform, environment } = computer;
-  const isWindows = platform === 'win32';
-  const fromPath = (environment[isWindows ? 'Path' : 'PATH'] ?? environment['PATH'] ?? '').split(delimiter);
-  const usual: Partial<Record<NodeJS.Platform, readonly string[]>> = {
-    // An app that is started from the Dock does not have Homebrew in its PATH.
-    darwin: ['/opt/homebrew/bin', '/usr/local/bin', '/opt/local/bin'],
-    win32: [join(environment['ProgramFiles'] ?? 'C:\\Program Files', 'qemu')],
-    linux: ['/usr/bin', '/usr/local/bin'],
-  };
-  for (const folder of [...fromPath, ...(usual[platform] ?? [])]) {
-    if (folder === '') continue;
-    const candidate = join(folder, isWindows ? `${name}.exe` : name);
-    if (await isExecutable(candidate)) return candidate;
-  }
-  return null;
-}
-
-async function isExecutable(path: string): Promise<boolean> {
-  try {
-    await access(path, constants.X_OK);
-    return true;
-  } catch {
-    return false;
+/** Where installers put it without telling PATH: an app that is started from the Dock does not have Homebrew in its. */
+function usualFolders({ platform, environment }: Computer): readonly string[] {
+  switch (platform) {
+    case 'darwin':
+      return ['/opt/homebrew/bin', '/usr/local/bin', '/opt/local/bin'];
+    case 'win32':
+      return [join(environment['ProgramFiles'] ?? 'C:\\Program Files', 'qemu')];
+    default:
+      return ['/usr/bin', '/usr/local/bin'];
   }
 }

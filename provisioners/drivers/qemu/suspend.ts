@@ -8,7 +8,8 @@ import { syncFolder } from '../../store/atomic-file.ts';
 import type { MachinePaths } from '../../store/home.ts';
 import type { DriverRun } from '../driver.ts';
 import { QmpConnection } from './qmp.ts';
-import { endQemu, forgetQemu, startQemu } from './qemu-process.ts';
+import { endVmProcess } from '../vm/vm-process.ts';
+import { forgetQemu, startQemu } from './qemu-process.ts';
 
 /**
  * Suspend to disk: QEMU "migrates" the stopped guest into a file, and a later QEMU with the very same arguments takes it from
@@ -65,12 +66,7 @@ export async function resumeFromMemory(options: {
   const { program, paths, run } = options;
   await forgetQemu(paths);
   const incoming = ['-incoming', `exec:cat ${shellQuote(paths.memoryState)}`];
-  const qemu = await startQemu({
-    program,
-    arguments: [...options.arguments, ...incoming],
-    paths,
-    logFile: paths.qemuLog,
-  });
+  const qemu = await startQemu({ program, arguments: [...options.arguments, ...incoming], paths });
   try {
     using qmp = await connectOnceThere(paths.qmpSocket, qemu.ended, run.signal);
     await waitForIncoming(qmp, qemu.ended, run);
@@ -80,7 +76,7 @@ export async function resumeFromMemory(options: {
     await qmp.execute('cont');
     return 'resumed';
   } catch (error) {
-    await endQemu(qemu.identity);
+    await endVmProcess(qemu.identity);
     await forgetQemu(paths);
     run.signal.throwIfAborted();
     run.tell({ detail: `its saved memory cannot be used: ${error instanceof Error ? error.message : String(error)}` });

@@ -1,7 +1,7 @@
-import { readFile, rename, rm, stat, writeFile } from 'node:fs/promises';
+import { readFile, rename, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { MachineError } from '../../machines.ts';
-import { isErrno } from '../../store/atomic-file.ts';
+import { isErrno, isThere } from '../../store/atomic-file.ts';
 import type { MachinePaths } from '../../store/home.ts';
 import type { VBoxManage } from './vbox-manage.ts';
 import { VBoxError } from './vbox-manage.ts';
@@ -119,16 +119,6 @@ async function readIfThere(path: string): Promise<Buffer | null> {
     return await readFile(path);
   } catch (error) {
     if (isErrno(error, 'ENOENT')) return null;
-    throw error;
-  }
-}
-
-export async function isThere(path: string): Promise<boolean> {
-  try {
-    await stat(path);
-    return true;
-  } catch (error) {
-    if (isErrno(error, 'ENOENT')) return false;
     throw error;
   }
 }

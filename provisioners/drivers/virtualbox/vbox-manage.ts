@@ -1,9 +1,10 @@
 import { execFile } from 'node:child_process';
-import { access, constants } from 'node:fs/promises';
-import { delimiter, join } from 'node:path';
+import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { MachineError } from '../../machines.ts';
 import type { MachineErrorCode } from '../../machines.ts';
+import type { Computer } from '../vm/find-program.ts';
+import { findProgram } from '../vm/find-program.ts';
 
 /**
  * VBoxManage, VirtualBox's command line. It is a client of a server that starts by itself (VBoxSVC) and lets one session at
@@ -19,12 +20,6 @@ export class VBoxError extends MachineError {
     super(code, message);
     this.result = result;
   }
-}
-
-export interface VBoxComputer {
-  readonly platform: NodeJS.Platform;
-  readonly arch: string;
-  readonly environment: Readonly<Record<string, string | undefined>>;
 }
 
 export interface VBoxVersion {
@@ -147,32 +142,18 @@ function explain(failure: { readonly verb: string; readonly stderr: string; read
   return new VBoxError('internal', `VBoxManage ${verb} was refused: ${said}`, result);
 }
 
-/** Looks through PATH and the places where VirtualBox's installers put it. Null when it is not there. */
-export async function findVBoxManage(computer: VBoxComputer): Promise<string | null> {
+/** Null when it is not there. */
+export async function findVBoxManage(computer: Computer): Promise<string | null> {
   const { platform, environment } = computer;
-  const isWindows = platform === 'win32';
-  const fromPath = (environment[isWindows ? 'Path' : 'PATH'] ?? environment['PATH'] ?? '').split(delimiter);
   const windowsFolder =
     environment['VBOX_MSI_INSTALL_PATH'] ??
     join(environment['ProgramFiles'] ?? 'C:\\Program Files', 'Oracle', 'VirtualBox');
-  const usual = isWindows
-    ? [windowsFolder]
-    : platform === 'darwin'
-      ? ['/usr/local/bin', '/Applications/VirtualBox.app/Contents/MacOS']
-      : [];
-  for (const folder of [...fromPath, ...usual].filter((name) => name !== '')) {
-    const candidate = join(folder, isWindows ? 'VBoxManage.exe' : 'VBoxManage');
-    try {
-      await access(candidate, constants.X_OK);
-      return candidate;
-    } catch {
-      // Not in this folder; the next may have it.
-    }
-  }
-  return null;
+  const onMac = ['/usr/local/bin', '/Applications/VirtualBox.app/Contents/MacOS'];
+  const usual = platform === 'win32' ? [windowsFolder] : platform === 'darwin' ? onMac : [];
+  return await findProgram('VBoxManage', { computer, usual });
 }
 
-export function virtualboxMissing({ platform }: VBoxComputer): string {
+export function virtualboxMissing({ platform }: Computer): string {
   const how =
     platform === 'darwin'
       ? 'brew install --cask virtualbox'

@@ -1,8 +1,6 @@
-import { rename, rm, stat, statfs } from 'node:fs/promises';
-import { dirname } from 'node:path';
-import { writeSeed } from '../../machine-image/seed.ts';
+import { rm, stat } from 'node:fs/promises';
 import { MachineError } from '../../machines.ts';
-import { isErrno } from '../../store/atomic-file.ts';
+import { isThere } from '../../store/atomic-file.ts';
 import type {
   Access,
   CopyRole,
@@ -16,21 +14,25 @@ import type {
   StopRun,
   SuspendRole,
 } from '../driver.ts';
-import { freeLocalPort } from '../qemu/local-port.ts';
-import { awaitSsh } from './await-ssh.ts';
+import { freeLocalPort } from '../vm/local-port.ts';
+import { awaitSsh } from '../vm/await-ssh.ts';
+import { keepPreviousLog } from '../vm/console-log.ts';
+import type { Computer } from '../vm/find-program.ts';
+import { thisComputer } from '../vm/find-program.ts';
+import { requireSpace } from '../vm/free-space.ts';
+import { seedOf, toWholeMebibytes } from '../vm/guest-seed.ts';
+import { powerOffInside } from '../vm/power-off-inside.ts';
 import {
   cloneToRaw,
   convertRaw,
   diskFilesOf,
   forget,
-  isThere,
   mediaOf,
   isSeedSame,
   provideData,
   writeSeedDisk,
 } from './media.ts';
 import { readMemory, uuidOf } from './remembered.ts';
-import type { VBoxComputer } from './vbox-manage.ts';
 import { findVBoxManage, VBoxManage, virtualboxMissing } from './vbox-manage.ts';
 import type { VirtualMachine } from './virtual-machine.ts';
 import {
@@ -50,7 +52,6 @@ import type { VmInfo } from './vm-info.ts';
 import { driverState, readVmInfo } from './vm-info.ts';
 
 const leastMajor = 7;
-const leastFreeBytes = 1024 ** 3;
 const bootTries = 3;
 const usualBootMs = 60_000;
 const resource = 'vm';
@@ -74,19 +75,19 @@ export class VirtualboxDriver implements Driver {
       cloneToRaw({ vbox: await this.#vbox(), signal }, mediaOf(machine.paths).data, file),
     takeDisk: (machine, file, run) => this.#takeDisk(machine, file, run),
   };
-  readonly #computer: VBoxComputer;
+  readonly #computer: Computer;
   readonly #hasBootableImage: boolean;
   readonly #bootMs: number;
 
   constructor(options: {
     /** Whether Skiff's machine image has a disk that firmware boots by itself. */
     readonly hasBootableImage: boolean;
-    readonly computer?: VBoxComputer;
+    readonly computer?: Computer;
     /** How long a machine may take until its SSH answers, before it is started again. */
     readonly bootMs?: number;
   }) {
     this.#hasBootableImage = options.hasBootableImage;
-    this.#computer = options.computer ?? { platform: process.platform, arch: process.arch, environment: process.env };
+    this.#computer = options.computer ?? thisComputer();
     this.#bootMs = options.bootMs ?? usualBootMs;
   }
 
@@ -109,11 +110,7 @@ export class VirtualboxDriver implements Driver {
     const why = await this.availability();
     if (why !== null) throw new MachineError('driver-unavailable', why);
     bootableDisk(machine);
-    const space = await statfs(dirname(machine.paths.folder));
-    const freeBytes = space.bavail * space.bsize;
-    if (freeBytes >= leastFreeBytes) return;
-    const free = `${Math.floor(freeBytes / 1024 ** 2)} MiB`;
-    throw new MachineError('no-space', `${machine.paths.folder} has ${free} of free space; a machine needs 1 GiB`);
+    await requireSpace(machine.paths);
   }
 
   async create(machine: DriverMachine, { signal }: DriverRun): Promise<void> {
@@ -172,7 +169,7 @@ export class VirtualboxDriver implements Driver {
     if (isAsked && (await awaitState(vm, { state: 'stopped', timeoutMs: Math.min(graceMs, 10_000) }))) return;
     const remainingMs = Math.ceil(deadline - performance.now());
     if (isAsked && remainingMs > 0) {
-      await tellOverSsh(run, remainingMs);
+      await powerOffInside(run, remainingMs);
       const timeoutMs = Math.max(0, deadline - performance.now());
       if (await awaitState(vm, { state: 'stopped', timeoutMs })) return;
     }
@@ -248,7 +245,7 @@ export class VirtualboxDriver implements Driver {
     const { info, run } = options;
     const media = mediaOf(machine.paths);
     const from = bootableDisk(machine);
-    const seed = { bytes: seedOf(machine), raw: machine.paths.seed, path: media.seed };
+    const seed = { bytes: seedDiskOf(machine), raw: machine.paths.seed, path: media.seed };
     const isSystemSame = readMemory(machine.memory).systemDisk === from && (await isThere(media.system));
     const isSame = isSystemSame && areAttached(info) && (await isSeedSame(seed));
     if (!isSame) await detachDisks(vm, info);
@@ -267,7 +264,7 @@ export class VirtualboxDriver implements Driver {
     const { sshPort } = readMemory(machine.memory);
     if (sshPort === null) return { kind: 'failed', why: 'nobody knows its port' };
     return await awaitSsh({
-      port: sshPort,
+      address: () => Promise.resolve({ host: '127.0.0.1', port: sshPort }),
       serialLog: machine.paths.serialLog,
       isRunning: async () => driverState(await knownInfo(vm)) === 'running',
       timeoutMs: this.#bootMs,
@@ -351,39 +348,7 @@ function bootableDisk({ image }: DriverMachine): string {
 }
 
 /** A VDI is made of whole mebibytes; VirtualBox refuses to make a smaller one (VERR_VD_INVALID_SIZE). */
-function seedOf({ name, keys }: DriverMachine): Buffer {
-  const seed = writeSeed({
-    name,
-    hostname: name.replaceAll('.', '-').replace(/-+$/, ''),
-    network: {
-      mode: 'static',
-      address: guestNetwork.address,
-      gateway: guestNetwork.gateway,
-      nameservers: [guestNetwork.nameserver],
-    },
-    hostKey: keys.host,
-    authorizedKeys: [keys.identity.publicKey],
-  });
-  const wholeBytes = Math.ceil(seed.length / 1024 ** 2) * 1024 ** 2;
-  return Buffer.concat([seed, Buffer.alloc(wholeBytes - seed.length)]);
-}
-
-async function tellOverSsh(run: StopRun, timeoutMs: number): Promise<void> {
-  try {
-    await run.powerOff(AbortSignal.any([run.signal, AbortSignal.timeout(timeoutMs)]));
-  } catch (error) {
-    run.signal.throwIfAborted();
-    run.tell({ detail: `it cannot be told over SSH: ${error instanceof Error ? error.message : String(error)}` });
-  }
-}
-
-async function keepPreviousLog(paths: {
-  readonly serialLog: string;
-  readonly previousSerialLog: string;
-}): Promise<void> {
-  try {
-    await rename(paths.serialLog, paths.previousSerialLog);
-  } catch (error) {
-    if (!isErrno(error, 'ENOENT')) throw error;
-  }
+function seedDiskOf(machine: DriverMachine): Buffer {
+  const { address, gateway, nameserver } = guestNetwork;
+  return toWholeMebibytes(seedOf(machine, { mode: 'static', address, gateway, nameservers: [nameserver] }));
 }
