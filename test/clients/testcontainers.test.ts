@@ -1,7 +1,4 @@
-/**
- * testcontainers, as people's own tests use it. Its reaper is an image of its own (ryuk) that no registry gives here: it is
- * switched off, which is said; what it would do (list by label, remove) is in the other clients' suites.
- */
+/** testcontainers, as people's own tests use it. Its reaper is an image that no registry gives here: `made-reaper.ts` stands in for it. */
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';
@@ -9,11 +6,14 @@ import { text } from 'node:stream/consumers';
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import type * as Testcontainers from 'testcontainers';
 import { type RunningEngine, startEngine } from '../engine/start-engine.ts';
+import { call } from '../engine/api.ts';
+import { startProgram } from '../peers/program.ts';
 import { describeWith } from '../skip.ts';
+import { loadReaper } from './made-reaper.ts';
 
 const server = 'echo starting; echo page > /tmp/index.html; httpd -p 8080 -h /tmp; echo ready; exec sleep 600';
 
-describeWith(['linux', 'root'], 'testcontainers on skiffd (without its reaper, whose image is not here)', () => {
+describeWith(['linux', 'root', { program: 'curl' }], 'testcontainers on skiffd', () => {
   const folder = mkdtempSync(path.join(os.tmpdir(), 'testcontainers-'));
   const before = { ...process.env };
   let engine: RunningEngine;
@@ -112,5 +112,20 @@ describeWith(['linux', 'root'], 'testcontainers on skiffd (without its reaper, w
       .start();
     expect(container.getLabels()).toMatchObject({ made: 'here' });
     await container.restart();
+  });
+
+  it('has its reaper remove what a killed program of tests has left', async () => {
+    await loadReaper(engine.socket, 'made-reaper');
+    const environment = { TESTCONTAINERS_RYUK_DISABLED: 'false', RYUK_CONTAINER_IMAGE: 'made-reaper' };
+    await using client = startProgram(process.execPath, [path.join(import.meta.dirname, 'reaped-client.ts')], {
+      environment,
+    });
+    const made = /made (\w+) (\w+)\n/;
+    await client.shows(made, 30_000);
+    client.kill('SIGKILL');
+    const [, container, network] = made.exec((await client.ended).stdout) ?? [];
+    const status = async (where: string): Promise<number> => (await call(engine.socket, 'GET', where)).status;
+    await expect.poll(() => status(`/containers/${container}/json`), { timeout: 15_000 }).toBe(404);
+    await expect.poll(() => status(`/networks/${network}`), { timeout: 15_000 }).toBe(404);
   });
 });
