@@ -80,14 +80,7 @@ function peerOf(sshd: TestSshd): PeerUnderTest {
         code: 'login-refused',
         says: '--generic-ssh-key',
       },
-      {
-        title: 'a host that takes no connection',
-        arrange: () => void sshd.refuse(),
-        code: 'ssh-failed',
-        says: `127.0.0.1:${sshd.port}`,
-      },
     ],
-    heal: () => sshd.accept(),
   };
 }
 
