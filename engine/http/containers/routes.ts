@@ -18,15 +18,17 @@ import { presentHealthSummary } from './inspect/healthcheck.ts';
 import { inspectContainer } from './inspect/inspect.ts';
 import { mountFoldersOf } from './inspect/mounts.ts';
 import { lifeRoutes } from './life.ts';
+import { ListText } from './list-text.ts';
 import { containerFilterKeys, listContainers } from './list.ts';
 import { logsRoute } from './logs.ts';
 import { statsRoute } from './stats.ts';
-import { containerSummary, presentSizes } from './summary.ts';
+import { presentSizes, statusText } from './summary.ts';
 
 export function containerRoutes(parts: Parts): readonly Route[] {
+  const texts = new ListText();
   const find = (exchange: Exchange): Container => parts.directory.find(exchange.param('id'));
   return [
-    { method: 'GET', path: '/containers/json', handle: (exchange) => list(parts, exchange) },
+    { method: 'GET', path: '/containers/json', handle: (exchange) => list(parts, texts, exchange) },
     { method: 'POST', path: '/containers/create', handle: (exchange) => create(parts, exchange) },
     {
       method: 'GET',
@@ -41,20 +43,21 @@ export function containerRoutes(parts: Parts): readonly Route[] {
   ];
 }
 
-async function list(parts: Parts, exchange: Exchange): Promise<void> {
+async function list(parts: Parts, texts: ListText, exchange: Exchange): Promise<void> {
   const filters = parseFilters(exchange.query.get('filters'), containerFilterKeys);
   const found = listContainers(parts, { isAll: exchange.flag('all'), limit: exchange.integer('limit'), filters });
   const now = parts.now();
   const linked = linkedNames(parts.directory);
-  const summaries = found.map((container) => ({
-    ...containerSummary(container, now, mountFoldersOf(parts, container)),
-    Names: [`/${container.name}`, ...(linked.get(container.id) ?? [])].sort(),
-    Health: presentHealthSummary(parts.health.healthOf(container)),
-  }));
-  if (!exchange.flag('size')) return exchange.answer('container-list', summaries);
-  const sizes = await parts.roots.sizes(found.map(({ id }) => id));
-  const withSizes = summaries.map((summary, index) => ({ ...summary, ...presentSizes(sizes[index]) }));
-  exchange.answer('container-list', withSizes);
+  const sizes = exchange.flag('size') ? await parts.roots.sizes(found.map(({ id }) => id)) : null;
+  const entries = found.map((container, index) =>
+    texts.entry(container, exchange.version, mountFoldersOf(parts, container), {
+      Names: [`/${container.name}`, ...(linked.get(container.id) ?? [])].sort(),
+      Status: statusText(container, now),
+      Health: presentHealthSummary(parts.health.healthOf(container)),
+      ...(sizes === null ? {} : presentSizes(sizes[index])),
+    }),
+  );
+  exchange.text(200, 'application/json', `[${entries.join(',')}]\n`);
 }
 
 async function create(parts: Parts, exchange: Exchange): Promise<void> {

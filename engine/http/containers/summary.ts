@@ -9,12 +9,23 @@ import type { RootSizes } from '../../rootfs/rootfs.ts';
 import { humanDuration } from '../human-time.ts';
 import { type MountFolders, presentMounts } from './inspect/mounts.ts';
 
+/** What can change though nothing about the container does: time passes, others are linked to it. */
+type Passing = 'Names' | 'Status' | 'Health' | 'SizeRw' | 'SizeRootFs';
+
 export function containerSummary(container: Container, now: Instant, folders: MountFolders): ContainerSummary {
-  const { id, name, spec, state } = container;
+  return {
+    ...settledSummary(container, folders),
+    Names: [`/${container.name}`],
+    Status: statusText(container, now),
+  };
+}
+
+/** The same until the container's name, spec or state is another. */
+export function settledSummary(container: Container, folders: MountFolders): Omit<ContainerSummary, Passing> {
+  const { id, spec, state } = container;
   const plan = liveState(state)?.endpoint ?? null;
   return {
     Id: id,
-    Names: [`/${name}`],
     Image: spec.imageName,
     ImageID: spec.imageId,
     Command: commandText([...spec.process.entrypoint, ...spec.process.command]),
@@ -22,7 +33,6 @@ export function containerSummary(container: Container, now: Instant, folders: Mo
     Ports: ports(container, plan),
     Labels: spec.labels,
     State: state.status,
-    Status: statusText(container, now),
     HostConfig: { NetworkMode: spec.network.shownMode },
     NetworkSettings: { Networks: presentNetworks(container) },
     Mounts: presentMounts(spec, folders),
