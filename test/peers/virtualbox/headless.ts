@@ -1,9 +1,8 @@
-import type { ChildProcess } from 'node:child_process';
-import { execFileSync, spawn } from 'node:child_process';
-import { appendFileSync, closeSync, mkdirSync, openSync, readSync, rmSync, writeFileSync } from 'node:fs';
+import { appendFileSync, closeSync, openSync, readSync, rmSync } from 'node:fs';
 import type { Server, Socket } from 'node:net';
 import { connect, createServer } from 'node:net';
 import { join } from 'node:path';
+import { PlayedSystem } from '../played-system.ts';
 import type { PlayedVm } from './register.ts';
 import { Register } from './register.ts';
 
@@ -15,16 +14,14 @@ import { Register } from './register.ts';
 class PlayedGuest {
   readonly #register: Register;
   readonly #uuid: string;
-  readonly #folder: string;
   readonly #sockets = new Set<Socket>();
-  #sshd: ChildProcess | null = null;
-  #sshdPort = 0;
+  readonly #system: PlayedSystem;
   #nat: Server | null = null;
 
   constructor(register: Register, uuid: string) {
     this.#register = register;
     this.#uuid = uuid;
-    this.#folder = join(this.#vm.folder, 'guest');
+    this.#system = new PlayedSystem({ folder: join(this.#vm.folder, 'guest'), say: (line) => this.#say(line) });
   }
 
   get #vm(): PlayedVm {
@@ -49,25 +46,25 @@ class PlayedGuest {
   async #obey(verb: string): Promise<void> {
     switch (verb) {
       case 'pause':
-        this.#sshd?.kill('SIGSTOP');
+        this.#system.standStill();
         return this.#become('paused');
       case 'resume':
-        this.#sshd?.kill('SIGCONT');
+        this.#system.goOn();
         return this.#become('running');
       case 'savestate':
-        this.#sshd?.kill('SIGSTOP');
+        this.#system.standStill();
         this.#closeNat();
         return this.#become('saved');
       case 'restore':
         await this.#openNat();
-        this.#sshd?.kill('SIGCONT');
+        this.#system.goOn();
         return this.#become('running');
       case 'natpf1':
         this.#closeNat();
         return await this.#openNat();
       case 'acpipowerbutton':
         // A guest that is not up hears no button.
-        if (this.#sshd !== null) this.#end();
+        if (this.#system.isUp) this.#end();
         return;
       case 'poweroff':
         return this.#end();
@@ -77,27 +74,16 @@ class PlayedGuest {
   async #boot(): Promise<void> {
     const vm = this.#vm;
     const [system, seed] = [vm.disks['disks-0-0'], vm.disks['disks-2-0']];
-    const log = vm.settings['--uartmode1']?.replace(/^file /, '');
-    const say = (line: string): void => {
-      if (log !== undefined) appendFileSync(log, `${line}\r\n`);
-    };
     if (system === undefined || seed === undefined || !hasBootSector(system)) {
-      say('BdsDxe: No bootable option or device was found.');
+      this.#say('BdsDxe: No bootable option or device was found.');
       return;
     }
-    say('skiff-boot: kernel-ready 0.40');
-    mkdirSync(this.#folder, { recursive: true });
-    execFileSync('tar', ['-xf', seed, '-C', this.#folder]);
-    this.#sshdPort = await freePort();
-    const config = join(this.#folder, 'sshd_config');
-    writeFileSync(config, sshdConfig(this.#folder, this.#sshdPort));
-    // A /run of its own, as after a boot; it ends with this process, as a guest does.
-    const script = `mount -t tmpfs none /run && mkdir /run/sshd && exec /usr/sbin/sshd -D -e -f '${config}'`;
-    this.#sshd = spawn('setpriv', ['--pdeathsig', 'KILL', 'unshare', '--mount', 'sh', '-c', script], {
-      stdio: 'inherit',
-    });
-    say('skiff-boot: sshd-ready 0.90');
-    say('skiff-boot: ready 1.00');
+    await this.#system.boot(seed);
+  }
+
+  #say(line: string): void {
+    const log = this.#vm.settings['--uartmode1']?.replace(/^file /, '');
+    if (log !== undefined) appendFileSync(log, `${line}\r\n`);
   }
 
   async #openNat(): Promise<void> {
@@ -105,7 +91,7 @@ class PlayedGuest {
     if (rule === undefined) return;
     const server = createServer((client) => {
       // NAT takes every connection and closes it when nobody listens inside.
-      const inner = connect({ host: '127.0.0.1', port: this.#sshdPort });
+      const inner = connect({ host: '127.0.0.1', port: this.#system.port });
       for (const [one, other] of [
         [client, inner],
         [inner, client],
@@ -137,7 +123,7 @@ class PlayedGuest {
   }
 
   #end(): void {
-    this.#sshd?.kill('SIGKILL');
+    this.#system.end();
     this.#closeNat();
     this.#register.put({ ...this.#vm, state: 'poweroff', pid: null });
     rmSync(this.#register.controlSocket(this.#uuid), { force: true });
@@ -154,29 +140,6 @@ function hasBootSector(disk: string): boolean {
   } finally {
     closeSync(file);
   }
-}
-
-function sshdConfig(folder: string, port: number): string {
-  return [
-    `Port ${port}`,
-    'ListenAddress 127.0.0.1',
-    `HostKey ${folder}/ssh_host_ed25519_key`,
-    `AuthorizedKeysFile ${folder}/authorized_keys`,
-    'PidFile none',
-    'StrictModes no',
-    'UsePAM no',
-    'PermitRootLogin yes',
-    'PasswordAuthentication no',
-    '',
-  ].join('\n');
-}
-
-async function freePort(): Promise<number> {
-  const server = createServer();
-  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', () => resolve()));
-  const address = server.address();
-  await new Promise((resolve) => server.close(resolve));
-  return typeof address === 'object' && address !== null ? address.port : 0;
 }
 
 function listen(server: Server, path: string): Promise<void> {
