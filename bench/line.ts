@@ -6,26 +6,35 @@ import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Worker, isMainThread, parentPort, workerData } from 'node:worker_threads';
+import type { Socket } from 'node:net';
 import { connect, createServer } from 'node:net';
 import { openBulkTunnel } from '../provisioners/host-agent/bulk-tunnel.ts';
+import type { HostAgentOptions } from '../provisioners/host-agent/host-agent.ts';
 import { runHostAgent } from '../provisioners/host-agent/host-agent.ts';
-import { serveStreams } from '../provisioners/host-agent/stream-server.ts';
 import { knownHostsLine } from '../provisioners/ssh/keys.ts';
 import { connectSsh, pinnedTarget } from '../provisioners/ssh/ssh-connection.ts';
 import { startSshd } from '../test/peers/sshd.ts';
 import type { Bench, Measurement } from './contender.ts';
+import type { Work } from './samples.ts';
 import { takeTurns } from './samples.ts';
 
+/** Both ends run in threads of their own. `engine` serves; the others are clients: they send, fetch, or ask for one byte on a new connection. */
 interface Task {
-  readonly kind: 'sink' | 'source';
+  readonly kind: 'engine' | 'send' | 'fetch' | 'ask';
   readonly path: string;
 }
 
 const streamBytes = 128 * 1024 ** 2;
 const rounds = 5;
-const ways = { openssh: 'openssh.sock', 'ours alone': 'ours.sock', 'host agent': 'docker.sock' };
+const questions = 200;
+const ways = {
+  'no line': 'engine.sock',
+  openssh: 'openssh.sock',
+  'ours alone': 'ours.sock',
+  'host agent': 'docker.sock',
+};
 
-if (!isMainThread) work(workerData as Task);
+if (!isMainThread) void work(workerData as Task);
 
 export function lineBench(): Bench {
   return { name: 'line', title: 'the line to a machine (a real sshd on loopback)', run };
@@ -41,8 +50,8 @@ async function run(): Promise<readonly Measurement[]> {
   const at = { host: '127.0.0.1', port };
   await writeFile(path('id'), identity.privateKey, { mode: 0o600 });
   await writeFile(path('known_hosts'), knownHostsLine({ ...at, alias: 'x', publicKey: hostKey.publicKey }));
-  const sink = new Worker(new URL(import.meta.url), { workerData: { kind: 'sink', path: path('engine.sock') } });
-  await new Promise((resolve) => sink.once('message', resolve));
+  const engine = new Worker(new URL(import.meta.url), { workerData: { kind: 'engine', path: path('engine.sock') } });
+  await new Promise((resolve) => engine.once('message', resolve));
   const target = pinnedTarget({ ...at, user, privateKey: identity.privateKey, hostKey: hostKey.publicKey });
   const tunnelTo = (name: string, end: AbortSignal): ReturnType<typeof openBulkTunnel> =>
     openBulkTunnel({
@@ -53,67 +62,118 @@ async function run(): Promise<readonly Measurement[]> {
       localSocket: path(name),
       signal: end,
     });
-  try {
-    await using openSsh = await tunnelTo(ways.openssh, signal);
-    if (openSsh === null) throw new Error('OpenSSH does not forward');
-    await using ours = await connectSsh(target, { signal, deadlineMs: 10_000 });
-    const listen = { path: path(ways['ours alone']) };
-    const dial = (): ReturnType<typeof ours.dialUnix> => ours.dialUnix(path('engine.sock'));
-    await using _server = await serveStreams({ listen, dial, onFailure: () => undefined });
-    const fast = Promise.withResolvers<undefined>();
-    const agent = runHostAgent({
-      paths: { agentState: path('agent.json'), dockerSocket: path(ways['host agent']) },
+  const startAgent = async (
+    of: { readonly socket: string; readonly state: string; readonly isReady: string },
+    options: Pick<HostAgentOptions, 'openTunnel'>,
+  ): Promise<{ readonly ended: Promise<void> }> => {
+    const ready = Promise.withResolvers<undefined>();
+    const ended = runHostAgent({
+      paths: { agentState: of.state, dockerSocket: of.socket },
       engineSocket: path('engine.sock'),
       open: (how) => (signal.aborted ? Promise.resolve(null) : connectSsh(target, how)),
-      openTunnel: (end) => tunnelTo('bulk.sock', end),
+      ...options,
       log: (line) => {
-        if (line.includes('fast way')) fast.resolve(undefined);
+        if (line.includes(of.isReady)) ready.resolve(undefined);
       },
       signal,
     });
-    await fast.promise;
-    const contenders = Object.fromEntries(
-      Object.entries(ways).map(([way, name]) => [way, () => send(path(name))] as const),
-    );
-    const samples = await takeTurns({ contenders, rounds, warmUp: 1 });
+    await ready.promise;
+    return { ended };
+  };
+  try {
+    await using openSsh = await tunnelTo(ways.openssh, signal);
+    if (openSsh === null) throw new Error('OpenSSH does not forward');
+    const agents = [
+      await startAgent(
+        { socket: path(ways['ours alone']), state: path('ours.json'), isReady: 'connection is ready' },
+        {},
+      ),
+      await startAgent(
+        { socket: path(ways['host agent']), state: path('agent.json'), isReady: 'fast way' },
+        { openTunnel: (end) => tunnelTo('bulk.sock', end) },
+      ),
+    ];
+    const contendersOf = (kind: Task['kind'], names: readonly string[]): Readonly<Record<string, Work>> =>
+      Object.fromEntries(
+        names.map((name) => [name, () => carry({ kind, path: path(ways[name as keyof typeof ways]) })]),
+      );
+    const [, ...lines] = Object.keys(ways);
+    const sent = await takeTurns({ contenders: contendersOf('send', lines), rounds, warmUp: 1 });
+    const fetched = await takeTurns({ contenders: contendersOf('fetch', lines), rounds, warmUp: 1 });
+    const asked = await takeTurns({ contenders: contendersOf('ask', Object.keys(ways)), rounds, warmUp: 1 });
     ending.abort();
-    await agent;
-    return [{ what: `${streamBytes / 1024 ** 2} MiB to the engine's socket, ms`, samples, baseline: 'openssh' }];
+    await Promise.all(agents.map(({ ended }) => ended));
+    const size = `${streamBytes / 1024 ** 2} MiB`;
+    return [
+      { what: `${size} to the engine's socket, ms`, samples: sent, baseline: 'openssh' },
+      { what: `${size} from the engine's socket, ms`, samples: fetched, baseline: 'openssh' },
+      {
+        what: `${questions} small requests one after the other, each on a new connection, ms`,
+        samples: asked,
+        baseline: 'no line',
+      },
+    ];
   } finally {
     ending.abort();
-    await sink.terminate();
+    await engine.terminate();
     await rm(folder, { recursive: true, force: true });
   }
 }
 
-async function send(path: string): Promise<void> {
-  const worker = new Worker(new URL(import.meta.url), { workerData: { kind: 'source', path } satisfies Task });
+async function carry(task: Task): Promise<void> {
+  const worker = new Worker(new URL(import.meta.url), { workerData: task });
   await new Promise<void>((resolve, reject) => {
     worker.once('message', () => resolve());
     worker.once('error', reject);
   });
 }
 
-/** Sink: discards what it is sent, and says so at the end. Source: sends so much, and waits for that word. */
-function work({ kind, path }: Task): void {
-  if (kind === 'sink') {
-    const server = createServer({ allowHalfOpen: true }, (socket) => {
-      socket.on('error', () => socket.destroy());
-      socket.resume().on('end', () => socket.end('all'));
+async function work({ kind, path }: Task): Promise<void> {
+  if (kind === 'engine') return serve(path);
+  if (kind === 'ask') for (let round = 0; round < questions; round++) await talk(path, 'a');
+  else await talk(path, kind === 'send' ? 's' : 'f');
+  parentPort?.postMessage('done');
+}
+
+/** The first byte of a client says what it wants: one byte (a), so many (f), or one after all that it sends (s). */
+function serve(path: string): void {
+  const server = createServer({ allowHalfOpen: true }, (socket) => {
+    socket.on('error', () => socket.destroy());
+    socket.once('data', (first: Buffer) => {
+      const wish = first.toString('latin1', 0, 1);
+      if (wish === 'a') socket.end('a');
+      else if (wish === 'f') fill(socket);
+      else socket.on('end', () => socket.end('s'));
+      socket.resume();
     });
-    server.listen(path, () => parentPort?.postMessage('listening'));
-    return;
-  }
-  const socket = connect({ path, allowHalfOpen: true });
-  const chunk = Buffer.alloc(256 * 1024, 7);
-  let sentBytes = 0;
-  const fill = (): void => {
-    while (sentBytes < streamBytes) {
-      sentBytes += chunk.length;
+  });
+  server.listen(path, () => parentPort?.postMessage('listening'));
+}
+
+function talk(path: string, wish: 'a' | 's' | 'f'): Promise<void> {
+  return new Promise((resolve, reject) => {
+    const socket = connect({ path, allowHalfOpen: true });
+    socket.on('error', reject).resume();
+    socket.on('end', () => {
+      socket.destroy();
+      resolve();
+    });
+    socket.write(wish);
+    if (wish === 's') fill(socket);
+    else socket.end();
+  });
+}
+
+function fill(socket: Socket): void {
+  const chunk = Buffer.alloc(256 * 1024, 's');
+  let leftBytes = streamBytes;
+  const more = (): void => {
+    while (leftBytes > 0) {
+      leftBytes -= chunk.length;
       if (!socket.write(chunk)) return;
     }
-    socket.removeListener('drain', fill).end();
+    socket.removeListener('drain', more).end();
   };
-  socket.on('drain', fill).on('connect', fill);
-  socket.resume().on('end', () => parentPort?.postMessage('done'));
+  socket.on('drain', more);
+  more();
 }

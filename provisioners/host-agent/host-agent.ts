@@ -60,11 +60,19 @@ export async function runHostAgent(options: HostAgentOptions): Promise<void> {
     onChange: (now) => {
       log(describeLink(now));
       publish({ connection: now.kind, error: now.kind === 'lost' ? now.error.message : null });
-      if (now.kind === 'ready' && options.setsClock === true) setClock(now.connection);
+      if (now.kind === 'ready') greet(now.connection);
       if (now.kind === 'ready') tunnel.open();
       else tunnel.close();
     },
   });
+  /**
+   * A command on a fresh connection: OpenSSH's server sends small packets without delay (TCP_NODELAY) only after it has run one. A
+   * connection that only forwards waits 40 ms for the answer to each small request.
+   */
+  const greet = (line: Line): void => {
+    if (options.setsClock === true) setClock(line);
+    else line.run('true', { signal: whole }).catch((error: unknown) => log(`the first command: ${String(error)}`));
+  };
   const setClock = (line: Line): void => {
     setMachineClock(line, { now: () => Date.now(), signal: whole }).then(
       (result) => {
