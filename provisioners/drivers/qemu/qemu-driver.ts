@@ -61,7 +61,7 @@ export class QemuDriver implements Driver {
     console: 'serial-log',
   };
   readonly settings = qemuSettings;
-  readonly snapshots = diskSnapshots({ findProcess: findQemuProcess });
+  readonly snapshots = diskSnapshots({ isRunning: async ({ paths }) => (await findQemuProcess(paths)) !== null });
   readonly pause: PauseRole = {
     pause: (machine) => this.#setPaused(machine, true),
     resume: (machine) => this.#setPaused(machine, false),

@@ -3,7 +3,6 @@ import { join } from 'node:path';
 import { MachineError } from '../../machines.ts';
 import { isErrno, isThere } from '../../store/atomic-file.ts';
 import type { MachinePaths } from '../../store/home.ts';
-import type { ProcessIdentity } from '../../store/process-identity.ts';
 import type { MachineSnapshot } from '../../machines.ts';
 import type { DriverMachine, DriverRun, DriverStateQuery, SnapshotRole } from '../driver.ts';
 import { copyDisk } from './disk-copy.ts';
@@ -12,13 +11,20 @@ const ending = '.disk';
 
 /**
  * Snapshots of a stopped machine whose data disk is one file of any form: copies of it beside it, which share its blocks where the
- * file system can. `findProcess` finds what has the disk open.
+ * file system can.
  */
 export function diskSnapshots(options: {
-  readonly findProcess: (paths: MachinePaths) => Promise<ProcessIdentity | null>;
+  /** Whether anything has the disk open. */
+  readonly isRunning: (machine: DriverMachine) => Promise<boolean>;
+  /** The disk's file; default: `paths.dataDisk`. */
+  readonly diskOf?: (paths: MachinePaths) => string;
+  /** Called before another file is put in the disk's place. */
+  readonly letGo?: (machine: DriverMachine, run: DriverRun) => Promise<void>;
 }): SnapshotRole {
-  const refuseRunning = async ({ name, paths }: DriverMachine): Promise<void> => {
-    if ((await options.findProcess(paths)) === null) return;
+  const { isRunning, diskOf = ({ dataDisk }: MachinePaths) => dataDisk, letGo } = options;
+  const refuseRunning = async (machine: DriverMachine): Promise<void> => {
+    if (!(await isRunning(machine))) return;
+    const { name } = machine;
     throw new MachineError(
       'already-running',
       `Machine "${name}" is running; a snapshot is of a stopped one. Stop it with: skiff machine stop ${name}`,
@@ -44,7 +50,7 @@ export function diskSnapshots(options: {
       if (await isThere(file))
         throw new MachineError('name-taken', `Machine "${machine.name}" has a snapshot "${name}" already`);
       await mkdir(folderOf(machine.paths), { recursive: true, mode: 0o700 });
-      await copyDisk(machine.paths.dataDisk, file, run.signal);
+      await copyDisk(diskOf(machine.paths), file, run.signal);
     },
 
     async restore(machine: DriverMachine, name: string, run: DriverRun): Promise<void> {
@@ -53,7 +59,8 @@ export function diskSnapshots(options: {
       if (!(await isThere(file))) throw noSuchSnapshot(machine, name);
       // A memory that was saved for another disk would tear this one apart.
       await rm(machine.paths.memoryState, { force: true });
-      await copyDisk(file, machine.paths.dataDisk, run.signal);
+      await letGo?.(machine, run);
+      await copyDisk(file, diskOf(machine.paths), run.signal);
     },
 
     async remove(machine: DriverMachine, name: string): Promise<void> {
