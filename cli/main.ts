@@ -29,7 +29,12 @@ async function main(words: readonly string[]): Promise<number> {
       engineHost: hostOf(choice, process.env),
       isHostGiven: choice.kind === 'host',
       engine,
-      machines: async () => (await import('../provisioners/index.ts')).openMachines({ environment: process.env }),
+      machines: async () => {
+        const { openMachines } = await import('../provisioners/index.ts');
+        const { computerKeychain } = await import('../logins/keychains.ts');
+        const { env: environment, platform } = process;
+        return openMachines({ environment, keychain: computerKeychain(environment, platform) });
+      },
       onSignal,
     };
     if (globals.version) {

@@ -11,6 +11,7 @@ import { stat } from 'node:fs/promises';
 import { unixSocketDialer } from '../client/dial.ts';
 import { EngineClient } from '../client/engine-client.ts';
 import { Credentials, serverOf } from '../logins/credentials.ts';
+import { computerKeychain } from '../logins/keychains.ts';
 import { openMachines, type OpenMachines } from '../provisioners/index.ts';
 import type { CreateMachine, Machines } from '../provisioners/machines.ts';
 import type { Report } from '../provisioners/progress.ts';
@@ -40,7 +41,9 @@ export function openDesktop(options: OpenDesktop): Desktop {
   const { version, host, capabilities, defaultMachine = 'default', helloArchive, report } = options;
   const core = openCore({
     info: { version, host, capabilities, defaultMachine, platform: platformOf(process.platform), arch: process.arch },
-    machines: options.machines ?? openMachines(options.provisioning),
+    machines:
+      options.machines ??
+      openMachines({ keychain: computerKeychain(process.env, process.platform), ...options.provisioning }),
     dial: ({ dockerSocket }) => new EngineClient(unixSocketDialer(dockerSocket)),
     helloImage: { reference: 'hello', open: helloArchive === undefined ? null : () => openArchive(helloArchive) },
     login: (registry) => new Credentials(process.env, process.platform).get(serverOf(registry)),

@@ -3,7 +3,7 @@ import { ConfigFile } from './config-file.ts';
 import type { StoredAuth } from './config-file.ts';
 import { credentialHelper, findProgram } from './credential-helper.ts';
 import type { Secret, SecretStore } from './credential-helper.ts';
-import { systemKeychain } from './keychains.ts';
+import { systemKeychain, usualHelper } from './keychains.ts';
 
 type Environment = Readonly<Record<string, string | undefined>>;
 
@@ -105,18 +105,12 @@ export class Credentials {
     const { credHelpers, credsStore, auths } = this.#config.read();
     const named = credHelpers?.[server] ?? credsStore ?? '';
     if (named !== '') return { name: named, isFor: 'known' };
-    const name = this.#usualHelper();
+    const name = usualHelper(this.#environment, this.#platform);
     // docker itself turns to a helper only where it has kept nothing in the file yet.
     const isNew = Object.keys(auths ?? {}).length === 0 && Object.keys(credHelpers ?? {}).length === 0;
     if (isNew && this.#has(`docker-credential-${name}`)) return { name, isFor: 'all' };
     const isAlone = !this.#has('docker') && systemKeychain(name, this.#environment, this.#platform) !== null;
     return isAlone ? { name, isFor: 'server' } : null;
-  }
-
-  #usualHelper(): string {
-    if (this.#platform === 'darwin') return 'osxkeychain';
-    if (this.#platform === 'win32') return 'wincred';
-    return this.#has('pass') ? 'pass' : 'secretservice';
   }
 
   #has(program: string): boolean {

@@ -1,5 +1,5 @@
 import { LoginError } from './login-error.ts';
-import { findProgram, runWithSecret } from './credential-helper.ts';
+import { credentialHelper, findProgram, runWithSecret } from './credential-helper.ts';
 import type { SecretStore } from './credential-helper.ts';
 
 type Environment = Readonly<Record<string, string | undefined>>;
@@ -23,6 +23,20 @@ export function systemKeychain(
   }
   if (helper === 'osxkeychain' && platform === 'darwin') return macKeychain(environment);
   return null;
+}
+
+/** The helper that a system is known for. */
+export function usualHelper(environment: Environment, platform: NodeJS.Platform): string {
+  if (platform === 'darwin') return 'osxkeychain';
+  if (platform === 'win32') return 'wincred';
+  return findProgram('pass', environment, platform) === null ? 'secretservice' : 'pass';
+}
+
+/** The keychain of this computer for other secrets than logins: docker's helper where it is installed, else the system's own tool; null: none. */
+export function computerKeychain(environment: Environment, platform: NodeJS.Platform): SecretStore | null {
+  const helper = usualHelper(environment, platform);
+  const isThere = findProgram(`docker-credential-${helper}`, environment, platform) !== null;
+  return isThere ? credentialHelper(helper, environment) : systemKeychain(helper, environment, platform);
 }
 
 /** libsecret's command line, on the Secret Service of the desktop. */

@@ -95,6 +95,11 @@ export interface CreateMachine {
   /** Absent: the best driver for this computer. */
   readonly driver?: string;
   readonly settings: MachineSettings;
+  /**
+   * The secrets that later operations need are kept: in the keychain of this computer, else in a file that its user alone may read.
+   * Else nothing is kept, and each operation is given them anew by the environment.
+   */
+  readonly keepsSecrets?: boolean;
 }
 
 export interface Machine {

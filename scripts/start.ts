@@ -9,6 +9,7 @@ import { parseArgs } from 'node:util';
 import { writeProgress } from '../cli/progress-lines.ts';
 import { openDesktop } from '../desktop/open-desktop.ts';
 import { startDesktopServer } from '../desktop/server/desktop-server.ts';
+import { computerKeychain } from '../logins/keychains.ts';
 import { MachineError, openMachines } from '../provisioners/index.ts';
 import { buildElectron, buildRenderer } from './build-desktop.ts';
 import { runHello } from './run-hello.ts';
@@ -90,7 +91,7 @@ function interruptible(): AbortSignal {
 }
 
 async function once({ machine: name, driver, afterwards }: Options): Promise<number> {
-  const machines = openMachines();
+  const machines = openMachines({ keychain: computerKeychain(process.env, process.platform) });
   const signal = interruptible();
   const withProgress = async <T>(
     work: (operation: { report: ReturnType<typeof writeProgress>['report']; signal: AbortSignal }) => Promise<T>,
@@ -121,7 +122,7 @@ async function serveBrowser({ machine, driver, afterwards }: Options): Promise<n
   const signal = interruptible();
   const report = (fault: Error): void => console.error(fault.message);
   const { version } = JSON.parse(readFileSync(path.join(root, 'package.json'), 'utf8')) as { version: string };
-  const machines = openMachines();
+  const machines = openMachines({ keychain: computerKeychain(process.env, process.platform) });
   await using desktop = openDesktop({
     version,
     host: 'browser',

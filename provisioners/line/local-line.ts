@@ -6,6 +6,7 @@ import type { Duplex } from 'node:stream';
 import { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import { MachineError } from '../machines.ts';
+import { quietEnvironment } from '../secrets/quiet-environment.ts';
 import { collect, commandFailed, commandTooSlow, outputOf, signalExitCode } from './command.ts';
 import type { CommandResult, ExecRequest, ExitStatus, Line, PipeOptions, RunOptions } from './line.ts';
 
@@ -104,7 +105,9 @@ function start(command: string | null, stdio: StdioOptions, signal: AbortSignal)
   signal.throwIfAborted();
   const isTerminal = stdio[0] === 'inherit';
   const args = command === null ? ['-l'] : ['-c', command];
-  return spawn('/bin/sh', args, { stdio, cwd: '/', detached: !isTerminal });
+  // What it starts may run for months (the engine). Only at a terminal is it the user's own shell.
+  const env = isTerminal ? process.env : quietEnvironment(process.env);
+  return spawn('/bin/sh', args, { stdio, cwd: '/', detached: !isTerminal, env });
 }
 
 function ending(child: ChildProcess, signal: AbortSignal): Promise<ExitStatus> {

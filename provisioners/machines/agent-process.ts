@@ -5,6 +5,7 @@ import { fileURLToPath } from 'node:url';
 import type { RunningAgent } from '../host-agent/agent-state.ts';
 import { readAgent } from '../host-agent/agent-state.ts';
 import { MachineError } from '../machines.ts';
+import { quietEnvironment } from '../secrets/quiet-environment.ts';
 import type { MachinePaths } from '../store/home.ts';
 import { isAlive, waitForEnd } from '../store/process-identity.ts';
 
@@ -84,7 +85,7 @@ async function spawnAgent(agent: AgentOf): Promise<{ readonly hasEnded: () => bo
     cwd: paths.folder,
     detached: true,
     stdio: ['ignore', 'ignore', log.fd],
-    env: { ...process.env, ...program.environment },
+    env: { ...quietEnvironment(process.env), ...program.environment },
     windowsHide: true,
   });
   let hasEnded = false;

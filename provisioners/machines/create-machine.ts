@@ -5,7 +5,7 @@ import type { CreateMachine } from '../machines.ts';
 import { MachineError } from '../machines.ts';
 import type { Operation } from '../progress.ts';
 import { runStep } from '../progress.ts';
-import { storedSettings } from '../settings/driver-settings.ts';
+import { lastingSecrets, storedSettings } from '../settings/driver-settings.ts';
 import { isErrno, makePrivateFolder } from '../store/atomic-file.ts';
 import { dockerHost } from '../store/home.ts';
 import type { CreateStep, MachineDocument } from '../store/machine-document.ts';
@@ -28,7 +28,9 @@ export async function createMachine(
   operation: Operation,
 ): Promise<void> {
   const existing = await context.store.read(request.name);
-  const session = existing === null ? await begin(context, request, operation) : resume(context, request, existing);
+  const session =
+    existing === null ? await begin(context, request, operation) : await resume(context, request, existing);
+  if (request.keepsSecrets === true) await keepSecrets(context, session);
   const done = new Set<CreateStep>();
   const note = async (step: CreateStep): Promise<void> => {
     done.add(step);
@@ -61,6 +63,14 @@ export async function createMachine(
         )
       : error;
   }
+}
+
+/** Those that later operations need; the facts say where they are. */
+async function keepSecrets({ keptSecrets }: MachinesContext, session: MachineSession): Promise<void> {
+  const { paths, document, driver, secrets } = session;
+  const lasting = lastingSecrets(driver.settings.fields, secrets);
+  if (Object.keys(lasting).length === 0) return;
+  await session.addFacts({ 'secrets kept in': await keptSecrets.keep({ id: document.id, paths }, lasting) });
 }
 
 async function begin(
@@ -100,11 +110,11 @@ async function begin(
   return session;
 }
 
-function resume(
+async function resume(
   context: MachinesContext,
   request: CreateMachine & { readonly name: MachineName },
   document: MachineDocument,
-): MachineSession {
+): Promise<MachineSession> {
   const { name } = request;
   const { lifecycle } = document;
   if (lifecycle.phase === 'ready') throw new MachineError('name-taken', `There is a machine "${name}" already`);
@@ -118,7 +128,8 @@ function resume(
     );
   }
   const asked = Object.values(request.settings).some((value) => value !== undefined);
-  if (!asked) return new MachineSession({ store: context.store, driver, name, document });
+  const kept = await context.secretsOf(driver, context.store.machine(name));
+  if (!asked) return new MachineSession({ store: context.store, driver, name, document, secrets: kept });
   // What was asked for now counts; a disk that is there already only grows.
   const resolved = { ...driver.settings.resolve({ ...document.settings, ...request.settings }) };
   const settings = storedSettings(driver.settings.fields, resolved);
@@ -127,7 +138,7 @@ function resume(
     driver,
     name,
     document: { ...document, settings },
-    secrets: resolved,
+    secrets: { ...kept, ...resolved },
   });
 }
 

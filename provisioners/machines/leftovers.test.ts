@@ -5,6 +5,7 @@ import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { imageLayout } from '../deploy/machine-layout.ts';
 import type { Driver, TaggedResource, TaggedRole } from '../drivers/driver.ts';
 import { LocalDriver } from '../drivers/local/local-driver.ts';
+import { KeptSecrets } from '../secrets/kept-secrets.ts';
 import { parseMachineName } from '../store/machine-name.ts';
 import { MachineStore } from '../store/machine-store.ts';
 import { ownAgentProgram } from './agent-process.ts';
@@ -53,7 +54,8 @@ describe('what is left over', () => {
       openImage: notAsked,
       openRelease: notAsked,
       openRuntime: notAsked,
-      secretsOf: () => ({}),
+      secretsOf: () => Promise.resolve({}),
+      keptSecrets: new KeptSecrets(null),
     };
   });
   afterEach(() => rm(home, { recursive: true, force: true }));

@@ -139,7 +139,8 @@ export class MachineChanges {
         'no-such-driver',
         `Machine "${name}" needs the driver "${document.driver}", which this Skiff does not have`,
       );
-    return new MachineSession({ store, driver, name, document, secrets: this.context.secretsOf(driver) });
+    const secrets = await this.context.secretsOf(driver, store.machine(name));
+    return new MachineSession({ store, driver, name, document, secrets });
   }
 
   protected async view(name: MachineName): Promise<Machine> {

@@ -32,6 +32,11 @@ export class MachineSession {
     this.#secrets = options.secrets ?? {};
   }
 
+  /** What this operation was given, or what was kept; never written to the document. */
+  get secrets(): MachineSettings {
+    return this.#secrets;
+  }
+
   get document(): MachineDocument {
     return this.#document;
   }

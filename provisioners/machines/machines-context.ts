@@ -5,6 +5,8 @@ import type { Driver } from '../drivers/driver.ts';
 import type { MachineImage } from '../machine-image/machine-image.ts';
 import type { MachineSettings } from '../machines.ts';
 import type { Operation } from '../progress.ts';
+import type { KeptSecrets } from '../secrets/kept-secrets.ts';
+import type { MachinePaths } from '../store/home.ts';
 import type { MachineStore } from '../store/machine-store.ts';
 import type { AgentProgram } from './agent-process.ts';
 import type { DockerContexts } from './docker-context.ts';
@@ -19,7 +21,8 @@ export interface MachinesContext {
   readonly layout: MachineLayout;
   readonly openImage: (operation: Operation) => Promise<MachineImage>;
   readonly openRelease: () => Promise<EngineRelease>;
-  /** A driver's secret settings that the environment gives. */
-  readonly secretsOf: (driver: Driver) => MachineSettings;
+  /** A driver's secret settings that the environment gives, else those that were kept for the machine. */
+  readonly secretsOf: (driver: Driver, paths: MachinePaths) => Promise<MachineSettings>;
+  readonly keptSecrets: KeptSecrets;
   readonly openRuntime: () => Promise<WantedNode>;
 }

@@ -13,6 +13,8 @@ import type { CreateMachine, DriverInfo, Machine, Machines, RemoteCommand } from
 import { MachineError } from '../machines.ts';
 import type { Operation } from '../progress.ts';
 import { runStep } from '../progress.ts';
+import type { Keychain } from '../secrets/kept-secrets.ts';
+import { KeptSecrets } from '../secrets/kept-secrets.ts';
 import { environmentSecrets } from '../settings/driver-settings.ts';
 import { skiffHome } from '../store/home.ts';
 import { parseMachineName } from '../store/machine-name.ts';
@@ -46,6 +48,8 @@ export interface OpenMachines {
   readonly engine?: EngineSource;
   /** Default: `host-agent/main.ts` beside this code, run by this process's own program. */
   readonly hostAgent?: AgentProgram;
+  /** Where secrets go that people ask to keep; default: none, they go into files. */
+  readonly keychain?: Keychain | null;
 }
 
 /** Opens the machines of this computer's user; see machines.ts for what they do. Nothing is made until it is needed. */
@@ -61,6 +65,7 @@ class LocalMachines extends MachineChanges implements Machines {
     const store = new MachineStore(home);
     const isArm = process.arch === 'arm64';
     const engine = options.engine ?? ownCheckout();
+    const keptSecrets = new KeptSecrets(options.keychain ?? null);
     super({
       home,
       store,
@@ -73,7 +78,11 @@ class LocalMachines extends MachineChanges implements Machines {
         return await ensureMachineImage({ arch: isArm ? 'arm64' : 'amd64', cacheDir, source }, operation);
       },
       openRelease: () => openRelease(engine, { cacheDir, arch: isArm ? 'arm64' : 'x64' }),
-      secretsOf: (driver) => environmentSecrets(driver.settings.fields, environment),
+      secretsOf: async (driver, paths) => ({
+        ...(await keptSecrets.read(paths)),
+        ...environmentSecrets(driver.settings.fields, environment),
+      }),
+      keptSecrets,
       openRuntime: () => openRuntime(engine, { cacheDir, arch: isArm ? 'arm64' : 'amd64' }),
     });
   }

@@ -24,7 +24,8 @@ export async function removeMachine(
   const document = await readable(context, name);
   const driver = document === null ? undefined : drivers.get(document.driver);
   if (document !== null && driver !== undefined) {
-    const session = new MachineSession({ store, driver, name, document, secrets: context.secretsOf(driver) });
+    const secrets = await context.secretsOf(driver, paths);
+    const session = new MachineSession({ store, driver, name, document, secrets });
     await session.change({ lifecycle: { phase: 'removing', error: null } });
     try {
       await driver.remove(session.driverMachine(await keysIfThere(paths)), quietRun(operation));
@@ -46,6 +47,7 @@ export async function removeMachine(
   }
   await endAgent(paths);
   await context.contexts.remove({ name, folder: paths.folder, dockerHost: dockerHost(paths.dockerSocket) });
+  await context.keptSecrets.erase(paths);
   await store.removeFolders(name);
   return trouble;
 }

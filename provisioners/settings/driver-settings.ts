@@ -51,6 +51,18 @@ export function environmentSecrets(
   return Object.fromEntries(given);
 }
 
+/** The secrets among them that later operations need, and that were given. */
+export function lastingSecrets(
+  fields: readonly SettingField[],
+  given: MachineSettings,
+): Readonly<Record<string, string>> {
+  const found = fields.flatMap(({ key, isLasting }): [string, string][] => {
+    const value = given[key];
+    return isLasting === true && typeof value === 'string' ? [[key, value]] : [];
+  });
+  return Object.fromEntries(found);
+}
+
 function resolveOne(field: SettingField, table: SettingTable, asked: SettingValue | undefined): unknown {
   const value = asked ?? field.standard ?? undefined;
   if (value === undefined && field.isRequired) {

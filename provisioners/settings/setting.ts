@@ -32,6 +32,8 @@ export interface SettingField {
   readonly change: 'live' | 'restart' | 'never';
   /** Few people touch it: a form shows it only when it is asked for more. */
   readonly isAdvanced: boolean;
+  /** Of a secret that operations after the creation need too: it may be kept where its user asks for that. */
+  readonly isLasting?: boolean;
 }
 
 export interface Setting<V> {
@@ -96,9 +98,12 @@ export const setting = {
     schema: z.int().min(text.least).max(text.most).optional(),
   }),
 
-  /** Never written anywhere: it is given anew, by flag or environment, to each operation that needs it. */
-  secret: (text: SettingText): Setting<string | undefined> => ({
-    field: fieldOf('secret', text),
+  /**
+   * Not written anywhere: it is given anew, by flag or environment, to each operation that needs it; a lasting one is kept where its
+   * user asks for that (secrets/kept-secrets.ts).
+   */
+  secret: (text: SettingText & { readonly isLasting?: boolean }): Setting<string | undefined> => ({
+    field: { ...fieldOf('secret', text), ...(text.isLasting === true ? { isLasting: true } : {}) },
     schema: z.string().min(1).optional(),
   }),
 

@@ -30,6 +30,8 @@ export interface MachinePaths {
   readonly previousSerialLog: string;
   readonly dataDisk: string;
   readonly seed: string;
+  /** Where the machine's secrets are kept, where its user asked for that. */
+  readonly secrets: string;
   /** Memory of a suspended machine. */
   readonly memoryState: string;
   readonly pidFile: string;
@@ -90,6 +92,7 @@ export function machinePaths(home: string, name: MachineName, options: HomeOptio
     previousSerialLog: inFolder('serial.previous.log'),
     dataDisk: inFolder('data.disk'),
     seed: inFolder('seed.disk'),
+    secrets: inFolder('secrets.json'),
     memoryState: inFolder('memory.state'),
     pidFile: inFolder('qemu.pid'),
     processFile: inFolder('qemu.process.json'),

@@ -1,4 +1,4 @@
-import type { DriverInfo, Machine } from '../../../provisioners/machines.ts';
+import type { CreateMachine, DriverInfo, Machine } from '../../../provisioners/machines.ts';
 import type { SettingField } from '../../../provisioners/settings/setting.ts';
 import { flag } from '../../flags/flag.ts';
 import { describeError, writeLines } from '../../report.ts';
@@ -10,6 +10,12 @@ import { flagsOf, givenSettings } from './setting-flags.ts';
 
 /** docker-machine's, for a computer on which the machine cannot be made at all. */
 const preCreateFailure = 3;
+
+const keepFlag = {
+  keepSecrets: flag.switch({
+    help: 'Keep the secrets that later commands need: in the keychain of this computer, else in a file that you alone may read',
+  }),
+};
 
 const driverFlag = {
   driver: flag.text({ short: 'd', help: 'Driver to create the machine with (default: the best for this computer)' }),
@@ -46,13 +52,14 @@ function createWith(fields: readonly SettingField[], drivers: readonly DriverInf
     usage: '[OPTIONS] [NAME]',
     summary: create.summary,
     details: `Drivers: ${drivers.map(({ name, unavailable }) => (unavailable === null ? name : `${name} (not usable here)`)).join(', ')}`,
-    flags: { ...driverFlag, ...flagsOf(fields) },
+    flags: { ...driverFlag, ...(fields.some(({ isLasting }) => isLasting) ? keepFlag : {}), ...flagsOf(fields) },
     max: 1,
     async run({ flags, args: [name = 'default'], context }) {
       const { environment } = context;
       const driver = flags.driver ?? environment['MACHINE_DRIVER'];
       const settings = givenSettings(fields, { flags, environment });
-      const machine = await make(context, { name, settings, ...(driver ? { driver } : {}) });
+      const keepsSecrets = 'keepSecrets' in flags && flags.keepSecrets === true;
+      const machine = await make(context, { name, settings, keepsSecrets, ...(driver ? { driver } : {}) });
       await writeLines(context.stdout, [
         `Machine "${name}" is running.`,
         `Run a container in it: skiff ${name === 'default' ? '' : `--machine ${name} `}run hello`,
@@ -80,10 +87,7 @@ async function make(context: Context, request: Parameters<typeof createMachine>[
   }
 }
 
-async function createMachine(
-  context: Context,
-  request: { readonly name: string; readonly driver?: string; readonly settings: ReturnType<typeof givenSettings> },
-): Promise<Machine> {
+async function createMachine(context: Context, request: CreateMachine): Promise<Machine> {
   const machines = await context.machines();
   return runOperation(context, (operation) => machines.create(request, operation));
 }

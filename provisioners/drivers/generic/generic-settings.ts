@@ -59,6 +59,7 @@ export const genericSettings = driverSettings({
   }),
   sudoPassword: setting.secret({
     flag: 'sudo-password',
+    isLasting: true,
     isAdvanced: false,
     title: 'Password for sudo',
     help: 'Password that sudo asks for there; better given by the environment, where other users cannot read it',

@@ -33,6 +33,7 @@ const localSettings = driverSettings({
   }),
   sudoPassword: setting.secret({
     flag: 'sudo-password',
+    isLasting: true,
     title: 'Password for sudo',
     help: 'Password that sudo asks for; better given by the environment, where other users cannot read it',
     environment: ['SKIFF_SUDO_PASSWORD'],

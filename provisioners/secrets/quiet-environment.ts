@@ -1,0 +1,16 @@
+/** Names of variables whose values are secret, by the words that vendors and this program name them with. */
+const secretName = /PASSWORD|PASSPHRASE|SECRET|TOKEN|API_?KEY|CREDENTIAL/i;
+
+export type Environment = Readonly<Record<string, string | undefined>>;
+
+export function isSecretVariable(name: string): boolean {
+  return secretName.test(name);
+}
+
+/**
+ * The environment without secrets, for programs that outlive the operation which they were started by: who may look at a process of
+ * this user reads its variables for as long as it runs, and a hypervisor or an engine hands them on to its children.
+ */
+export function quietEnvironment(environment: Environment): Environment {
+  return Object.fromEntries(Object.entries(environment).filter(([name]) => !isSecretVariable(name)));
+}
