@@ -1,8 +1,9 @@
-import { execFileSync } from 'node:child_process';
+import { execFileSync, spawnSync } from 'node:child_process';
+import { readFileSync } from 'node:fs';
 import { describe } from 'vitest';
 
 /** What a suite may need of the computer that it runs on. */
-export type Need = 'linux' | 'root' | { readonly program: string };
+export type Need = 'linux' | 'root' | 'project quotas' | { readonly program: string };
 
 /**
  * The reason why a suite cannot run here, or null. Printed once beside the skipped suite, so that a run on a Mac or
@@ -12,6 +13,7 @@ export function lacking(needs: readonly Need[]): string | null {
   for (const need of needs) {
     if (need === 'linux' && process.platform !== 'linux') return `needs Linux, this is ${process.platform}`;
     if (need === 'root' && process.getuid?.() !== 0) return 'needs root';
+    if (need === 'project quotas' && !hasQuotas()) return 'needs a kernel with CONFIG_QFMT_V2';
     if (typeof need === 'object' && !hasProgram(need.program)) return `needs the program ${need.program}`;
   }
   return null;
@@ -25,6 +27,12 @@ export function describeWith(needs: readonly Need[], title: string, body: () => 
     console.warn(`skipped: ${title}: ${reason}`);
     describe.skip(`${title} (${reason})`, body);
   }
+}
+
+/** Part of the kernel, or a module of it. */
+function hasQuotas(): boolean {
+  if (/ v2_\w+quota\w*$/m.test(readFileSync('/proc/kallsyms', 'latin1'))) return true;
+  return spawnSync('modinfo', ['quota_v2'], { stdio: 'ignore' }).status === 0;
 }
 
 function hasProgram(name: string): boolean {

@@ -24,8 +24,11 @@ export function assertVolumeOptions(name: string, options: VolumeOptions): void 
   if (unknown !== undefined) throw invalid(`create ${name}: invalid option: "${unknown}"`);
   const missing = given.flatMap((key) => known[key] ?? []).find((key) => options[key] === undefined);
   if (missing !== undefined) throw invalid(`create ${name}: missing required option: "${missing}"`);
-  if (options['size'] !== undefined && sizeBytes(name, options['size']) > 0)
-    throw invalid(`create ${name}: quota size requested but no quota support`);
+}
+
+/** `size`, the most that the volume may hold; 0: no limit. Throws `invalid`; `name` is the volume's. */
+export function quotaBytes(name: string, options: VolumeOptions): number {
+  return options['size'] === undefined ? 0 : sizeBytes(name, options['size']);
 }
 
 export function hasDevice(options: VolumeOptions): boolean {

@@ -5,14 +5,16 @@ import type { Log } from '../diagnostics/log.ts';
 import { isCode } from '../kernel/files.ts';
 import { type DeviceMount, unmount } from '../kernel/mount.ts';
 import { readMounts } from '../kernel/mount-table.ts';
+import { hasProjectQuota, limitFolder, projectOf } from '../kernel/project-quota.ts';
 import { removeTree } from '../kernel/remove-tree.ts';
-import { conflict, internal, notFound } from '../model/errors.ts';
+import { conflict, internal, invalid, notFound } from '../model/errors.ts';
 import { type Filters, passes, passesLabels } from '../model/filters.ts';
 import type { ContainerId } from '../model/ids.ts';
 import { SerialQueues } from '../model/serial-queues.ts';
 import { formatInstant, type Instant } from '../model/time.ts';
 import type { Database } from '../store/database.ts';
-import { assertVolumeOptions, deviceMount, hasDevice } from './device-options.ts';
+import { readSetting, writeSetting } from '../store/settings-rows.ts';
+import { assertVolumeOptions, deviceMount, hasDevice, quotaBytes } from './device-options.ts';
 import { readDangling } from './filters.ts';
 import { assertVolumeName, madeUpVolumeName } from './volume-name.ts';
 import { type VolumeRow, VolumeRows } from './volume-rows.ts';
@@ -23,6 +25,7 @@ const trash = '.removing-';
 
 /** Volumes as folders below the data root (see `volumes.ts` for what each method promises). */
 export class LocalVolumes implements Volumes {
+  readonly #database: Database;
   readonly #rows: VolumeRows;
   readonly #root: string;
   readonly #log: Log;
@@ -51,6 +54,7 @@ export class LocalVolumes implements Volumes {
     readonly reach?: (point: string) => void;
   }) {
     this.#reach = parts.reach ?? (() => undefined);
+    this.#database = parts.database;
     this.#rows = new VolumeRows(parts.database);
     this.#root = path.join(parts.dataRoot, 'volumes');
     this.#log = parts.log;
@@ -104,13 +108,15 @@ export class LocalVolumes implements Volumes {
     if (existing?.state === 'ready') return this.#volumeOf(existing);
     if (existing !== null) this.#finishRemoval(name);
     assertVolumeOptions(name, request.options);
+    if (quotaBytes(name, request.options) > 0 && !hasProjectQuota(this.#root))
+      throw invalid(`create ${name}: quota size requested but no quota support`);
     const labels = request.name === '' ? { ...request.labels, [anonymousLabel]: '' } : request.labels;
     const row = { name, createdAt: this.#createdAt(), labels, options: request.options, state: 'ready' } as const;
     // The row first: a folder that is missing is made at boot, one without a row nobody would know of.
     this.#rows.insert(row);
     this.#reach('volume:written');
     try {
-      this.#makeFolder(name);
+      this.#makeFolder(row);
     } catch (error) {
       this.#rows.delete(name);
       throw error;
@@ -205,10 +211,11 @@ export class LocalVolumes implements Volumes {
       for (const name of names) this.#holders.set(name, (this.#holders.get(name) ?? new Set()).add(container));
     }
     const mounted = new Set(readMounts().map(({ target }) => target));
-    for (const { name, state } of this.#rows.all()) {
+    for (const row of this.#rows.all()) {
+      const { name } = row;
       if (mounted.has(this.folderOf(name)) && !this.#holders.has(name)) this.#unmount(name);
-      if (state === 'removing') this.#finishRemoval(name);
-      else if (!existsSync(this.folderOf(name))) this.#makeFolder(name);
+      if (row.state === 'removing') this.#finishRemoval(name);
+      else if (!existsSync(this.folderOf(name)) || quotaBytes(name, row.options) > 0) this.#makeFolder(row);
     }
     for (const entry of readdirSync(this.#root)) {
       if (entry.startsWith(trash)) await this.#discard(entry);
@@ -236,9 +243,12 @@ export class LocalVolumes implements Volumes {
     return { name, driver: 'local', createdAt, labels, options, folder: this.folderOf(name) };
   }
 
-  #makeFolder(name: string): void {
+  /** What is there already stays; a crash may have come before the limit. */
+  #makeFolder({ name, options }: VolumeRow): void {
     mkdirSync(path.join(this.#root, name), { recursive: true, mode: 0o701 });
     mkdirSync(this.folderOf(name), { recursive: true, mode: 0o755 });
+    const bytes = quotaBytes(name, options);
+    if (bytes > 0 && !hasDevice(options)) limitOnce(this.#database, this.folderOf(name), bytes);
   }
 
   /** Whole seconds, as docker tells it. */
@@ -292,6 +302,17 @@ export class LocalVolumes implements Volumes {
       if (!isCode(error, 'EINVAL', 'ENOENT')) throw error; // nothing is mounted there
     }
   }
+}
+
+/** Numbers of projects that nobody else is likely to use: `SK` and what follows. */
+const firstProject = 0x534b_0000;
+
+/** A number is never used twice: what is left of a removed volume would count for the next one. */
+function limitOnce(database: Database, folder: string, bytes: number): void {
+  if (!hasProjectQuota(folder) || projectOf(folder) !== 0) return;
+  const project = Number(readSetting(database, 'next-project') ?? firstProject);
+  writeSetting(database, 'next-project', String(project + 1));
+  limitFolder(folder, project, bytes);
 }
 
 /** A regular expression; what is none is taken as plain text. */
