@@ -35,6 +35,7 @@
  * What only some kinds can do is a role of its own (`pause`, `snapshots`, ...): a driver that has it has all of it.
  */
 import type { HostPlace } from '../deploy/host/host-place.ts';
+import type { DiskFormat } from '../machine-image/bootable-disk.ts';
 import type { Ability, MachineSettings, MachineSnapshot } from '../machines.ts';
 import type { DriverSettings } from '../settings/driver-settings.ts';
 import type { SshKeyPair } from '../ssh/keys.ts';
@@ -105,8 +106,12 @@ export interface BootImage {
   readonly initrd: string;
   /** Raw image of the read-only system disk. */
   readonly systemDisk: string;
-  /** Raw image (whole mebibytes) of a disk that EFI firmware boots by itself, for hypervisors without direct boot of a kernel; absent: none was made. */
-  readonly bootableDisk?: string;
+  /**
+   * File of a disk that EFI firmware (secure boot off) boots by itself, for hypervisors without direct boot of a kernel; whole mebibytes, the
+   * same for all machines, made in the cache when it is first asked for. To be attached as it is or copied, never written to. The machine finds
+   * its data disk and its seed by what is on them, on whatever bus. Throws `image-unavailable`, `no-space`.
+   */
+  readonly bootableDisk: (format: DiskFormat, run: DriverRun) => Promise<string>;
   readonly commandLine: string;
 }
 
@@ -245,6 +250,7 @@ export function abilitiesOf(driver: Driver): readonly Ability[] {
     ['resize', driver.resize !== undefined],
     ['snapshots', driver.snapshots !== undefined],
     ['copies', driver.copies !== undefined],
+    ['file-sharing', driver.settings.fields.some(({ key }) => key === 'shares')],
   ];
   return has.flatMap(([ability, isThere]) => (isThere ? [ability] : []));
 }

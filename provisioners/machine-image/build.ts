@@ -1,5 +1,5 @@
 /**
- * Builds the machine image: kernel, initrd and read-only system disk, out of Debian's packages and npm's Node. Needs a
+ * Builds the machine image: kernel, initrd, read-only system disk and EFI program, out of Debian's packages and npm's Node. Needs a
  * Debian computer with the programs of host-packages.ts, but not root: nothing is mounted, nothing is installed, no
  * program of the image is run, so an image for the other architecture is built the same way.
  *
@@ -10,16 +10,17 @@ import { readFile, readdir, stat, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { MachineError } from '../machines.ts';
 import { type Operation, runStep } from '../progress.ts';
-import { type CpioEntry, writeCpio } from './cpio.ts';
 import { findDebianSources, unpackDebianPackages } from './debian-packages.ts';
 import { buildPrograms, missingImageBuildPackages } from './host-packages.ts';
 import { unpackKernel } from './kernel-file.ts';
-import { type KernelModule, ModuleTree } from './kernel-modules.ts';
+import { writeAnyHardwareInitrd, writeInitrd } from './initrd.ts';
+import { ModuleTree } from './kernel-modules.ts';
 import type { ImageFile, Manifest } from './manifest.ts';
 import { installNodeRuntime, sha256OfFile } from './node-runtime.ts';
 import { runProgram } from './programs.ts';
 import { type Architecture, architectureNames, type Recipe, recipeHash } from './recipe.ts';
-import { initrdModules, layOutSystemRoot } from './system-root.ts';
+import { layOutSystemRoot } from './system-root.ts';
+import { writeUnifiedKernel } from './unified-kernel.ts';
 
 /** Of the system disk's file system; fixed, for a random one would make every build differ. */
 const fileSystemId = '5c1f0000-5eed-4000-8000-736b69666600';
@@ -28,7 +29,7 @@ export interface ImageBuild {
   readonly recipe: Recipe;
   readonly arch: Architecture;
   readonly nodeVersion: string;
-  /** Takes the three files and the manifest; must exist and be empty. */
+  /** Takes the files and the manifest; must exist and be empty. */
   readonly output: string;
   /** For what is in between (about 900 MB); must exist and be empty. The caller removes it. */
   readonly work: string;
@@ -44,6 +45,7 @@ export async function buildMachineImage(build: ImageBuild, operation: Operation)
     );
   }
   const { signal } = operation;
+  const commandLine = recipe.data.commandLine.replaceAll('{console}', architectureNames[arch].console);
   const packages = join(work, 'packages');
   const root = join(work, 'root');
   const versions = await runStep({ step: 'image-packages', title: "Fetching Debian's packages", operation }, async () =>
@@ -69,30 +71,35 @@ export async function buildMachineImage(build: ImageBuild, operation: Operation)
     const kernelRelease = await findKernel(packages);
     const modules = await ModuleTree.open({ folder: join(packages, 'usr/lib/modules', kernelRelease), signal });
     await layOutSystemRoot({ recipe, arch, packages, root, modules, kernelRelease });
+    const kernel = await readFile(join(packages, 'boot', `vmlinuz-${kernelRelease}`));
+    const parts = { recipe, packages, modules };
+    await writeFile(join(output, 'kernel'), unpackKernel(kernel));
+    await writeFile(join(output, 'initrd'), await writeInitrd(parts));
     await writeFile(
-      join(output, 'kernel'),
-      unpackKernel(await readFile(join(packages, 'boot', `vmlinuz-${kernelRelease}`))),
+      join(output, 'boot.efi'),
+      writeUnifiedKernel({
+        stub: await readFile(join(packages, `usr/lib/systemd/boot/efi/linux${architectureNames[arch].efi}.efi.stub`)),
+        kernel,
+        initrd: await writeAnyHardwareInitrd({ ...parts, kernelRelease }),
+        // The screen takes the console where a hypervisor gave the machine no serial port.
+        commandLine: `console=tty0 ${commandLine}`,
+      }),
     );
-    await writeInitrd({
-      recipe,
-      packages,
-      modules: await initrdModules({ recipe, modules }),
-      path: join(output, 'initrd'),
-    });
     await writeSystemDisk({ root, path: join(output, 'system.erofs'), signal });
   });
   const manifest: Manifest = {
-    format: 1,
+    format: 2,
     recipe: recipeHash({ recipe, arch, nodeVersion: build.nodeVersion }),
     arch,
     files: {
       kernel: await describeFile({ output, name: 'kernel' }),
       initrd: await describeFile({ output, name: 'initrd' }),
       'system.erofs': await describeFile({ output, name: 'system.erofs' }),
+      'boot.efi': await describeFile({ output, name: 'boot.efi' }),
     },
     packages: [...versions],
     node: { version: runtime.version, sourceSha256: runtime.sourceSha256 },
-    commandLine: recipe.data.commandLine.replaceAll('{console}', architectureNames[arch].console),
+    commandLine,
   };
   await writeFile(join(output, 'manifest.json'), `${JSON.stringify(manifest, null, 2)}\n`);
   return manifest;
@@ -109,31 +116,6 @@ async function findKernel(packages: string): Promise<string> {
     );
   }
   return kernel.slice('vmlinuz-'.length);
-}
-
-/** busybox, the modules that the system disk needs, and the script that mounts it. Not compressed: the kernel reads it quicker than it unpacks it. */
-export async function writeInitrd(options: {
-  readonly recipe: Recipe;
-  readonly packages: string;
-  readonly modules: readonly KernelModule[];
-  readonly path: string;
-}): Promise<void> {
-  const { modules } = options;
-  const entries: CpioEntry[] = [
-    ...['bin', 'dev', 'modules', 'proc', 'system'].map((path): CpioEntry => ({ kind: 'directory', path, mode: 0o755 })),
-    // The kernel opens it for its first program before that can mount anything.
-    { kind: 'device', path: 'dev/console', mode: 0o600, major: 5, minor: 1 },
-    { kind: 'file', path: 'bin/busybox', mode: 0o755, data: await readFile(join(options.packages, 'usr/bin/busybox')) },
-    { kind: 'file', path: 'init', mode: 0o755, data: await readFile(join(options.recipe.folder, 'initrd/init')) },
-    {
-      kind: 'file',
-      path: 'modules/order',
-      mode: 0o644,
-      data: Buffer.from(modules.map(({ name }) => `${name}.ko\n`).join('')),
-    },
-    ...modules.map(({ name, data }): CpioEntry => ({ kind: 'file', path: `modules/${name}.ko`, mode: 0o644, data })),
-  ];
-  await writeFile(options.path, writeCpio(entries));
 }
 
 /**

@@ -84,7 +84,7 @@ function corrupt(folder: string, what: string): MachineError {
   return new MachineError('image-corrupt', `The machine image in ${folder} is damaged: ${what}.`);
 }
 
-function parseJson(text: string): unknown {
+export function parseJson(text: string): unknown {
   try {
     return JSON.parse(text);
   } catch {

@@ -16,19 +16,21 @@ export function imageFixture(): ImageFixture {
     kernel: Buffer.alloc(3000, 'k'),
     initrd: Buffer.alloc(2000, 'i'),
     'system.erofs': Buffer.alloc(500_000, 's'),
+    'boot.efi': Buffer.alloc(4000, 'e'),
   };
   const describeFile = (name: ImageFile): { sha256: string; sizeBytes: number } => ({
     sha256: sha256(files[name]),
     sizeBytes: files[name].length,
   });
   const manifest: Manifest = {
-    format: 1,
+    format: 2,
     recipe: '0123456789abcdef',
     arch: 'amd64',
     files: {
       kernel: describeFile('kernel'),
       initrd: describeFile('initrd'),
       'system.erofs': describeFile('system.erofs'),
+      'boot.efi': describeFile('boot.efi'),
     },
     packages: ['busybox-static 1.0'],
     node: { version: '24.0.0', sourceSha256: '0'.repeat(64) },

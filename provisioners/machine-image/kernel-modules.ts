@@ -113,6 +113,22 @@ export function moduleName(path: string): string {
     .replaceAll('-', '_');
 }
 
+/** Where modprobe looks, inside a root. */
+export const moduleFolder = (kernelRelease: string): string => `usr/lib/modules/${kernelRelease}`;
+
+/** The files of that folder: the modules, and the indexes by which modprobe finds them. */
+export function moduleFiles(
+  modules: readonly KernelModule[],
+): readonly { readonly path: string; readonly data: Buffer }[] {
+  return [
+    ...modules.map(({ path, data }) => ({ path, data })),
+    { path: 'modules.dep', data: Buffer.from(writeDependencyIndex(modules)) },
+    { path: 'modules.alias', data: Buffer.from(writeAliasIndex(modules)) },
+    // busybox's modprobe looks for it and warns without.
+    { path: 'modules.symbols', data: Buffer.alloc(0) },
+  ];
+}
+
 /** modules.dep: each module's path and the paths of all that must be loaded before it, those needed first standing last. */
 export function writeDependencyIndex(modules: readonly KernelModule[]): string {
   const byName = new Map(modules.map((module) => [module.name, module]));

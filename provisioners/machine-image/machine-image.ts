@@ -1,6 +1,7 @@
 /**
- * The machine image: the Linux system that Skiff's own machines boot. Three files: a kernel, an initial root that only
- * finds the system disk, and the system disk (erofs, read-only, the same for all machines). Whatever a machine keeps lies on
+ * The machine image: the Linux system that Skiff's own machines boot: a kernel, an initial root that only finds the system
+ * disk, the system disk (erofs, read-only, the same for all machines), and an EFI program of kernel and another initial root, out of which
+ * disks are made for hypervisors that boot by firmware (bootable-disk.ts). Whatever a machine keeps lies on
  * its data disk, who it is comes from its seed (seed.ts), so an image can be exchanged under a machine at any start.
  *
  * `ensureMachineImage` is all that others need: it returns the image from the cache, or builds it there (on a Debian
@@ -14,6 +15,7 @@ import { join } from 'node:path';
 import { MachineError } from '../machines.ts';
 import type { Operation } from '../progress.ts';
 import { isErrno } from '../store/atomic-file.ts';
+import { type DiskFormat, type DiskRun, ensureBootableDisk } from './bootable-disk.ts';
 import { buildMachineImage } from './build.ts';
 import { buildFolder, lockImage, publishImage, readVerifiedImage, removeDeadBuilds } from './cache.ts';
 import type { Manifest } from './manifest.ts';
@@ -33,6 +35,8 @@ export interface MachineImage {
   readonly systemDisk: string;
   readonly commandLine: string;
   readonly manifest: Manifest;
+  /** Path of the disk that EFI firmware boots by itself, made when it is first asked for (bootable-disk.ts). */
+  bootableDisk(format: DiskFormat, run: DiskRun): Promise<string>;
 }
 
 export interface EnsureMachineImage {
@@ -114,7 +118,7 @@ async function planFor({ arch, source }: EnsureMachineImage): Promise<Plan> {
   const name = recipeHash({ recipe, arch, nodeVersion });
   return {
     name,
-    needs: 'about 1.2 GB while it is built (also in the folder for temporary files), 230 MB afterwards',
+    needs: 'about 1.2 GB while it is built (also in the folder for temporary files), 250 MB afterwards',
     make: async ({ images, folder, operation }) => {
       await removeDeadBuilds({ images, own: name });
       const making = buildFolder({ images, name });
@@ -142,7 +146,7 @@ function releasePlan({ arch, release }: { arch: Architecture; release: ReleasedI
   const name = `release-${release.sha256.slice(0, 16)}`;
   return {
     name,
-    needs: 'about 230 MB',
+    needs: 'about 250 MB',
     make: async ({ images, folder, operation }) => {
       // Kept when the download breaks off, so that the next try goes on from there.
       const making = join(images, `.${name}.download`);
@@ -162,12 +166,15 @@ function releasePlan({ arch, release }: { arch: Architecture; release: ReleasedI
 }
 
 function machineImage({ folder, manifest }: { folder: string; manifest: Manifest }): MachineImage {
+  const systemDisk = join(folder, 'system.erofs');
+  const parts = { arch: manifest.arch, kernelFile: join(folder, 'boot.efi'), systemFile: systemDisk };
   return {
     folder,
     kernel: join(folder, 'kernel'),
     initrd: join(folder, 'initrd'),
-    systemDisk: join(folder, 'system.erofs'),
+    systemDisk,
     commandLine: manifest.commandLine,
     manifest,
+    bootableDisk: (format, run) => ensureBootableDisk({ folder, parts, format }, run),
   };
 }

@@ -13,14 +13,16 @@ import { MachineError } from '../machines.ts';
 export const architectures = ['amd64', 'arm64'] as const;
 export type Architecture = (typeof architectures)[number];
 
-/** npm's and the GNU toolchain's names for one architecture, and its first serial port's. */
-export const architectureNames: Readonly<Record<Architecture, { npm: string; triplet: string; console: string }>> = {
-  amd64: { npm: 'x64', triplet: 'x86_64-linux-gnu', console: 'ttyS0' },
-  arm64: { npm: 'arm64', triplet: 'aarch64-linux-gnu', console: 'ttyAMA0' },
+/** npm's, the GNU toolchain's and EFI's names for one architecture, and its first serial port's. */
+export const architectureNames: Readonly<
+  Record<Architecture, { npm: string; triplet: string; efi: string; console: string }>
+> = {
+  amd64: { npm: 'x64', triplet: 'x86_64-linux-gnu', efi: 'x64', console: 'ttyS0' },
+  arm64: { npm: 'arm64', triplet: 'aarch64-linux-gnu', efi: 'aa64', console: 'ttyAMA0' },
 };
 
 /** Counts changes of the builder that change the bytes of an image made from the same recipe. */
-const builderVersion = 2;
+const builderVersion = 3;
 
 const relativePath = z
   .string()
@@ -46,6 +48,8 @@ const recipeSchema = z.strictObject({
   modules: z.strictObject({
     /** Needed to mount the system disk. */
     initrd: z.array(z.string()),
+    /** In the initial root of the bootable disk: for the hardware of all hypervisors; those that this kernel does not have are left out. */
+    anyHardware: z.array(z.string()),
     /** Loaded by the boot scripts. */
     boot: z.array(z.string()),
     /** Loaded before the engine starts. */

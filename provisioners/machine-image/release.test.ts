@@ -7,6 +7,7 @@ import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import type { StepReport } from '../progress.ts';
 import { imageFixture } from './image.fixture.ts';
 import { ensureMachineImage, type MachineImage } from './machine-image.ts';
+import { imageFiles } from './manifest.ts';
 
 /** A server of a release, which can be told to misbehave. */
 interface Release {
@@ -90,9 +91,9 @@ describe('an image from a release', () => {
     expect(image.commandLine).toBe('quiet');
     expect(reports.at(-1)).toMatchObject({ step: 'image-download', state: 'done' });
     expect(reports.filter(({ fraction }) => fraction !== undefined).at(-1)?.fraction).toBe(1);
-    expect(release.requests).toEqual(['manifest.json', 'kernel', 'initrd', 'system.erofs']);
+    expect(release.requests).toEqual(['manifest.json', ...imageFiles]);
     expect((await ensure()).folder).toBe(image.folder);
-    expect(release.requests).toHaveLength(4);
+    expect(release.requests).toHaveLength(5);
     expect(await cached()).toEqual([`release-${fixture.manifestSha256.slice(0, 16)}`]);
   });
 
@@ -102,8 +103,11 @@ describe('an image from a release', () => {
     release.requests.length = 0;
     const image = await ensure();
     expect(await readFile(image.systemDisk)).toEqual(fixture.files['system.erofs']);
-    expect(release.requests.slice(0, 1)).toEqual(['manifest.json']);
-    expect(release.requests.slice(1)).toHaveLength(1);
+    expect(release.requests.map((request) => request.split(' ', 1)[0])).toEqual([
+      'manifest.json',
+      'system.erofs',
+      'boot.efi',
+    ]);
     expect(Number(/^system\.erofs bytes=(\d+)-$/.exec(release.requests[1] ?? '')?.[1])).toBeGreaterThan(0);
   });
 
@@ -173,7 +177,7 @@ describe('an image from a release', () => {
     await mkdir(join(base, 'machine-images'), { recursive: true });
     const [first, second] = await Promise.all([ensure(), ensure()]);
     expect(second.folder).toBe(first.folder);
-    expect(release.requests).toEqual(['manifest.json', 'kernel', 'initrd', 'system.erofs']);
+    expect(release.requests).toEqual(['manifest.json', ...imageFiles]);
   });
 
   it('needs a digest that is one', async () => {

@@ -7,7 +7,7 @@ import { chmod, copyFile, cp, lstat, mkdir, readFile, readdir, readlink, symlink
 import { basename, dirname, join, posix } from 'node:path';
 import { MachineError } from '../machines.ts';
 import { isElf, readElfNeeds } from './elf.ts';
-import { type KernelModule, type ModuleTree, writeAliasIndex, writeDependencyIndex } from './kernel-modules.ts';
+import { moduleFiles, moduleFolder, type ModuleTree } from './kernel-modules.ts';
 import { type Architecture, architectureNames, type Recipe, type RecipeData } from './recipe.ts';
 
 export interface SystemRoot {
@@ -126,16 +126,11 @@ async function writeCertificates({ packages, root }: SystemRoot): Promise<void> 
 
 async function writeModules({ recipe, modules, root, kernelRelease }: SystemRoot): Promise<void> {
   const wanted = await modules.closure(wantedModules({ list: recipe.data.modules, modules }));
-  const folder = join(root, 'usr/lib/modules', kernelRelease);
-  await mkdir(folder, { recursive: true });
-  for (const module of wanted) {
-    await mkdir(dirname(join(folder, module.path)), { recursive: true });
-    await writeFile(join(folder, module.path), module.data);
+  for (const { path, data } of moduleFiles(wanted)) {
+    const target = join(root, moduleFolder(kernelRelease), path);
+    await mkdir(dirname(target), { recursive: true });
+    await writeFile(target, data);
   }
-  await writeFile(join(folder, 'modules.dep'), writeDependencyIndex(wanted));
-  await writeFile(join(folder, 'modules.alias'), writeAliasIndex(wanted));
-  // busybox's modprobe looks for it and warns without.
-  await writeFile(join(folder, 'modules.symbols'), '');
   await mkdir(join(root, 'usr/lib/skiff'), { recursive: true });
   await writeFile(join(root, 'usr/lib/skiff/modules.engine'), `${recipe.data.modules.engine.join(' ')}\n`);
 }
@@ -145,17 +140,6 @@ function wantedModules({ list, modules }: { list: RecipeData['modules']; modules
     name.endsWith('/') ? modules.namesUnder(name) : modules.has(name) ? [name] : [],
   );
   return [...list.boot, ...list.engine, ...onDemand];
-}
-
-/** The modules that the initrd carries, in the order in which they are loaded. */
-export async function initrdModules({
-  recipe,
-  modules,
-}: {
-  recipe: Recipe;
-  modules: ModuleTree;
-}): Promise<readonly KernelModule[]> {
-  return modules.closure(recipe.data.modules.initrd);
 }
 
 /** 0755 for folders and for what may be run, 0644 for the rest: the umask of the builder leaves no trace. */

@@ -10,7 +10,7 @@ export interface QemuBoot {
   readonly accelerator: Accelerator;
   readonly cpus: number;
   readonly memoryBytes: number;
-  readonly image: BootImage;
+  readonly image: Omit<BootImage, 'bootableDisk'>;
   readonly dataDisk: { readonly path: string; readonly format: 'raw' | 'qcow2' };
   readonly seed: string;
   /** Port of 127.0.0.1 that leads to the guest's sshd. */

@@ -13,7 +13,7 @@ const run: DriverRun = { tell: () => undefined, signal: new AbortController().si
 describeWith([{ program: 'VBoxManage' }], 'the VirtualBox driver with the real VBoxManage', () => {
   it('makes a machine once, copies its disk and removes it whole', { timeout: 120_000 }, async () => {
     await using made = await makeDriverMachine({
-      open: () => new VirtualboxDriver({ hasBootableImage: true }),
+      open: () => new VirtualboxDriver(),
       settings: { cpus: 1, memoryBytes: GiB, diskBytes: 2 * GiB },
     });
     const { driver, machine } = made;

@@ -21,13 +21,13 @@ export const guestNetwork = { address: '10.0.2.15/24', gateway: '10.0.2.2', name
 
 export async function registerVm(
   { vbox, uuid, signal }: VirtualMachine,
-  options: { readonly name: string; readonly folder: string },
+  options: { readonly name: string; readonly folder: string; readonly group: string },
 ): Promise<void> {
-  const { name, folder } = options;
-  await vbox.run(
-    ['createvm', '--name', name, '--uuid', uuid, '--basefolder', folder, '--ostype', 'Linux_64', '--register'],
-    { signal },
-  );
+  const { name, folder, group } = options;
+  const place = ['--basefolder', folder, '--groups', group];
+  await vbox.run(['createvm', '--name', name, '--uuid', uuid, ...place, '--ostype', 'Linux_64', '--register'], {
+    signal,
+  });
 }
 
 export interface VmHardware {

@@ -28,9 +28,9 @@ async function make(): Promise<Made> {
   const image = join(vbox.register.home, 'image.raw');
   await writeBootSector(image);
   const made = await makeDriverMachine({
-    open: () => new VirtualboxDriver({ hasBootableImage: true, computer: computer(vbox.environment), bootMs: 20_000 }),
+    open: () => new VirtualboxDriver({ computer: computer(vbox.environment), bootMs: 20_000 }),
     settings: { cpus: 1, memoryBytes: GiB, diskBytes: 4 * GiB },
-    image: { kernel: '', initrd: '', systemDisk: '', commandLine: '', bootableDisk: image },
+    image: { kernel: '', initrd: '', systemDisk: '', commandLine: '', bootableDisk: () => Promise.resolve(image) },
   });
   return {
     ...made,
@@ -150,7 +150,6 @@ describeWith(needs, 'the VirtualBox driver, when things go wrong', () => {
   it('says what a machine without a boot loader showed, and ends it', async () => {
     const { machine, vbox } = made;
     const driver = new VirtualboxDriver({
-      hasBootableImage: true,
       computer: computer(vbox.environment),
       bootMs: 300,
     });
@@ -158,7 +157,13 @@ describeWith(needs, 'the VirtualBox driver, when things go wrong', () => {
     const dark = join(machine.paths.folder, 'dark.raw');
     await using file = await openFile(dark, 'w');
     await file.truncate(1024 ** 2);
-    const image = { kernel: '', initrd: '', systemDisk: '', commandLine: '', bootableDisk: dark };
+    const image = {
+      kernel: '',
+      initrd: '',
+      systemDisk: '',
+      commandLine: '',
+      bootableDisk: () => Promise.resolve(dark),
+    };
     const failed = { code: 'boot-failed', message: expect.stringContaining('No bootable option') as string };
     await expect(driver.start(withChange(machine, { image }), run)).rejects.toMatchObject(failed);
     expect(await driver.state(machine)).toBe('stopped');
@@ -212,9 +217,8 @@ describeWith(needs, 'the VirtualBox driver, when things go wrong', () => {
 
 describe('the VirtualBox driver says why it cannot be used', () => {
   const none = { PATH: '/nowhere' };
-  const availability = (options: { arch?: string; environment?: PlayedVirtualbox['environment']; image?: boolean }) =>
+  const availability = (options: { arch?: string; environment?: PlayedVirtualbox['environment'] }) =>
     new VirtualboxDriver({
-      hasBootableImage: options.image ?? true,
       computer: { platform: 'linux', arch: options.arch ?? 'x64', environment: options.environment ?? none },
     }).availability();
 
@@ -223,14 +227,13 @@ describe('the VirtualBox driver says why it cannot be used', () => {
     expect(await availability({ arch: 'arm64' })).toContain('arm64');
   });
 
-  it('where its version is too old, its kernel module is not loaded, or no image boots by itself', async () => {
+  it('where its version is too old, or its kernel module is not loaded', async () => {
     await using vbox = await openPlayedVirtualbox();
     const { environment } = vbox;
     const said = (version: string) =>
       availability({ environment: { ...environment, PLAYED_VIRTUALBOX_VERSION: version } });
     expect(await said('6.1.50r161033\n')).toContain('6.1.50 is too old');
     expect(await said('WARNING: The vboxdrv kernel module is not loaded.\n7.0.20r163906\n')).toContain('vboxconfig');
-    expect(await availability({ environment, image: false })).toContain('--driver qemu');
     expect(await availability({ environment })).toBeNull();
   });
 });

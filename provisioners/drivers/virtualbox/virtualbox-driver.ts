@@ -3,6 +3,7 @@ import { MachineError } from '../../machines.ts';
 import { isThere } from '../../store/atomic-file.ts';
 import type {
   Access,
+  BootImage,
   CopyRole,
   Driver,
   DriverCapabilities,
@@ -13,6 +14,7 @@ import type {
   PauseRole,
   StopRun,
   SuspendRole,
+  TaggedRole,
 } from '../driver.ts';
 import { freeLocalPort } from '../vm/local-port.ts';
 import { awaitSsh } from '../vm/await-ssh.ts';
@@ -47,6 +49,7 @@ import {
   moveForwarding,
   registerVm,
 } from './virtual-machine.ts';
+import { groupOf, namePrefix, taggedMachines } from './tagged-machines.ts';
 import { virtualboxSettings } from './virtualbox-settings.ts';
 import type { VmInfo } from './vm-info.ts';
 import { driverState, readVmInfo } from './vm-info.ts';
@@ -69,6 +72,7 @@ export class VirtualboxDriver implements Driver {
     pause: async (machine, run) => void (await control(await this.#vm(machine, run.signal), 'pause')),
     resume: async (machine, run) => void (await control(await this.#vm(machine, run.signal), 'resume')),
   };
+  readonly tagged: TaggedRole = taggedMachines(() => this.#vbox());
   readonly suspend: SuspendRole = { suspend: (machine, run) => this.#suspend(machine, run) };
   readonly copies: CopyRole = {
     writeDisk: async (machine, file, { signal }) =>
@@ -76,17 +80,15 @@ export class VirtualboxDriver implements Driver {
     takeDisk: (machine, file, run) => this.#takeDisk(machine, file, run),
   };
   readonly #computer: Computer;
-  readonly #hasBootableImage: boolean;
   readonly #bootMs: number;
 
-  constructor(options: {
-    /** Whether Skiff's machine image has a disk that firmware boots by itself. */
-    readonly hasBootableImage: boolean;
-    readonly computer?: Computer;
-    /** How long a machine may take until its SSH answers, before it is started again. */
-    readonly bootMs?: number;
-  }) {
-    this.#hasBootableImage = options.hasBootableImage;
+  constructor(
+    options: {
+      readonly computer?: Computer;
+      /** How long a machine may take until its SSH answers, before it is started again. */
+      readonly bootMs?: number;
+    } = {},
+  ) {
     this.#computer = options.computer ?? thisComputer();
     this.#bootMs = options.bootMs ?? usualBootMs;
   }
@@ -97,8 +99,6 @@ export class VirtualboxDriver implements Driver {
     if (arch !== 'x64') return `Skiff makes VirtualBox machines on x86-64 computers alone, this one is ${arch}`;
     const path = await findVBoxManage(this.#computer);
     if (path === null) return virtualboxMissing(this.#computer);
-    if (!this.#hasBootableImage)
-      return 'VirtualBox boots only disks with a boot loader, and Skiff makes no such machine image yet. Use --driver qemu';
     try {
       return await whyUnfit(new VBoxManage(path, this.#computer.environment));
     } catch (error) {
@@ -109,7 +109,6 @@ export class VirtualboxDriver implements Driver {
   async preCreateCheck(machine: DriverMachine): Promise<void> {
     const why = await this.availability();
     if (why !== null) throw new MachineError('driver-unavailable', why);
-    bootableDisk(machine);
     await requireSpace(machine.paths);
   }
 
@@ -124,7 +123,8 @@ export class VirtualboxDriver implements Driver {
     if ((await readVmInfo(vbox, uuid, { signal })) === null) {
       // A registration that was cut off left its file, and VirtualBox writes over none.
       await rm(media.folder, { recursive: true, force: true });
-      await registerVm(vm, { name: `skiff-${machine.name}-${machine.id.slice(0, 8)}`, folder: media.folder });
+      const name = `${namePrefix}${machine.name}-${machine.id.slice(0, 8)}`;
+      await registerVm(vm, { name, folder: media.folder, group: groupOf(machine.owner) });
     }
     await machine.resources.put({ ...entry, state: 'made', id: uuid });
     const { diskBytes } = virtualboxSettings.resolve(machine.settings);
@@ -244,7 +244,7 @@ export class VirtualboxDriver implements Driver {
   ): Promise<void> {
     const { info, run } = options;
     const media = mediaOf(machine.paths);
-    const from = bootableDisk(machine);
+    const from = await imageOf(machine).bootableDisk('raw', run);
     const seed = { bytes: seedDiskOf(machine), raw: machine.paths.seed, path: media.seed };
     const isSystemSame = readMemory(machine.memory).systemDisk === from && (await isThere(media.system));
     const isSame = isSystemSame && areAttached(info) && (await isSeedSame(seed));
@@ -339,12 +339,9 @@ async function knownInfo(vm: VirtualMachine): Promise<VmInfo> {
   throw new MachineError('boot-failed', 'The machine was deleted in VirtualBox while it was being started');
 }
 
-function bootableDisk({ image }: DriverMachine): string {
-  if (image?.bootableDisk !== undefined) return image.bootableDisk;
-  throw new MachineError(
-    'image-unavailable',
-    'The machine image has no disk that boots by itself, which VirtualBox needs. Use --driver qemu',
-  );
+function imageOf({ image }: DriverMachine): BootImage {
+  if (image === null) throw new MachineError('internal', 'A VirtualBox machine is started without an image');
+  return image;
 }
 
 /** A VDI is made of whole mebibytes; VirtualBox refuses to make a smaller one (VERR_VD_INVALID_SIZE). */

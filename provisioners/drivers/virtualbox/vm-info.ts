@@ -10,6 +10,8 @@ export interface VmInfo {
   readonly controllers: readonly string[];
   /** File of the disk at `<controller>-<port>-<device>`. */
   readonly disks: ReadonlyMap<string, string>;
+  /** `/` where it is in none. */
+  readonly groups: string;
   /** Names of the forwarded ports. */
   readonly forwardings: readonly string[];
 }
@@ -17,6 +19,7 @@ export interface VmInfo {
 /** Lines are `key="value"`, `"key"="value"` or `key=number`; a value may hold anything but the end of the line. */
 export function parseVmInfo(text: string): VmInfo {
   let state = '';
+  let groups = '/';
   const controllers: string[] = [];
   const forwardings: string[] = [];
   const disks = new Map<string, string>();
@@ -25,11 +28,12 @@ export function parseVmInfo(text: string): VmInfo {
     const [key, value] = [found?.[1], found?.[2]];
     if (key === undefined || value === undefined) continue;
     if (key === 'VMState') state = value;
+    else if (key === 'groups') groups = value;
     else if (/^storagecontrollername\d+$/.test(key)) controllers.push(value);
     else if (/^Forwarding\(\d+\)$/.test(key)) forwardings.push(value.split(',', 1)[0] ?? '');
     else if (/^[^-]+-\d+-\d+$/.test(key) && value !== 'none') disks.set(key, unescape(value));
   }
-  return { state, controllers, disks, forwardings };
+  return { state, groups, controllers, disks, forwardings };
 }
 
 /** Backslashes and quotes in values are escaped, as in Windows' paths. */

@@ -1,4 +1,4 @@
-# Sourced by boot: brings the data disk (vdb) to /var/lib/skiff: formats it when it is new, checks it after an unclean stop,
+# Sourced by boot: brings the data disk to /var/lib/skiff: formats it when it is new, checks it after an unclean stop,
 # grows it when the disk grew. A disk that holds anything which is not ours is never touched.
 #
 # Whether a disk is new is read from its ext4 superblock (1024 bytes at 1024), not guessed:
@@ -9,7 +9,7 @@
 # A format first writes a superblock that holds the magic and the label skiff-making alone; mke2fs puts its own, labelled
 # the same, over it as its last step, and only when all is on the disk does the label become skiff-data. So at no moment
 # does a half-made file system look finished, or a new disk look foreign.
-disk=/dev/vdb
+disk=/dev/${data_disk:-vdb}
 logs=/run
 # Called by their path, for busybox has a mke2fs of its own.
 tools=/usr/sbin
@@ -45,7 +45,8 @@ format() {
     printf skiff-making
     dd if=/dev/zero bs=892 count=1
   } 2>/dev/null | dd of="$disk" bs=1024 seek=1 count=1 iflag=fullblock conv=notrunc,fsync 2>/dev/null || fail data "the data disk does not take writes"
-  "$tools"/mke2fs -q -F -t ext4 -L skiff-making -m 1 -E lazy_itable_init=1,lazy_journal_init=1,nodiscard "$disk" </dev/null >"$logs/mke2fs.log" 2>&1 ||
+  "$tools"/mke2fs -q -F -t ext4 -L skiff-making -m 1 -O quota,project \
+    -E lazy_itable_init=1,lazy_journal_init=1,nodiscard,quotatype=prjquota "$disk" </dev/null >"$logs/mke2fs.log" 2>&1 ||
     fail data "mke2fs: $(tail -n 1 "$logs/mke2fs.log")"
   sync
   "$tools"/tune2fs -L skiff-data "$disk" >"$logs/mke2fs.log" 2>&1 || fail data "tune2fs: $(tail -n 1 "$logs/mke2fs.log")"
@@ -74,13 +75,15 @@ prepare_data_disk() {
 }
 
 mount_data_disk() {
-  mount -t ext4 -o discard,errors=remount-ro "$disk" /var/lib/skiff || fail data "the data disk does not mount"
+  # A disk of an earlier image counts no quotas; volumes of a size are refused there.
+  mount -t ext4 -o discard,errors=remount-ro,prjquota "$disk" /var/lib/skiff 2>/dev/null ||
+    mount -t ext4 -o discard,errors=remount-ro "$disk" /var/lib/skiff || fail data "the data disk does not mount"
   [ -d /var/lib/skiff/home ] || mkdir -p -m 0700 /var/lib/skiff/home
   [ -d /var/lib/skiff/log ] || mkdir -p -m 0700 /var/lib/skiff/log
   [ -d /var/lib/skiff/tmp ] || mkdir -p -m 1777 /var/lib/skiff/tmp
 
   # Mounted ext4 grows without a pause; nothing waits for it.
-  read -r sectors </sys/class/block/vdb/size
+  read -r sectors <"/sys/class/block/${disk##*/}/size"
   if [ $((sectors / (block_size / 512))) -gt $((blocks + 8192)) ]; then
     "$tools"/resize2fs "$disk" >"$logs/resize2fs.log" 2>&1 </dev/null &
   fi

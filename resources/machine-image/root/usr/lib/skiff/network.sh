@@ -1,8 +1,9 @@
-# Sourced by boot: reads the seed (vdc, a tar archive) and gives the machine its name, address and who may log in.
+# Sourced by boot: reads the seed (a tar archive) and gives the machine its name, address and who may log in.
 
 bring_up_network() {
   modprobe -a virtio_net virtio_rng || fail network "the kernel module virtio_net does not load"
-  tar -xf /dev/vdc -C /run/skiff/seed || fail network "the seed disk /dev/vdc is missing or not a tar archive"
+  seed=/dev/${seed_disk:-vdc}
+  tar -xf "$seed" -C /run/skiff/seed || fail network "the seed disk $seed is missing or not a tar archive"
   . /run/skiff/seed/seed.env || fail network "the seed has no seed.env"
   [ "$SKIFF_SEED_FORMAT" = 1 ] || fail network "the seed has format '$SKIFF_SEED_FORMAT', this image reads 1"
   [ -s /run/skiff/seed/authorized_keys ] || fail network "the seed has no authorized_keys"
@@ -11,6 +12,8 @@ bring_up_network() {
   printf '127.0.0.1 localhost\n::1 localhost\n127.0.1.1 %s\n' "$SKIFF_HOSTNAME" >/run/hosts
   : >/run/resolv.conf
   ip link set lo up
+  # The cards of some hypervisors come up beside us.
+  await_file /sys/class/net/eth0 20
   ip link set eth0 up || fail network "there is no network card eth0"
   case $SKIFF_NETWORK_MODE in
     static) use_static_address ;;
