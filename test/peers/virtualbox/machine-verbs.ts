@@ -26,15 +26,21 @@ function unlocked(vm: PlayedVm): PlayedVm {
 
 export function createVm(register: Register, args: readonly string[]): string {
   const given = new Map(
-    readOptions(args, { '--name': 1, '--uuid': 1, '--basefolder': 1, '--ostype': 1, '--register': 0 }).map(
-      ({ option, values }) => [option, values[0]],
-    ),
+    readOptions(args, {
+      '--name': 1,
+      '--uuid': 1,
+      '--basefolder': 1,
+      '--groups': 1,
+      '--ostype': 1,
+      '--register': 0,
+    }).map(({ option, values }) => [option, values[0]]),
   );
   const [name, uuid, base] = [given.get('--name'), given.get('--uuid'), given.get('--basefolder')];
   if (name === undefined) throw syntaxRefusal('Parameter --name is required');
   if (uuid === undefined || base === undefined)
     throw syntaxRefusal('The played VBoxManage wants --uuid and --basefolder');
-  const folder = join(base, name);
+  // As the real one does: groups are folders.
+  const folder = join(base, given.get('--groups') ?? '/', name);
   const file = join(folder, `${name}.vbox`);
   if (existsSync(file)) throw new Refusal(`Machine settings file '${file}' already exists`, 'VBOX_E_FILE_ERROR');
   if (register.find(uuid) !== null || register.find(name) !== null)
@@ -47,7 +53,7 @@ export function createVm(register: Register, args: readonly string[]): string {
     folder,
     state: 'poweroff',
     pid: null,
-    settings: {},
+    settings: { '--groups': given.get('--groups') ?? '/' },
     controllers: [],
     disks: {},
     forwardings: {},
@@ -55,11 +61,20 @@ export function createVm(register: Register, args: readonly string[]): string {
   return `Virtual machine '${name}' is created and registered.\nUUID: ${uuid}\nSettings file: '${file}'\n`;
 }
 
+export function listVms(register: Register, [what]: readonly string[]): string {
+  if (what !== 'vms') throw syntaxRefusal(`Invalid list '${what ?? ''}'`);
+  return register
+    .machines()
+    .map(({ name, uuid }) => `"${name}" {${uuid}}\n`)
+    .join('');
+}
+
 export function showVmInfo(register: Register, [name, ...args]: readonly string[]): string {
   readOptions(args, { '--machinereadable': 0 });
   const vm = known(register, name);
   const lines = [
     `name="${vm.name}"`,
+    `groups="${vm.settings['--groups'] ?? '/'}"`,
     `UUID="${vm.uuid}"`,
     `memory=${vm.settings['--memory'] ?? '128'}`,
     `VMState="${vm.state}"`,

@@ -1,6 +1,6 @@
 import { once } from 'node:events';
 import { Register } from './register.ts';
-import { createVm, modifyVm, showVmInfo, storageAttach, storageCtl, unregisterVm } from './machine-verbs.ts';
+import { createVm, listVms, modifyVm, showVmInfo, storageAttach, storageCtl, unregisterVm } from './machine-verbs.ts';
 import { cloneMedium, closeMedium, convertFromRaw, createMedium, modifyMedium, showMediumInfo } from './media-verbs.ts';
 import { Refusal, syntaxRefusal } from './refusal.ts';
 import { controlVm, discardState, startVm } from './running-verbs.ts';
@@ -14,6 +14,7 @@ type Verb = (register: Register, args: readonly string[]) => string | Promise<st
 
 const verbs: ReadonlyMap<string, Verb> = new Map<string, Verb>([
   ['createvm', createVm],
+  ['list', listVms],
   ['showvminfo', showVmInfo],
   ['modifyvm', modifyVm],
   ['storagectl', storageCtl],
