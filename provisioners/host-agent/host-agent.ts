@@ -4,10 +4,12 @@ import type { HostAgentState, PortForward } from '../machines.ts';
 import type { MachinePaths } from '../store/home.ts';
 import { ownIdentity } from '../store/process-identity.ts';
 import type { Line } from '../line/line.ts';
-import { setMachineClock, watchSleep } from './machine-clock.ts';
+import { setMachineClock } from './machine-clock.ts';
 import { writeAgentState } from './agent-state.ts';
 import type { BulkTunnel } from './bulk-tunnel.ts';
 import { followPublishedPorts } from './container-ports.ts';
+import type { KeepSharesOptions } from './keep-shares.ts';
+import { keepShares } from './keep-shares.ts';
 import { KeptTunnel } from './kept-tunnel.ts';
 import type { LinkState, MachineLinkOptions } from './machine-link.ts';
 import { MachineLink } from './machine-link.ts';
@@ -16,6 +18,8 @@ import { PortForwarder } from './port-forwarder.ts';
 import { describeOwner, findPortOwner } from './port-owner.ts';
 import type { PublishedPort } from './published-ports.ts';
 import { serveStreams } from './stream-server.ts';
+import type { WatchOptions } from './watch-computer.ts';
+import { watchComputer } from './watch-computer.ts';
 
 export interface HostAgentOptions {
   readonly paths: Pick<MachinePaths, 'agentState' | 'dockerSocket'>;
@@ -31,6 +35,10 @@ export interface HostAgentOptions {
   readonly portsAreHere?: boolean;
   /** See PortForwarderOptions; by default the program that has the port. */
   readonly ownerOf?: PortForwarderOptions['ownerOf'];
+  /** `answerMs`: how long the machine may take to prove that it is there after this computer slept or changed networks. */
+  readonly watch?: WatchOptions & { readonly answerMs?: number };
+  /** Folders of this computer for its containers; absent: the engine runs on this computer, and has them. */
+  readonly shares?: Pick<KeepSharesOptions, 'document' | 'shares'>;
   readonly log: (line: string) => void;
   readonly signal: AbortSignal;
 }
@@ -81,10 +89,15 @@ export async function runHostAgent(options: HostAgentOptions): Promise<void> {
       (error: unknown) => log(`the clock of the machine could not be looked at: ${String(error)}`),
     );
   };
-  // A computer that slept has a machine that slept, and its connection may well have lived through it.
-  using _sleep = watchSleep(() => {
-    if (link.state.kind === 'ready' && options.setsClock === true) setClock(link.state.connection);
-  });
+  // Its connection may well have lived through it, and then its clock is still to be set.
+  using _watch = watchComputer((change) => {
+    log(change === 'slept' ? 'this computer slept' : 'the network of this computer changed');
+    const { state: now } = link;
+    if (change === 'slept' && now.kind === 'ready' && options.setsClock === true) setClock(now.connection);
+    const ask = async (line: Line, end: AbortSignal): Promise<void> =>
+      void (await line.dialUnix(engineSocket, end)).destroy();
+    void link.prove(ask, options.watch?.answerMs);
+  }, options.watch);
   const dialEngine = async (dialSignal?: AbortSignal): Promise<Duplex> =>
     (await tunnel.dial(dialSignal)) ??
     link.dialUnix(
@@ -119,10 +132,13 @@ export async function runHostAgent(options: HostAgentOptions): Promise<void> {
       onPorts,
       onFailure: (error) => log(`events of the engine: ${error.message}`),
     });
+    const sharing =
+      options.shares === undefined ? null : keepShares({ ...options.shares, dial: dialEngine, signal: whole, log });
     await link.run();
     ending.abort();
     await tunnel[Symbol.asyncDispose]();
     await following;
+    await sharing;
   }
   await writing;
   await rm(paths.agentState, { force: true });

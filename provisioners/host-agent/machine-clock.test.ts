@@ -1,7 +1,7 @@
-import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
+import { describe, expect, it } from 'vitest';
 import { LocalLine } from '../line/local-line.ts';
 import type { CommandResult } from '../line/line.ts';
-import { setMachineClock, watchSleep } from './machine-clock.ts';
+import { setMachineClock } from './machine-clock.ts';
 
 const signal = new AbortController().signal;
 
@@ -30,23 +30,5 @@ describe("a machine's clock", () => {
     await using line = new ClockLine(seconds);
     const result = await setMachineClock(line, { now: () => 10_000_000, signal });
     expect({ ...result, after: line.seconds }).toEqual({ isSet, driftSeconds, after });
-  });
-});
-
-describe('sleep of this computer', () => {
-  beforeEach(() => void vi.useFakeTimers());
-  afterEach(() => void vi.useRealTimers());
-
-  it('is noticed by the time that no timer counted, and by that alone', () => {
-    let offsetMs = 0;
-    const onWake = vi.fn();
-    using _watch = watchSleep(onWake, () => performance.now() + offsetMs);
-    vi.advanceTimersByTime(60_000);
-    expect(onWake).not.toHaveBeenCalled();
-    offsetMs += 3_600_000;
-    vi.advanceTimersByTime(15_000);
-    expect(onWake).toHaveBeenCalledOnce();
-    vi.advanceTimersByTime(60_000);
-    expect(onWake).toHaveBeenCalledOnce();
   });
 });

@@ -24,18 +24,3 @@ export async function setMachineClock(
   await line.check(`date -u -s @${Math.round(now() / 1000)} >/dev/null`, { signal, timeoutMs: 15_000 });
   return { isSet: true, driftSeconds };
 }
-
-const lookEveryMs = 15_000;
-const sleepMs = 5_000;
-
-/** Calls back after this computer slept: the time of day went on, the timer did not. */
-export function watchSleep(onWake: () => void, clock: () => number = () => Date.now()): Disposable {
-  let before = clock();
-  const timer = setInterval(() => {
-    const now = clock();
-    if (now - before > lookEveryMs + sleepMs) onWake();
-    before = now;
-  }, lookEveryMs);
-  timer.unref();
-  return { [Symbol.dispose]: () => clearInterval(timer) };
-}

@@ -26,6 +26,8 @@ export class MachineLink {
   readonly #options: MachineLinkOptions;
   #state: LinkState = { kind: 'connecting' };
   #waiting: ((connection: Line) => void)[] = [];
+  /** Ends the connection of now, or the pause before the next try. */
+  #interrupt: (why: MachineError) => void = () => undefined;
 
   constructor(options: MachineLinkOptions) {
     this.#options = options;
@@ -46,19 +48,44 @@ export class MachineLink {
         pauseMs = 0;
         this.#become({ kind: 'ready', connection });
         for (const resolve of this.#waiting.splice(0)) resolve(connection);
-        const ended = Promise.withResolvers<MachineError>();
-        const onAbort = (): void => ended.resolve(new MachineError('aborted', 'The host agent is ending'));
-        signal.addEventListener('abort', onAbort, { once: true });
-        const why = await Promise.race([connection.closed, ended.promise]);
-        signal.removeEventListener('abort', onAbort);
+        const why = await Promise.race([connection.closed, this.#interruption()]);
         this.#become({ kind: 'lost', error: why });
       } catch (error) {
         if (signal.aborted) return;
         this.#become({ kind: 'lost', error: asMachineError(error) });
         pauseMs = Math.min(Math.max(pauseMs * 2, 250), maxPauseMs);
       }
-      await delay(pauseMs, undefined, { signal }).catch(() => undefined);
+      const pause = new AbortController();
+      void this.#interruption().then(() => pause.abort());
+      await delay(pauseMs, undefined, { signal: pause.signal }).catch(() => undefined);
     }
+  }
+
+  /**
+   * Has the connection prove that it still leads to the machine: `ask` gets an answer over it, whatever that is, or it is ended and made
+   * again. Where it is away already, the next try comes at once. For moments after which connections are dead without knowing it.
+   */
+  async prove(ask: (connection: Line, signal: AbortSignal) => Promise<unknown>, timeoutMs = 10_000): Promise<void> {
+    const why = new MachineError('ssh-failed', `The machine did not answer within ${timeoutMs / 1000} s`);
+    if (this.#state.kind !== 'ready') {
+      this.#interrupt(why);
+      return;
+    }
+    const { connection } = this.#state;
+    const timeout = AbortSignal.any([AbortSignal.timeout(timeoutMs), this.#options.signal]);
+    await ask(connection, timeout).catch(() => undefined);
+    if (timeout.aborted && this.#state.kind === 'ready' && this.#state.connection === connection) this.#interrupt(why);
+  }
+
+  /** Resolves when somebody interrupts, or when the link is to end. */
+  #interruption(): Promise<MachineError> {
+    const { signal } = this.#options;
+    const { promise, resolve } = Promise.withResolvers<MachineError>();
+    const onAbort = (): void => resolve(new MachineError('aborted', 'The host agent is ending'));
+    signal.addEventListener('abort', onAbort, { once: true });
+    if (signal.aborted) onAbort();
+    this.#interrupt = resolve;
+    return promise.finally(() => signal.removeEventListener('abort', onAbort));
   }
 
   /** A stream to a socket of the machine; waits up to `waitMs` for the link. */

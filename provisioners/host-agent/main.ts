@@ -10,9 +10,11 @@ import { openLine, readKeys } from '../machines/machine-keys.ts';
 import { tryLockFile } from '../store/machine-lock.ts';
 import { parseMachineName } from '../store/machine-name.ts';
 import { MachineStore } from '../store/machine-store.ts';
+import { sharesOf } from '../shares/share-setting.ts';
 import { boundedLog } from './bounded-log.ts';
 import { openBulkTunnel } from './bulk-tunnel.ts';
 import { runHostAgent } from './host-agent.ts';
+import type { MachineShares } from './keep-shares.ts';
 import { neighbourWithPort } from './neighbour-ports.ts';
 import { describeOwner, findPortOwner } from './port-owner.ts';
 
@@ -47,6 +49,13 @@ async function main(): Promise<void> {
     const found = await look();
     return found?.driver.host?.place(found.query).layout.engineSocket ?? imageLayout.engineSocket;
   };
+  const shares = async (): Promise<MachineShares> => {
+    const found = await look();
+    if (found === null) return { shares: [], whenMissing: 'make', machine: name };
+    // On a host that is not ours people may well mean a folder of it; the machine image has none that anybody could mean.
+    const whenMissing = found.driver.host === undefined ? 'refuse' : 'make';
+    return { shares: sharesOf(found.driver, found.query.settings), whenMissing, machine: name };
+  };
   log(`agent ${process.pid} begins`);
   try {
     await runHostAgent({
@@ -61,6 +70,7 @@ async function main(): Promise<void> {
       },
       setsClock: (await look())?.driver.host === undefined,
       portsAreHere: (await access())?.kind === 'this-computer',
+      ...((await access())?.kind === 'this-computer' ? {} : { shares: { document: paths.document, shares } }),
       ownerOf: async (port) =>
         (await neighbourWithPort(store, { ...port, besides: name })) ?? describeOwner(await findPortOwner(port)),
       log,

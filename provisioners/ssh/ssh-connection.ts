@@ -6,6 +6,7 @@ import type { AnyAuthMethod, Client as SshClient, ClientChannel, ConnectConfig, 
 import ssh2 from 'ssh2';
 import { collect, commandFailed, commandTooSlow, outputOf, signalExitCode } from '../line/command.ts';
 import type { CommandResult, ExecRequest, ExitStatus, Line, PipeOptions, RunOptions } from '../line/line.ts';
+import { tcpDialer } from '../../client/dial.ts';
 import { MachineError } from '../machines.ts';
 import { publicKeyBlob } from './keys.ts';
 import { connectFailure, hostKeyMismatch } from './ssh-error.ts';
@@ -45,6 +46,8 @@ export interface ConnectOptions {
   readonly deadlineMs: number;
   /** How long one try may take from the TCP connect to the login. Under emulation a key exchange takes seconds at worst. */
   readonly attemptTimeoutMs?: number;
+  /** After so long without a word the host is asked for one; a connection on which three such questions stay open is ended. */
+  readonly keepAliveMs?: number;
   /** `first-login`: with what the user has, not with the machine's own key, which decides what a refusal is told as. */
   readonly failure?: 'first-login';
 }
@@ -65,6 +68,9 @@ const algorithms: ConnectConfig['algorithms'] = {
  */
 const innerCiphers = ['aes128-gcm@openssh.com', 'aes256-gcm@openssh.com', 'aes128-ctr'] as const;
 
+/** The part of a try that needs no computing by the host, which may be emulated. */
+const connectTimeoutMs = 5_000;
+
 type ChannelRequest = readonly [
   what: string,
   signal: AbortSignal | undefined,
@@ -78,14 +84,15 @@ interface OpenChannel {
 
 /** Tries until the machine lets us in or the deadline passes; a wrong host key or a refused login ends it at once. */
 export async function connectSsh(target: SshTarget, options: ConnectOptions): Promise<SshConnection> {
-  const { signal, deadlineMs, attemptTimeoutMs = 15_000 } = options;
+  const { signal, deadlineMs, attemptTimeoutMs = 15_000, keepAliveMs = 15_000 } = options;
   const where = `${target.host}:${target.port}`;
   const deadline = performance.now() + deadlineMs;
   for (let pauseMs = 50; ; pauseMs = Math.min(pauseMs * 2, 1_000)) {
     signal.throwIfAborted();
     const remainingMs = deadline - performance.now();
     try {
-      return await connectOnce(target, { signal, timeoutMs: Math.max(1, Math.min(attemptTimeoutMs, remainingMs)) });
+      const timeoutMs = Math.max(1, Math.min(attemptTimeoutMs, remainingMs));
+      return await connectOnce(target, { signal, timeoutMs, keepAliveMs });
     } catch (cause) {
       signal.throwIfAborted();
       const failure = connectFailure(cause, { where, isFirstLogin: options.failure === 'first-login' });
@@ -97,11 +104,17 @@ export async function connectSsh(target: SshTarget, options: ConnectOptions): Pr
 
 async function connectOnce(
   target: SshTarget,
-  options: { readonly signal: AbortSignal; readonly timeoutMs: number },
+  options: { readonly signal: AbortSignal; readonly timeoutMs: number; readonly keepAliveMs: number },
 ): Promise<SshConnection> {
-  const { signal, timeoutMs } = options;
+  const { signal, timeoutMs, keepAliveMs } = options;
   const before = target.via === undefined ? null : await connectOnce(target.via, options);
-  const sock = await before?.dialTcp(target, signal);
+  let sock: Duplex;
+  try {
+    sock = await (before === null ? dialHost(target, { signal, timeoutMs }) : before.dialTcp(target, signal));
+  } catch (error) {
+    await before?.[Symbol.asyncDispose]();
+    throw error;
+  }
   const client = new ssh2.Client();
   let refusal: MachineError | null = null;
   const { promise: ready, resolve, reject } = Promise.withResolvers<undefined>();
@@ -111,17 +124,15 @@ async function connectOnce(
   client.on('error', (error) => reject(refusal ?? error));
   client.once('close', () => reject(refusal ?? new Error('the connection was closed before the login')));
   client.connect({
-    host: target.host,
-    port: target.port,
+    sock,
     username: target.user,
     authHandler: target.logins.map((login) => authMethod(target.user, login)),
-    ...(sock === undefined ? {} : { sock }),
     readyTimeout: timeoutMs,
-    keepaliveInterval: 15_000,
+    keepaliveInterval: keepAliveMs,
     keepaliveCountMax: 3,
     algorithms: {
       ...algorithms,
-      ...(sock === undefined ? {} : { cipher: [...innerCiphers] }),
+      ...(before === null ? {} : { cipher: [...innerCiphers] }),
       serverHostKey: [...target.hostKey.algorithms],
     },
     hostVerifier: (offered: Buffer) => {
@@ -139,6 +150,21 @@ async function connectOnce(
     throw error;
   } finally {
     signal.removeEventListener('abort', onAbort);
+  }
+}
+
+/** A host that is away lets a connect hang for as long as the kernel likes; a try at once after it is back is what counts. */
+async function dialHost(
+  target: SshTarget,
+  options: { readonly signal: AbortSignal; readonly timeoutMs: number },
+): Promise<Duplex> {
+  const timeoutMs = Math.min(connectTimeoutMs, options.timeoutMs);
+  const timeout = AbortSignal.timeout(Math.ceil(timeoutMs));
+  try {
+    return await tcpDialer(target, null)(AbortSignal.any([options.signal, timeout]));
+  } catch (error) {
+    if (!timeout.aborted || options.signal.aborted) throw error;
+    throw new Error(`it did not answer within ${Math.round(timeoutMs / 100) / 10} s`, { cause: error });
   }
 }
 
@@ -271,7 +297,7 @@ export class SshConnection implements Line {
   /** Runs a command and collects what it says; for short answers. */
   async run(command: string, options: RunOptions): Promise<CommandResult> {
     const { timeoutMs = 30_000, input = '' } = options;
-    const timeout = AbortSignal.timeout(timeoutMs);
+    const timeout = AbortSignal.timeout(Math.ceil(timeoutMs));
     const signal = AbortSignal.any([options.signal, timeout]);
     try {
       const { channel, status } = await this.#channel('a command', signal, (done) => this.#client.exec(command, done));

@@ -21,7 +21,7 @@ export function connectFailure(
   const { where } = of;
   if (cause instanceof MachineError) return { error: cause, isFinal: true };
   const level = cause instanceof Error && 'level' in cause ? cause.level : null;
-  const text = cause instanceof Error ? cause.message : String(cause);
+  const text = cause instanceof Error ? toldBy(cause) : String(cause);
   if (level === 'client-authentication' && of.isFirstLogin) {
     const message = `The host at ${where} refused the login: none of the keys, agents or passwords that were given is let in there. Give another key (--generic-ssh-key), user (--generic-ssh-user) or password (GENERIC_SSH_PASSWORD)`;
     return { error: new MachineError('login-refused', message, { cause }), isFinal: true };
@@ -31,6 +31,12 @@ export function connectFailure(
     return { error: new SshRefusal(message, { cause }), isFinal: true };
   }
   return { error: new MachineError('ssh-failed', `SSH to ${where} failed: ${text}`, { cause }), isFinal: false };
+}
+
+/** A name with several addresses fails with an error for each, and no words of its own. */
+function toldBy(error: Error): string {
+  const [first] = error instanceof AggregateError ? (error.errors as unknown[]) : [];
+  return first instanceof Error ? first.message : error.message;
 }
 
 export function hostKeyMismatch(options: {

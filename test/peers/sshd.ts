@@ -34,7 +34,7 @@ export async function startSshd(): Promise<TestSshd> {
   const inFolder = (name: string): string => join(folder, name);
   await writeFile(inFolder('host_key'), hostKey.privateKey, { mode: 0o600 });
   await writeFile(inFolder('authorized_keys'), `${identity.publicKey}\n`, { mode: 0o600 });
-  await writeFile(inFolder('sshd_config'), configuration(folder, innerPort));
+  await writeFile(inFolder('sshd_config'), sshdConfiguration({ folder, host: '127.0.0.1', port: innerPort }));
   // Debian's sshd will not start as root without this folder; its package makes it at boot.
   if (process.getuid?.() === 0) await mkdir('/run/sshd', { recursive: true, mode: 0o755 });
   const child = spawn(sshdProgram, ['-D', '-e', '-f', inFolder('sshd_config')], {
@@ -44,7 +44,7 @@ export async function startSshd(): Promise<TestSshd> {
   child.stderr.setEncoding('utf8').on('data', (text: string) => (said += text));
   const exited = new Promise((resolve) => child.once('exit', resolve));
   await Promise.race([
-    listening(innerPort),
+    sshdListens({ host: '127.0.0.1', port: innerPort }),
     exited.then(() => {
       throw new Error(`sshd ended: ${said}`);
     }),
@@ -68,10 +68,16 @@ export async function startSshd(): Promise<TestSshd> {
   };
 }
 
-function configuration(folder: string, port: number): string {
+/** `folder` holds `host_key` and `authorized_keys`, and is the home of who logs in. */
+export function sshdConfiguration(of: {
+  readonly folder: string;
+  readonly host: string;
+  readonly port: number;
+}): string {
+  const { folder, host, port } = of;
   return [
     `Port ${port}`,
-    'ListenAddress 127.0.0.1',
+    `ListenAddress ${host}`,
     `HostKey ${folder}/host_key`,
     `AuthorizedKeysFile ${folder}/authorized_keys ${folder}/.ssh/authorized_keys`,
     'PidFile none',
@@ -144,11 +150,12 @@ async function freePort(): Promise<number> {
   return typeof address === 'object' && address !== null ? address.port : 0;
 }
 
-async function listening(port: number): Promise<void> {
+/** Resolves when an SSH server greets there; rejects after 10 s. */
+export async function sshdListens({ host, port }: { readonly host: string; readonly port: number }): Promise<void> {
   const deadline = performance.now() + 10_000;
   for (;;) {
     const isOpen = await new Promise<boolean>((resolve) => {
-      const socket = connect({ port, host: '127.0.0.1' });
+      const socket = connect({ port, host });
       socket.once('data', () => {
         socket.destroy();
         resolve(true);
