@@ -1,4 +1,5 @@
-import type { Readable } from 'node:stream';
+import type { Duplex, Readable } from 'node:stream';
+import type { ShareList } from '../api/shares/shares.ts';
 import type {
   SkiffComparison,
   SkiffDisk,
@@ -48,6 +49,17 @@ export class SkiffClient {
       ...call,
     });
     return answerOf<SkiffDisk>(text, 'disk', { totalBytes: 'number', images: 'object', containers: 'object' });
+  }
+
+  /** Tells the engine which folders of this computer its containers may bind; the list takes the place of the one before. */
+  async share(list: ShareList, call: CallOptions = {}): Promise<void> {
+    await this.#transport.call({ method: 'PUT', path: '/skiff/v1/shares', json: list, ...call });
+  }
+
+  /** The stream over which the engine asks for their files; whoever opens it answers in SFTP. The latest one is used. */
+  async attachShares(call: CallOptions = {}): Promise<Duplex> {
+    const { outgoing } = await this.#transport.hijack({ method: 'POST', path: '/skiff/v1/shares/attach', ...call });
+    return outgoing;
   }
 
   /** Gives back what can be had again or is of no use. */

@@ -50,6 +50,7 @@ import { type CrunMemory, findCrun } from './runtime/crun.ts';
 import { readHostFacts } from './runtime/host-facts.ts';
 import { findInit } from './runtime/init-program.ts';
 import { prepareCgroups, removeEngineCgroup } from './runtime/cgroups.ts';
+import { openShares } from './shares/open-shares.ts';
 import { recoverSnapshots } from './snapshots/recover-snapshots.ts';
 import { Stats } from './stats/stats.ts';
 import { type Database, openDatabase } from './store/database.ts';
@@ -147,6 +148,7 @@ export async function removeAll(settings: Settings, log: Log): Promise<void> {
       .map((container) => removeContainer(engine.parts, container, { isForced: true, removesVolumes: false })),
   );
   await engine.parts.names.end();
+  await engine.parts.shares.end();
   await networks.removeAll();
   removeEngineCgroup(`/skiff-${engine.parts.engineName}`);
 }
@@ -175,7 +177,7 @@ async function openEngine(settings: Settings, log: Log, laps = new Laps(() => pe
   reserve.keep();
   const { layers, content } = opening.use(openLayers({ database, dataRoot, log, reserve }));
   const reach = faultPoints(process.env, () => process.kill(process.pid, 'SIGKILL'));
-  const images = new ImageStore({ database, dataRoot, layers, content, now, reach });
+  const images = new ImageStore({ database, dataRoot, layers, content, now, log, reach });
   const trees = opening.use(new TreeWorkers({ program: treesProgram, most: 8 }));
   const measure = (folders: readonly string[]): Promise<readonly number[]> => trees.measure(folders);
   const roots = new OverlayRoots({ database, dataRoot, layers, measure });
@@ -222,6 +224,17 @@ async function openEngine(settings: Settings, log: Log, laps = new Laps(() => pe
     volumes,
     networks,
     names: opening.use(openNameServer({ folder: path.join(execRoot, 'dns'), report: (message) => log.warn(message) })),
+    shares: opening.use(
+      openShares({
+        folder: path.join(execRoot, 'shares'),
+        ownersFile: path.join(dataRoot, 'shared-owners.db'),
+        kept: {
+          read: () => readSetting(database, 'shares'),
+          write: (text) => writeSetting(database, 'shares', text),
+        },
+        report: (message) => log.warn(message),
+      }),
+    ),
     monitor,
     events,
     log,

@@ -11,6 +11,7 @@ import type { Networks } from '../networks/networks.ts';
 import type { Roots } from '../rootfs/rootfs.ts';
 import type { CompiledFilters } from '../runtime/compiled-filters.ts';
 import type { HostFacts } from '../runtime/container-settings.ts';
+import type { Shares } from '../shares/shares.ts';
 import type { Trees } from '../trees/trees.ts';
 import type { Volumes } from '../volumes/volumes.ts';
 import type { Directory } from './directory.ts';
@@ -36,6 +37,7 @@ export interface Parts {
   readonly volumes: Volumes;
   readonly networks: Networks;
   readonly names: NameServer;
+  readonly shares: Shares;
   readonly monitor: Monitor;
   readonly events: Events;
   readonly log: Log;

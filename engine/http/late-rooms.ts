@@ -69,6 +69,14 @@ export function lateRooms(needs: LateNeeds): readonly Route[] {
     ]),
     ...lateRoutes(
       [
+        'GET /skiff/v1/shares',
+        'PUT /skiff/v1/shares',
+        { method: 'POST', path: '/skiff/v1/shares/attach', upgrades: 'tcp' },
+      ],
+      async () => (await import('./skiff/shares.ts')).shareRoutes(parts),
+    ),
+    ...lateRoutes(
+      [
         'GET /skiff/v1/images/*name/layers',
         'GET /skiff/v1/images/*name/tree',
         'GET /skiff/v1/images/*name/waste',

@@ -14,6 +14,8 @@ import type { MachineName } from '../store/machine-name.ts';
 import { endAgent } from './agent-process.ts';
 import { bringUp } from './bring-up.ts';
 import { keysIfThere, provideKeys, withoutKeys } from './machine-keys.ts';
+import { assertShareable } from '../shares/share.ts';
+import { sharesOf } from '../shares/share-setting.ts';
 import { MachineSession, quietRun } from './machine-session.ts';
 import type { MachinesContext } from './machines-context.ts';
 
@@ -102,6 +104,7 @@ async function begin(
     engine: null,
     dockerContext: null,
   };
+  for (const share of sharesOf(driver, document.settings)) assertShareable(share);
   const session = new MachineSession({ store, driver, name, document, secrets: { ...resolved } });
   await makePrivateFolder(store.paths.machines);
   await driver.preCreateCheck(session.driverMachine(withoutKeys), quietRun(operation));

@@ -28,6 +28,9 @@ export async function holdView(parts: Parts, container: Container): Promise<Held
       if (mount.kind === 'volume') {
         const source = await parts.volumes.hold(mount.name, holder);
         mounts.push({ source, subpath: mount.subpath, target, isReadOnly: mount.isReadOnly, isRecursive: true });
+      } else if (mount.kind === 'bind' && parts.shares.isShared(mount.source)) {
+        const { path: source, isReadOnly } = await parts.shares.find(mount.source, 'fail');
+        mounts.push({ source, subpath: '', target, isReadOnly: isReadOnly || mount.isReadOnly, isRecursive: true });
       } else if (mount.kind === 'bind' && existsSync(mount.source)) {
         const { source, isReadOnly, isRecursive } = mount;
         mounts.push({ source, subpath: '', target, isReadOnly, isRecursive });

@@ -35,7 +35,7 @@ export async function createContainer(
   const merged = mergeImage({ id, createdAt, request, image: defaultsOf(image), engine: parts.defaults });
   const network = { ...merged.network, links: resolveLinks(directory, merged.network) };
   const spec = { ...merged, network, mounts: resolveMounts(merged, parts) };
-  assertMountSources(parts, spec.mounts);
+  await assertMountSources(parts, spec.mounts);
   assertLogOptions(spec.log);
   const container = new Container({
     id,

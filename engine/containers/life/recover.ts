@@ -69,6 +69,7 @@ export async function recoverContainers(parts: Parts): Promise<Recovery> {
     });
   }
   await restoreNames(parts, living);
+  await restoreShares(parts, living);
   sweepBundles(parts, running);
   await roots.collectGarbage(new Set(directory.all().map(({ id }) => id)));
   for (const record of exits.values()) await handleExit(parts, record);
@@ -123,6 +124,18 @@ async function restoreNames(parts: Parts, living: readonly Container[]): Promise
     await parts.names.restore(namedContainers(parts, planned));
   } catch (error) {
     parts.log.error('the names of containers cannot be served', { error });
+  }
+}
+
+/** As above: who has one bound goes on having it. */
+async function restoreShares(parts: Parts, living: readonly Container[]): Promise<void> {
+  const sources = living.map(
+    ({ id, spec }) => [id, spec.mounts.flatMap((mount) => (mount.kind === 'bind' ? [mount.source] : []))] as const,
+  );
+  try {
+    await parts.shares.restore(new Map(sources));
+  } catch (error) {
+    parts.log.error('the shared folders cannot be served', { error });
   }
 }
 

@@ -24,9 +24,10 @@ import { linkVariables } from '../network/linked-containers.ts';
 import { logPlan } from '../logs/log-file.ts';
 import { giveNames, withSharedHostname } from '../names/names.ts';
 import { joinedNamespaces, unmountSharedMemory } from '../oci/joined-namespaces.ts';
-import { makeBindSources, ociSettings } from '../oci/oci-settings.ts';
+import { ociSettings } from '../oci/oci-settings.ts';
 import type { Parts } from '../parts.ts';
 import { removeQuietly } from './remove.ts';
+import { makeBindSources } from '../mounts/bind-sources.ts';
 import { prepareMounts, releaseMounts } from '../mounts/start-mounts.ts';
 import { publishVolumesMounted } from '../mounts/volume-events.ts';
 import { type ContainerState, lastExit, type RunningState, type StartFailure } from '../state.ts';
@@ -138,7 +139,7 @@ async function endUnwritten({ monitor, log }: Parts, id: ContainerId): Promise<v
 async function launch(parts: Parts, container: Container, plan: EndpointPlan): ReturnType<Parts['monitor']['start']> {
   const { roots, monitor, runtime, host, filters, directory } = parts;
   const { id, spec } = container;
-  makeBindSources(spec);
+  const shared = await makeBindSources(parts, container);
   const init = initOf(parts, spec);
   assertDevicesThere(spec);
   const root = roots.mount(id, { isVolatile: container.spec.isAutoRemoved });
@@ -150,7 +151,7 @@ async function launch(parts: Parts, container: Container, plan: EndpointPlan): R
   const bundle = bundleFolder(parts, container);
   mkdirSync(bundle, { recursive: true, mode: 0o700 });
   const cgroup = cgroupOf(parts, container);
-  const mounts = await prepareMounts(parts, container, root);
+  const mounts = await prepareMounts(parts, { container, root, shared });
   const linked = linkVariables(directory, container);
   const settings = ociSettings({ container, mounts, root, plan, files, user, joined, init, cgroup, linked });
   const { spec: ociSpec, saveFilterTo } = filters.apply(buildSpec(settings, host));

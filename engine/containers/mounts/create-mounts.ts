@@ -1,5 +1,5 @@
 /** What a container's mounts need when it is made: volumes, what they get from the image, its working directory. */
-import { closeSync, constants, openSync, statSync } from 'node:fs';
+import { closeSync, constants, openSync } from 'node:fs';
 import { isCode, namesIn, openInRoot } from '../../kernel/files.ts';
 import { findInLayers } from '../../layers/apply/lower-layers.ts';
 import { EngineError, invalid } from '../../model/errors.ts';
@@ -10,22 +10,18 @@ import { anonymousLabel } from '../../volumes/volumes.ts';
 import type { Container } from '../container.ts';
 import type { Parts } from '../parts.ts';
 import type { MountSpec } from '../spec/spec.ts';
+import { assertBindSource } from './bind-sources.ts';
 
 type VolumeMount = Extract<MountSpec, { kind: 'volume' }>;
 
-/** Before anything is made. Throws `invalid` for a bind whose source is missing, `not-found` for an image that is not there. */
-export function assertMountSources({ images }: Pick<Parts, 'images'>, mounts: readonly MountSpec[]): void {
+/** Before anything is made. Throws what `assertBindSource` does, and `not-found` for an image that is not there. */
+export async function assertMountSources(
+  { images, shares }: Pick<Parts, 'images' | 'shares'>,
+  mounts: readonly MountSpec[],
+): Promise<void> {
   for (const mount of mounts) {
     if (mount.kind === 'image') images.resolve(mount.image);
-    if (mount.kind !== 'bind' || mount.whenMissing === 'make' || mount.from !== 'mounts') continue;
-    try {
-      statSync(mount.source);
-    } catch (error) {
-      if (!isCode(error, 'ENOENT', 'ENOTDIR')) throw error;
-      throw invalid(`invalid mount config for type "bind": bind source path does not exist: ${mount.source}`, {
-        cause: error,
-      });
-    }
+    if (mount.kind === 'bind') await assertBindSource({ shares }, mount);
   }
 }
 
@@ -34,7 +30,8 @@ export async function makeMounts(parts: Parts, container: Container, root: Root)
   const { id, spec } = container;
   const made: VolumeMount[] = [];
   for (const mount of spec.mounts) {
-    if (mount.kind === 'image') parts.roots.keepImage(id, mount.target, parts.images.resolve(mount.image).topLayer);
+    if (mount.kind === 'image')
+      await parts.roots.keepImage(id, mount.target, parts.images.resolve(mount.image).topLayer);
     if (mount.kind !== 'volume') continue;
     await makeVolume(parts, container, mount);
     made.push(mount);

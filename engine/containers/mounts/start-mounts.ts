@@ -20,34 +20,41 @@ import { isInside, makeDirectoryInside, makeFileInside, type Root } from '../../
 import type { ContainerMount } from '../../runtime/container-settings.ts';
 import type { Container } from '../container.ts';
 import type { Parts } from '../parts.ts';
+import type { SharedSources } from './bind-sources.ts';
 import { holdsData } from './resolve-mounts.ts';
 import type { MountSpec } from '../spec/spec.ts';
 import { publishVolumesUnmounted } from './volume-events.ts';
 
 /** What the OCI spec is to mount. `releaseMounts` undoes it, also when it throws. */
-export async function prepareMounts(
-  parts: Parts,
-  container: Container,
-  root: Root,
-): Promise<readonly ContainerMount[]> {
+export async function prepareMounts(parts: Parts, of: MountsOf): Promise<readonly ContainerMount[]> {
+  const { container, root, shared } = of;
   const prepared: ContainerMount[] = [];
-  for (const mount of container.spec.mounts) prepared.push(await prepare(parts, { container, root, mount }));
-  for (const mount of prepared) makeMountPoint(root, mount, prepared);
+  for (const mount of container.spec.mounts) prepared.push(await prepare(parts, { ...of, mount }));
+  // A file of the user's computer is not looked at here: its answer would come through this process.
+  const kinds = new Map([...shared.values()].map(({ path, isDirectory }) => [path, isDirectory]));
+  for (const mount of prepared) makeMountPoint(root, mount, { all: prepared, kinds });
   return prepared;
 }
 
 /** crun would make it with a mode of its own (01700), and it stays in the container. What lies in another mount is crun's to make: it is not there yet. */
-function makeMountPoint({ merged }: Root, mount: ContainerMount, all: readonly ContainerMount[]): void {
+function makeMountPoint(
+  { merged }: Root,
+  mount: ContainerMount,
+  among: { readonly all: readonly ContainerMount[]; readonly kinds: ReadonlyMap<string, boolean> },
+): void {
   const { target } = mount;
+  const { all, kinds } = among;
   if (all.some((other) => target.startsWith(`${other.target}/`)) || /^\/(proc|sys|dev)(\/|$)/.test(target)) return;
   if (isInside(merged, target)) return;
-  if (mount.kind === 'tmpfs' || statSync(mount.source).isDirectory()) makeDirectoryInside(merged, target);
+  if (mount.kind === 'tmpfs' || (kinds.get(mount.source) ?? statSync(mount.source).isDirectory()))
+    makeDirectoryInside(merged, target);
   else makeFileInside(merged, target);
 }
 
 /** The other end of `prepareMounts`. Does nothing when there is nothing. */
 export function releaseMounts(parts: Parts, container: Container): void {
   unmountParts(parts.roots.folderOf(container.id));
+  parts.shares.letGo(container.id);
   publishVolumesUnmounted(parts, container, parts.volumes.letGo(container.id));
 }
 
@@ -56,15 +63,24 @@ export function mountFolder(rootFolder: string, target: string): string {
   return path.join(rootFolder, 'mounts', createHash('sha256').update(target).digest('hex').slice(0, 16));
 }
 
-async function prepare(
-  parts: Parts,
-  what: { readonly container: Container; readonly root: Root; readonly mount: MountSpec },
-): Promise<ContainerMount> {
-  const { container, root, mount } = what;
+interface MountsOf {
+  readonly container: Container;
+  readonly root: Root;
+  readonly shared: SharedSources;
+}
+
+async function prepare(parts: Parts, what: MountsOf & { readonly mount: MountSpec }): Promise<ContainerMount> {
+  const { container, root, shared, mount } = what;
   switch (mount.kind) {
     case 'tmpfs':
       return { kind: 'tmpfs', target: mount.target, options: mount.options === '' ? [] : mount.options.split(',') };
-    case 'bind':
+    case 'bind': {
+      const found = shared.get(mount.source);
+      if (found !== undefined) {
+        const { path: source, isReadOnly } = found;
+        const access = accessOf({ ...mount, isReadOnly: mount.isReadOnly || isReadOnly }, parts.host.kernel);
+        return { kind: 'bind', source, target: mount.target, access, propagation: 'rprivate', isRecursive: true };
+      }
       return {
         kind: 'bind',
         source: mount.source,
@@ -73,6 +89,7 @@ async function prepare(
         propagation: propagationOf(checkedPropagation(mount, parts.dataRoot)),
         isRecursive: mount.isRecursive,
       };
+    }
     case 'volume': {
       const folder = await parts.volumes.hold(mount.name, container.id);
       const source =

@@ -1,6 +1,4 @@
 /** From a container's row to what `runtime/` builds an OCI spec of. */
-import { lstatSync, mkdirSync, statSync } from 'node:fs';
-import { invalid } from '../../model/errors.ts';
 import type { EndpointPlan } from '../../networks/networks.ts';
 import type { Root } from '../../rootfs/rootfs.ts';
 import {
@@ -120,22 +118,6 @@ function etcMounts(files: NetworkFiles, given: readonly MountSpec[]): readonly C
       propagation: 'rprivate',
       isRecursive: true,
     }));
-}
-
-/** `-v` makes a missing folder on the host, as docker does; anything else that is wrong with a source is found here, before crun does. */
-export function makeBindSources(spec: ContainerSpec): void {
-  for (const mount of spec.mounts) {
-    if (mount.kind !== 'bind') continue;
-    try {
-      if (mount.whenMissing === 'make' && lstatSync(mount.source, { throwIfNoEntry: false }) === undefined)
-        mkdirSync(mount.source, { recursive: true });
-      else statSync(mount.source);
-    } catch (error) {
-      throw invalid(`invalid mount config for type "bind": bind source path does not exist: ${mount.source}`, {
-        cause: error,
-      });
-    }
-  }
 }
 
 function securitySettings(spec: ContainerSpec): SecuritySettings {

@@ -1,5 +1,6 @@
 import { driverSettings } from '../../settings/driver-settings.ts';
 import { setting } from '../../settings/setting.ts';
+import { shareSetting } from '../../shares/share-setting.ts';
 
 /** docker-machine's flags and variables, and what it lacked. */
 export const genericSettings = driverSettings({
@@ -70,6 +71,7 @@ export const genericSettings = driverSettings({
     title: 'Take over',
     help: 'Take over the engine that another Skiff brought to that host; that one loses it',
   }),
+  shares: shareSetting('nothing'),
   prefix: setting.optional({
     kind: 'path',
     flag: 'generic-prefix',

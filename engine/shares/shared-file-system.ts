@@ -1,0 +1,482 @@
+import { constants } from 'node:os';
+import type { FileAttributes } from '../../api/shares/attributes.ts';
+import { openFlag } from '../../api/shares/packets.ts';
+import type { Announcements } from './announcements.ts';
+import * as fuse from './fuse/codec.ts';
+import type { FuseRequest, KernelAttributes } from './fuse/codec.ts';
+import type { FuseDevice } from './fuse/device.ts';
+import { FileError, type HostFiles, type HostHandle } from './host-files.ts';
+import { type Node, Nodes } from './nodes.ts';
+import type { Owners } from './owners.ts';
+
+const { errno } = constants;
+
+/** How long the kernel believes what it was told before it asks again; a change that is watched is told at once. */
+const believedMs = 1_000;
+/** Somebody else's view of who owns a file is forgotten after so long. */
+const askerMs = 10_000;
+
+interface OpenFile {
+  readonly node: Node;
+  readonly host: HostHandle;
+}
+
+interface Listing {
+  readonly entries: readonly (readonly [name: string, file: FileAttributes])[];
+}
+
+export interface SharedFileSystemOptions {
+  readonly share: string;
+  readonly host: HostFiles;
+  readonly owners: Owners;
+  readonly announcements: Announcements;
+  readonly report: (message: string) => void;
+}
+
+/**
+ * One shared folder as the machine's kernel asks for it: each request becomes one or two to the user's computer. The kernel checks no
+ * permissions (the mount has no `default_permissions`): whoever is root or not in a container reaches what the user does, as the folder was
+ * bound for that. Locks and the like are the kernel's own, among the machine's processes.
+ */
+export class SharedFileSystem {
+  readonly nodes: Nodes;
+  readonly #options: SharedFileSystemOptions;
+  readonly #files = new Map<number, OpenFile>();
+  readonly #listings = new Map<number, Listing | null>();
+  readonly #askers = new Map<number, number>();
+  #device: FuseDevice | null = null;
+  #lastHandle = 0;
+
+  constructor(options: SharedFileSystemOptions) {
+    this.#options = options;
+    this.nodes = new Nodes(options.share);
+  }
+
+  serve(device: FuseDevice): void {
+    this.#device = device;
+  }
+
+  /** For the device. */
+  take(request: FuseRequest): void {
+    const device = this.#device;
+    if (device === null) return;
+    switch (request.opcode) {
+      case fuse.opcode.forget:
+        return this.nodes.forget(request.node, fuse.readU64(request.body, 0));
+      case fuse.opcode.batchForget:
+        return this.#forgetMany(request.body);
+      case fuse.opcode.interrupt:
+        return; // what was asked is answered in bounded time anyhow
+      default:
+        this.#answer(request).then(
+          (body) => device.answer(request, body),
+          (error: unknown) => device.refuse(request, this.#errnoOf(error, request)),
+        );
+    }
+  }
+
+  async #answer(request: FuseRequest): Promise<Buffer | null> {
+    const { opcode } = fuse;
+    const { body } = request;
+    switch (request.opcode) {
+      case opcode.lookup:
+        return await this.#lookup(request);
+      case opcode.getattr:
+        return await this.#getattr(request);
+      case opcode.setattr:
+        return await this.#setattr(request);
+      case opcode.readlink:
+        return Buffer.from(await this.#options.host.readlink(this.#path(request)), 'latin1');
+      case opcode.symlink: {
+        const name = fuse.readName(body, 0);
+        const target = fuse.readName(body, name.length + 1);
+        return await this.#made(request, name, (path) => this.#options.host.symlink(path, target));
+      }
+      case opcode.mknod:
+        return await this.#mknod(request);
+      case opcode.mkdir: {
+        const permissions = body.readUInt32LE(0) & 0o7777;
+        return await this.#made(request, fuse.readName(body, 8), (path) => this.#options.host.mkdir(path, permissions));
+      }
+      case opcode.unlink:
+        return await this.#remove(request, (path) => this.#options.host.remove(path));
+      case opcode.rmdir:
+        return await this.#remove(request, (path) => this.#options.host.rmdir(path));
+      case opcode.rename:
+        return await this.#rename(request, 8);
+      case opcode.rename2:
+        // Exchanging two names, or making one only where there is none, is more than the user's computer may be able to.
+        if (body.readUInt32LE(8) !== 0) throw new FileError('EINVAL');
+        return await this.#rename(request, 16);
+      case opcode.link:
+        return await this.#link(request);
+      case opcode.open:
+        return await this.#open(request);
+      case opcode.create:
+        return await this.#create(request);
+      case opcode.read:
+        return await this.#read(request);
+      case opcode.write:
+        return await this.#write(request);
+      case opcode.release:
+        return this.#release(request);
+      case opcode.flush:
+        return null; // each write was answered by the user's computer itself
+      case opcode.fsync:
+        await this.#options.host.fsync(this.#file(body).host);
+        return null;
+      case opcode.fsyncdir:
+        return null;
+      case opcode.statfs:
+        return await this.#statfs();
+      case opcode.opendir:
+        this.#lastHandle += 1;
+        this.#listings.set(this.#lastHandle, null);
+        return fuse.writeOpened(this.#lastHandle, 0);
+      case opcode.readdir:
+      case opcode.readdirplus:
+        return await this.#readFolder(request);
+      case opcode.releasedir:
+        this.#listings.delete(fuse.readU64(body, 0));
+        return null;
+      default:
+        throw new FileError('ENOSYS');
+    }
+  }
+
+  async #lookup(request: FuseRequest): Promise<Buffer> {
+    const folder = this.#node(request);
+    const name = fuse.readName(request.body, 0);
+    if (this.#options.announcements.isHidden(request, folder, name)) return fuse.writeNoEntry(0);
+    try {
+      const file = await this.#options.host.lstat(this.#pathIn(folder, name));
+      return this.#entry(request, this.nodes.found(folder, name, file));
+    } catch (error) {
+      if (!(error instanceof FileError) || error.errno !== errno.ENOENT) throw error;
+      const known = folder.children.get(name);
+      const shown = known === undefined ? null : this.#options.announcements.isLeaving(request, known);
+      if (known !== undefined && shown === true) {
+        known.lookups += 1;
+        return this.#entry(request, known);
+      }
+      if (known !== undefined) this.nodes.gone(known);
+      return fuse.writeNoEntry(believedMs);
+    }
+  }
+
+  async #getattr(request: FuseRequest): Promise<Buffer> {
+    const node = this.#node(request);
+    const path = this.nodes.path(node);
+    if (path !== null) {
+      const file = await this.#options.host.lstat(path);
+      if (file.inode === node.file.inode || node.parent === null) node.file = file;
+      else this.nodes.gone(node);
+    }
+    if (node.isGone) node.file = { ...node.file, links: 0 };
+    return this.#attributes(request, node);
+  }
+
+  async #setattr(request: FuseRequest): Promise<Buffer> {
+    const { body } = request;
+    const { host, announcements } = this.#options;
+    const node = this.#node(request);
+    const bit = fuse.attributeBit;
+    const valid = body.readUInt32LE(0);
+    const has = (one: number): boolean => (valid & one) !== 0;
+    if (announcements.isOwn(request)) return this.#attributes(request, node);
+    const path = this.nodes.path(node);
+    if (has(bit.uid | bit.gid)) this.#give(request, node);
+    if (has(bit.size)) {
+      const change = { sizeBytes: fuse.readU64(body, 16) };
+      const file = has(bit.handle) ? this.#files.get(fuse.readU64(body, 8)) : undefined;
+      if (file !== undefined) await host.changeOpen(file.host, change);
+      else if (path !== null) await host.change(path, change);
+      node.file = { ...node.file, ...change };
+    }
+    if (path !== null && has(bit.mode)) await host.change(path, { permissions: body.readUInt32LE(68) & 0o7777 });
+    if (path !== null && has(bit.accessed | bit.modified)) {
+      const timeAt = (at: number, how: { set: number; now: number }): number => {
+        if (!has(how.set)) return NaN;
+        if (has(how.now)) return Infinity;
+        return Number(body.readBigInt64LE(at)) * 1000 + body.readUInt32LE(56 + (at - 32) / 2) / 1e6;
+      };
+      const accessedMs = timeAt(32, { set: bit.accessed, now: bit.accessedNow });
+      const modifiedMs = timeAt(40, { set: bit.modified, now: bit.modifiedNow });
+      await host.change(path, { times: { accessedMs, modifiedMs } });
+    }
+    if (path !== null) node.file = await host.lstat(path);
+    return this.#attributes(request, node);
+  }
+
+  #give({ body, uid, gid }: FuseRequest, node: Node): void {
+    const path = this.nodes.path(node);
+    if (path === null) return;
+    const valid = body.readUInt32LE(0);
+    const before = this.#options.owners.of(path) ?? { uid, gid };
+    this.#options.owners.give(path, {
+      uid: (valid & fuse.attributeBit.uid) === 0 ? before.uid : body.readUInt32LE(76),
+      gid: (valid & fuse.attributeBit.gid) === 0 ? before.gid : body.readUInt32LE(80),
+    });
+  }
+
+  async #mknod(request: FuseRequest): Promise<Buffer> {
+    const mode = request.body.readUInt32LE(0);
+    // Sockets, pipes and devices of the machine would be nothing on the user's computer.
+    if ((mode & 0o170000) !== 0o100000) throw new FileError('EPERM');
+    return await this.#made(request, fuse.readName(request.body, 16), async (path) => {
+      const flags = openFlag.read | openFlag.write | openFlag.create | openFlag.exclusive;
+      const { file, line, name } = await this.#options.host.open(path, { flags, permissions: mode & 0o7777 });
+      await this.#options.host.close({ path: () => path, flags, opened: { line, name } });
+      return file;
+    });
+  }
+
+  async #made(request: FuseRequest, name: string, make: (path: string) => Promise<FileAttributes>): Promise<Buffer> {
+    const folder = this.#node(request);
+    const path = this.#pathIn(folder, name);
+    const file = this.#options.announcements.isOwn(request) ? await this.#options.host.lstat(path) : await make(path);
+    return this.#entry(request, this.nodes.found(folder, name, file));
+  }
+
+  async #remove(request: FuseRequest, remove: (path: string) => Promise<void>): Promise<null> {
+    const folder = this.#node(request);
+    const name = fuse.readName(request.body, 0);
+    const path = this.#pathIn(folder, name);
+    if (!this.#options.announcements.isOwn(request)) await remove(path);
+    const known = folder.children.get(name);
+    if (known !== undefined) this.nodes.gone(known);
+    this.#options.owners.forget(path);
+    return null;
+  }
+
+  async #rename(request: FuseRequest, namesAt: number): Promise<null> {
+    const { body } = request;
+    const from = { folder: this.#node(request), name: fuse.readName(body, namesAt) };
+    const to = {
+      folder: this.#nodeAt(fuse.readU64(body, 0)),
+      name: fuse.readName(body, namesAt + from.name.length + 1),
+    };
+    const [old, next] = [this.#pathIn(from.folder, from.name), this.#pathIn(to.folder, to.name)];
+    await this.#options.host.rename(old, next);
+    this.nodes.moved(from, to);
+    this.#options.owners.move(old, next);
+    return null;
+  }
+
+  async #link(request: FuseRequest): Promise<Buffer> {
+    const source = this.#nodeAt(fuse.readU64(request.body, 0));
+    const from = this.nodes.path(source);
+    if (from === null) throw new FileError('ENOENT');
+    return await this.#made(request, fuse.readName(request.body, 8), (to) => this.#options.host.link(from, to));
+  }
+
+  async #open(request: FuseRequest): Promise<Buffer> {
+    const node = this.#node(request);
+    const path = this.#path(request);
+    if (this.#options.announcements.isOwn(request)) return this.#openForAnnouncement(node);
+    const flags = flagsOf(request.body.readUInt32LE(0));
+    const { line, name, file } = await this.#options.host.open(path, { flags, permissions: 0 });
+    if (file.inode !== node.file.inode) throw new FileError('ESTALE'); // replaced since: the kernel looks it up anew
+    return this.#opened(node, { line, name, file, flags });
+  }
+
+  async #create(request: FuseRequest): Promise<Buffer> {
+    const { body } = request;
+    const folder = this.#node(request);
+    const name = fuse.readName(body, 16);
+    const path = this.#pathIn(folder, name);
+    if (this.#options.announcements.isOwn(request)) {
+      const node = this.nodes.found(folder, name, await this.#options.host.lstat(path));
+      return Buffer.concat([this.#entry(request, node), this.#openForAnnouncement(node)]);
+    }
+    const flags = flagsOf(body.readUInt32LE(0)) | openFlag.create;
+    const permissions = body.readUInt32LE(4) & 0o7777;
+    const opened = await this.#options.host.open(path, { flags, permissions });
+    const node = this.nodes.found(folder, name, opened.file);
+    return Buffer.concat([this.#entry(request, node), this.#opened(node, { ...opened, flags })]);
+  }
+
+  /** Pages that the kernel has of it stay only if it is still what it was. */
+  #opened(
+    node: Node,
+    opened: Pick<NonNullable<HostHandle['opened']>, 'line' | 'name'> & {
+      readonly file: FileAttributes;
+      readonly flags: number;
+    },
+  ): Buffer {
+    const { line, name, file, flags } = opened;
+    const isSame = node.openedAs?.modifiedMs === file.modifiedMs && node.openedAs.sizeBytes === file.sizeBytes;
+    node.file = file;
+    node.openedAs = file;
+    this.#lastHandle += 1;
+    const host: HostHandle = {
+      path: () => this.nodes.path(node),
+      flags: flags & (openFlag.read | openFlag.write),
+      opened: { line, name },
+    };
+    this.#files.set(this.#lastHandle, { node, host });
+    return fuse.writeOpened(this.#lastHandle, isSame ? fuse.openedFlag.keepCache : 0);
+  }
+
+  /** What is written to make a change heard reaches nothing. */
+  #openForAnnouncement(node: Node): Buffer {
+    this.#lastHandle += 1;
+    this.#files.set(this.#lastHandle, { node, host: { path: () => null, flags: 0, opened: null } });
+    return fuse.writeOpened(this.#lastHandle, fuse.openedFlag.directIo);
+  }
+
+  async #read({ body }: FuseRequest): Promise<Buffer> {
+    const { host } = this.#file(body);
+    const wanted = body.readUInt32LE(16);
+    const at = fuse.readU64(body, 8);
+    const bytes = await this.#options.host.read(host, at, wanted);
+    // A file of /proc and the like gives less than it has; others only at their end.
+    return bytes;
+  }
+
+  async #write(request: FuseRequest): Promise<Buffer> {
+    const { body } = request;
+    const { node, host } = this.#file(body);
+    const at = fuse.readU64(body, 8);
+    const bytes = body.subarray(40, 40 + body.readUInt32LE(16));
+    if (!this.#options.announcements.isOwn(request)) {
+      await this.#options.host.write(host, at, bytes);
+      node.file = { ...node.file, sizeBytes: Math.max(node.file.sizeBytes, at + bytes.length) };
+      node.openedAs = null;
+    }
+    const written = Buffer.alloc(8);
+    written.writeUInt32LE(bytes.length, 0);
+    return written;
+  }
+
+  #release({ body }: FuseRequest): null {
+    const handle = fuse.readU64(body, 0);
+    const file = this.#files.get(handle);
+    this.#files.delete(handle);
+    if (file !== undefined) void this.#options.host.close(file.host);
+    return null;
+  }
+
+  async #statfs(): Promise<Buffer> {
+    const space = await this.#options.host.statfs(this.nodes.path(this.nodes.root) ?? '/');
+    const answer = Buffer.alloc(80);
+    const { blocks, free, available, files, freeFiles } = space;
+    for (const [index, value] of [blocks, free, available, files, freeFiles].entries())
+      fuse.writeU64(answer, value, index * 8);
+    answer.writeUInt32LE(space.blockBytes, 40);
+    answer.writeUInt32LE(255, 44);
+    answer.writeUInt32LE(space.blockBytes, 48);
+    return answer;
+  }
+
+  async #readFolder(request: FuseRequest): Promise<Buffer> {
+    const { body } = request;
+    const handle = fuse.readU64(body, 0);
+    const from = fuse.readU64(body, 8);
+    const room = body.readUInt32LE(16);
+    const isPlus = request.opcode === fuse.opcode.readdirplus;
+    const folder = this.#node(request);
+    let listing = this.#listings.get(handle) ?? null;
+    if (listing === null || from === 0) {
+      const own = [['.', folder.file] as const, ['..', folder.parent?.file ?? folder.file] as const];
+      listing = { entries: [...own, ...(await this.#options.host.list(this.#path(request)))] };
+      this.#listings.set(handle, listing);
+    }
+    const into = Buffer.alloc(room);
+    let used = 0;
+    for (let at = from; at < listing.entries.length; at++) {
+      const [name = '', file] = listing.entries[at] ?? [];
+      if (file === undefined) break;
+      const head = isPlus ? fuse.entryBytes : 0;
+      if (used + head + fuse.directoryEntryBytes(name) > room) break;
+      // The kernel counts an entry as a lookup, but for these two.
+      if (isPlus && name !== '.' && name !== '..')
+        this.#entry(request, this.nodes.found(folder, name, file)).copy(into, used);
+      fuse.writeDirectoryEntry({ inode: file.inode, name, mode: file.mode, next: at + 1 }, into, used + head);
+      used += head + fuse.directoryEntryBytes(name);
+    }
+    return into.subarray(0, used);
+  }
+
+  #entry(request: FuseRequest, node: Node): Buffer {
+    const attributesMs = this.#believed(request);
+    return fuse.writeEntry({
+      node: node.id,
+      attributes: this.#seenBy(request, node),
+      nameMs: believedMs,
+      attributesMs,
+    });
+  }
+
+  #attributes(request: FuseRequest, node: Node): Buffer {
+    return fuse.writeAttributesAnswer(this.#seenBy(request, node), this.#believed(request));
+  }
+
+  #seenBy({ uid, gid }: FuseRequest, node: Node): KernelAttributes {
+    const path = this.nodes.path(node);
+    const owner = (path === null ? null : this.#options.owners.of(path)) ?? { uid, gid };
+    return { ...node.file, ...owner };
+  }
+
+  /** With one user among those who ask, what was said holds a while; with two, each sees another owner. */
+  #believed({ uid }: FuseRequest): number {
+    const now = performance.now();
+    this.#askers.set(uid, now);
+    if (this.#askers.size === 1) return believedMs;
+    for (const [other, seenMs] of this.#askers) if (now - seenMs > askerMs) this.#askers.delete(other);
+    return this.#askers.size === 1 ? believedMs : 0;
+  }
+
+  #forgetMany(body: Buffer): void {
+    const count = body.readUInt32LE(0);
+    for (let index = 0; index < count; index++) {
+      const at = 8 + 16 * index;
+      this.nodes.forget(fuse.readU64(body, at), fuse.readU64(body, at + 8));
+    }
+  }
+
+  #node({ node }: FuseRequest): Node {
+    return this.#nodeAt(node);
+  }
+
+  #nodeAt(id: number): Node {
+    const node = this.nodes.get(id);
+    if (node === undefined) throw new FileError('ESTALE');
+    return node;
+  }
+
+  #path(request: FuseRequest): string {
+    const path = this.nodes.path(this.#node(request));
+    if (path === null) throw new FileError('ESTALE');
+    return path;
+  }
+
+  #pathIn(folder: Node, name: string): string {
+    const path = this.nodes.pathIn(folder, name);
+    if (path === null) throw new FileError('ENOENT');
+    return path;
+  }
+
+  #file(body: Buffer): OpenFile {
+    const file = this.#files.get(fuse.readU64(body, 0));
+    if (file === undefined) throw new FileError('EBADF');
+    return file;
+  }
+
+  #errnoOf(error: unknown, { opcode }: FuseRequest): number {
+    if (error instanceof FileError) return error.errno;
+    this.#options.report(
+      `request ${opcode}: ${error instanceof Error ? (error.stack ?? error.message) : String(error)}`,
+    );
+    return errno.EIO;
+  }
+}
+
+/** Of open(2), without those that the kernel deals with itself. */
+function flagsOf(flags: number): number {
+  const access = flags & accessBits;
+  const asked = access === 0 ? openFlag.read : access === 1 ? openFlag.write : openFlag.read | openFlag.write;
+  return asked | ((flags & 0o1000) === 0 ? 0 : openFlag.truncate) | ((flags & 0o200) === 0 ? 0 : openFlag.exclusive);
+}
+
+const accessBits = 3;

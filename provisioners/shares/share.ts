@@ -1,0 +1,68 @@
+import { createHash } from 'node:crypto';
+import { statSync } from 'node:fs';
+import { homedir } from 'node:os';
+import { isAbsolute, posix, resolve } from 'node:path';
+import type { SharedFolder } from '../../api/shares/shares.ts';
+import { MachineError } from '../machines.ts';
+
+/** A folder of this computer that a machine's containers may bind. */
+export interface Share {
+  readonly hostPath: string;
+  /** What containers name it by; the same, as a rule. Absolute, with slashes. */
+  readonly machinePath: string;
+  readonly isReadOnly: boolean;
+}
+
+/**
+ * `HOST[:MACHINE][:ro|rw]`, as `--mount` takes it. Relative to this process's folder; `~` is the user's home. Throws `invalid-setting` for
+ * what cannot be shared.
+ */
+export function parseShare(text: string): Share {
+  const words = splitShare(text);
+  const mode = words.length > 1 && ['ro', 'rw'].includes(words.at(-1) ?? '') ? words.pop() : 'rw';
+  const [host = '', machine, ...others] = words;
+  if (host === '' || others.length > 0 || machine === '')
+    throw bad(text, 'it must be a folder of this computer, HOST[:MACHINE][:ro|rw]');
+  const hostPath = resolve(host.replace(/^~(?=$|[/\\])/, homedir()));
+  const machinePath =
+    machine === undefined ? machinePathOf(hostPath) : posix.normalize(machine).replace(/(.)\/$/, '$1');
+  if (!machinePath.startsWith('/')) throw bad(text, `its path in the machine must be absolute, not "${machine}"`);
+  return { hostPath, machinePath, isReadOnly: mode === 'ro' };
+}
+
+/** As it stands in a machine's document: absolute, so that it means the same everywhere. */
+export function describeShare({ hostPath, machinePath, isReadOnly }: Share): string {
+  const paths = machinePath === machinePathOf(hostPath) ? [hostPath] : [hostPath, machinePath];
+  return [...paths, ...(isReadOnly ? ['ro'] : [])].join(':');
+}
+
+/** Throws `invalid-setting` for a folder that is not there. */
+export function assertShareable(share: Share): void {
+  const stats = statSync(share.hostPath, { throwIfNoEntry: false });
+  if (stats === undefined) throw bad(share.hostPath, 'there is no such folder');
+  if (!stats.isDirectory()) throw bad(share.hostPath, 'it is no folder; share the folder that it lies in');
+}
+
+/** What the engine is told of it. */
+export function sharedFolder({ machinePath, isReadOnly }: Share): SharedFolder {
+  return { id: createHash('sha256').update(machinePath).digest('hex').slice(0, 12), path: machinePath, isReadOnly };
+}
+
+/** A drive of Windows is the first name, as docker's own tools have it: `C:\Users\me` is `/c/Users/me`. */
+function machinePathOf(hostPath: string): string {
+  const [, drive, rest] = /^([A-Za-z]):[\\/]*(.*)$/.exec(hostPath) ?? [];
+  if (drive === undefined || rest === undefined) return hostPath;
+  return posix.join('/', drive.toLowerCase(), rest.replaceAll('\\', '/'));
+}
+
+/** A colon after a drive's letter parts nothing. */
+function splitShare(text: string): string[] {
+  const words = text.split(':');
+  const [drive = '', rest, ...others] = words;
+  const isDrive = process.platform === 'win32' && /^[A-Za-z]$/.test(drive) && rest !== undefined && isAbsolute(rest);
+  return isDrive ? [`${drive}:${rest}`, ...others] : words;
+}
+
+function bad(text: string, why: string): MachineError {
+  return new MachineError('invalid-setting', `"${text}" cannot be shared: ${why}`);
+}
