@@ -1,6 +1,7 @@
 import { availableParallelism, totalmem } from 'node:os';
 import { driverSettings } from '../../settings/driver-settings.ts';
 import { setting } from '../../settings/setting.ts';
+import { shareSetting } from '../../shares/share-setting.ts';
 
 const MiB = 1024 ** 2;
 const GiB = 1024 ** 3;
@@ -8,13 +9,18 @@ const GiB = 1024 ** 3;
 /** A quarter of the computer, at least 1 GiB, at most 2, as others' machines have: an emulated boot pays 0.2 s for each further GiB. */
 const usualMemoryBytes = Math.min(2 * GiB, Math.max(1 * GiB, Math.floor(totalmem() / 4)));
 
-/** What every machine of this computer can be told: the same flags for each hypervisor. */
-export function vmSettings<const Change extends 'live' | 'restart'>(options: {
+interface DiskLimits {
   /** What its form of disk can be grown to. */
   readonly mostDiskBytes: number;
-  readonly diskChange: Change;
-}) {
-  return driverSettings({
+  readonly diskChange: 'live' | 'restart';
+}
+
+/** What every machine of this computer can be told: the same flags for each hypervisor. */
+export const vmSettings = (disk: DiskLimits) => driverSettings(vmSettingTable(disk));
+
+/** The same, for a hypervisor that can be told more. */
+export function vmSettingTable(disk: DiskLimits) {
+  return {
     cpus: setting.integer({
       flag: 'cpus',
       title: 'Processors',
@@ -41,9 +47,10 @@ export function vmSettings<const Change extends 'live' | 'restart'>(options: {
       help: 'Size of its disk (20g), which takes only the space of what is in it; it can grow later',
       environment: ['SKIFF_MACHINE_DISK'],
       least: 2 * GiB,
-      most: options.mostDiskBytes,
+      most: disk.mostDiskBytes,
       standard: 64 * GiB,
-      change: options.diskChange,
+      change: disk.diskChange,
     }),
-  });
+    shares: shareSetting('home'),
+  };
 }
