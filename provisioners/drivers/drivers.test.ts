@@ -28,7 +28,7 @@ describe('the drivers', () => {
 
   it('need no setting that a host chosen for the user would lack', () => {
     const automatic = drivers.filter(({ capabilities }) => capabilities.system === 'skiff-image');
-    expect(automatic.map(({ name }) => name)).toEqual(['qemu']);
+    expect(automatic[0]?.name).toBe('qemu');
     for (const { settings } of automatic) expect(settings.fields.some(({ isRequired }) => isRequired)).toBe(false);
   });
 });

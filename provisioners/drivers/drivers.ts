@@ -3,6 +3,8 @@ import type { Driver } from './driver.ts';
 import { GenericDriver } from './generic/generic-driver.ts';
 import { LocalDriver } from './local/local-driver.ts';
 import { QemuDriver } from './qemu/qemu-driver.ts';
+import { VfkitDriver } from './vfkit/vfkit-driver.ts';
+import { thisComputer } from './vm/find-program.ts';
 
 /** All drivers by name, the best for an ordinary computer first. */
 export function openDrivers(
@@ -11,6 +13,7 @@ export function openDrivers(
 ): ReadonlyMap<string, Driver> {
   const drivers: readonly Driver[] = [
     new QemuDriver({ memoryFile: paths.qemuMemory }),
+    new VfkitDriver({ computer: { ...thisComputer(), environment } }),
     new LocalDriver(),
     new GenericDriver({ environment }),
   ];

@@ -1,9 +1,9 @@
 import { execFile } from 'node:child_process';
-import { open, stat } from 'node:fs/promises';
+import { stat } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { promisify } from 'node:util';
-import { MachineError } from '../../machines.ts';
 import { isErrno } from '../../store/atomic-file.ts';
+import { provideRawDisk, roomError } from '../vm/raw-disk.ts';
 
 /**
  * The data disk: all that the engine keeps. Sparse, so it takes the space of what is in it. Raw where the file system
@@ -28,21 +28,11 @@ export async function provideDataDisk(options: {
 }): Promise<void> {
   const { disk, sizeBytes, signal } = options;
   try {
-    if (disk.format === 'raw') await provideRaw(disk.path, sizeBytes);
+    if (disk.format === 'raw') await provideRawDisk(disk.path, sizeBytes);
     else await provideQcow2(disk.path, { sizeBytes, tool: join(dirname(options.qemuPath), 'qemu-img.exe'), signal });
   } catch (error) {
-    if (!isErrno(error, 'ENOSPC') && !isErrno(error, 'EFBIG')) throw error;
-    throw new MachineError('no-space', `The file system of ${disk.path} cannot hold a disk of ${sizeBytes} bytes`, {
-      cause: error,
-    });
+    throw roomError(error, { path: disk.path, sizeBytes });
   }
-}
-
-async function provideRaw(path: string, sizeBytes: number): Promise<void> {
-  await using file = await open(path, 'a', 0o600);
-  const { size } = await file.stat();
-  if (size < sizeBytes) await file.truncate(sizeBytes);
-  await file.sync();
 }
 
 const runProgram = promisify(execFile);

@@ -1,4 +1,4 @@
-import { access, constants, rename, rm, stat, writeFile } from 'node:fs/promises';
+import { access, constants, rm, writeFile } from 'node:fs/promises';
 import { cpus, release } from 'node:os';
 import { bootProfiles } from '../../machine-image/boot-profile.ts';
 import { MachineError } from '../../machines.ts';
@@ -46,6 +46,7 @@ import type { Computer } from '../vm/find-program.ts';
 import { thisComputer } from '../vm/find-program.ts';
 import { requireSpace } from '../vm/free-space.ts';
 import { seedOf } from '../vm/guest-seed.ts';
+import { takeRawDisk } from '../vm/raw-disk.ts';
 import { endVmProcess } from '../vm/vm-process.ts';
 import { powerOffInside } from '../vm/power-off-inside.ts';
 import { pressPowerButton, quitQemu } from './shutdown.ts';
@@ -340,11 +341,8 @@ async function takeDisk(
 ): Promise<void> {
   if (options.platform === 'win32')
     throw new MachineError('not-supported', 'Disks cannot be brought to machines on Windows yet: theirs are not raw');
-  const { size } = await stat(file);
   const { diskBytes } = qemuSettings.resolve(machine.settings);
-  if (size > diskBytes)
-    throw new MachineError('invalid-setting', `The disk has ${size} bytes; a machine with ${diskBytes} cannot take it`);
-  await rename(file, machine.paths.dataDisk);
+  await takeRawDisk(file, { path: machine.paths.dataDisk, sizeBytes: diskBytes });
 }
 
 async function hasBooted(serialLog: string): Promise<boolean> {

@@ -64,12 +64,15 @@ export async function startVmProcess(options: {
   readonly program: string;
   readonly arguments: readonly string[];
   readonly files: VmProcessFiles;
+  /** Default: this process's own. */
+  readonly environment?: Readonly<Record<string, string | undefined>>;
 }): Promise<StartedVm> {
   const { program, files } = options;
   await rm(files.pidFile, { force: true });
   await using log = await open(files.logFile, 'w', 0o600);
   const child = spawn(program, [...options.arguments], {
     cwd: files.folder,
+    env: { ...(options.environment ?? process.env) },
     detached: true,
     stdio: ['ignore', log.fd, log.fd],
     windowsHide: true,
