@@ -6,6 +6,7 @@ import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { openLog } from '../diagnostics/log.ts';
 import { type Digest, hexOf, parseDigest } from '../model/ids.ts';
 import { type Database, openDatabase } from '../store/database.ts';
+import { WriteOut } from '../store/write-out.ts';
 import { BlobStore } from './blob-store.ts';
 import type { Ingest } from './content.ts';
 
@@ -13,22 +14,25 @@ describe('the content store', () => {
   let scratch: string;
   let database: Database;
   let content: BlobStore;
+  let writeOut: WriteOut;
 
-  const open = (): void => {
+  const open = (bootId = 'this boot'): void => {
     database = openDatabase(scratch);
     const log = openLog({ verbosity: 'error', write: () => undefined });
-    content = new BlobStore({ database, dataRoot: scratch, log, nowMs: Date.now });
+    const reserve = { around: <T>(work: () => T): T => work() };
+    writeOut = new WriteOut({ database, sync: () => Promise.resolve(), bootId, log, reserve });
+    content = new BlobStore({ database, dataRoot: scratch, log, writeOut, nowMs: Date.now });
   };
-  const close = (): void => {
-    content[Symbol.dispose]();
+  const close = async (): Promise<void> => {
+    await writeOut[Symbol.asyncDispose]();
     database[Symbol.dispose]();
   };
   beforeEach(() => {
     scratch = mkdtempSync(path.join(os.tmpdir(), 'skiff-content-'));
     open();
   });
-  afterEach(() => {
-    close();
+  afterEach(async () => {
+    await close();
     rmSync(scratch, { recursive: true });
   });
 
@@ -79,7 +83,7 @@ describe('the content store', () => {
       expect(ingest.offset).toBe(7);
       await ingest.write(bytes.subarray(7, 9));
     }
-    close();
+    await close();
     open();
     await using ingest = await ingestOf();
     expect(ingest.offset).toBe(9);
@@ -174,7 +178,7 @@ describe('the content store', () => {
     writeFileSync(old, 'old');
     utimesSync(old, 1, 1);
     writeFileSync(path.join(scratch, 'content/ingest', `trash-${'c'.repeat(64)}`), 'trash');
-    close();
+    await close();
     open();
     expect(content.find(digest)).toBeNull();
     expect(existsSync(unknown)).toBe(false);

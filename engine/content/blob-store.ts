@@ -1,11 +1,11 @@
-import { closeSync, constants, fsync, mkdirSync, openSync, readdirSync, renameSync, rmSync, statSync } from 'node:fs';
+import { mkdirSync, readdirSync, renameSync, rmSync, statSync } from 'node:fs';
 import { rm } from 'node:fs/promises';
 import path from 'node:path';
-import { promisify } from 'node:util';
 import type { Log } from '../diagnostics/log.ts';
 import { type DiffId, type Digest, hexOf, parseDigest } from '../model/ids.ts';
 import type { Database } from '../store/database.ts';
 import type { DiskReserve } from '../store/disk-reserve.ts';
+import type { Settle, WriteOut } from '../store/write-out.ts';
 import type { Blob, Content, ContentSum, Ingest } from './content.ts';
 import { completeIngest, IngestFile } from './ingest-file.ts';
 
@@ -14,14 +14,14 @@ const keptMs = 24 * 60 * 60 * 1000;
 const trash = 'trash-';
 
 /** The blobs of one store (see `content.ts` for what each method promises). Opening it deletes what an engine that was killed left. */
-export class BlobStore implements Content, Disposable {
+export class BlobStore implements Content {
   readonly #database: Database;
   readonly #log: Log;
   readonly #reserve: Pick<DiskReserve, 'around'>;
   readonly #nowMs: () => number;
   readonly #blobs: string;
   readonly #ingests: string;
-  readonly #directory: number;
+  readonly #writeOut: Pick<WriteOut, 'mark' | 'takeUp'>;
   readonly #holds = new Map<Digest, number>();
   /** The writers of a digest, one behind the other: resolves when the last of them has ended. */
   readonly #writers = new Map<Digest, Promise<void>>();
@@ -32,6 +32,7 @@ export class BlobStore implements Content, Disposable {
     readonly dataRoot: string;
     readonly log: Log;
     readonly nowMs: () => number;
+    readonly writeOut: Pick<WriteOut, 'mark' | 'takeUp'>;
     /** Room to remove blobs with when there is none. */
     readonly reserve?: Pick<DiskReserve, 'around'>;
   }) {
@@ -42,13 +43,9 @@ export class BlobStore implements Content, Disposable {
     this.#blobs = path.join(root, 'sha256');
     this.#ingests = path.join(root, 'ingest');
     for (const folder of [this.#blobs, this.#ingests]) mkdirSync(folder, { recursive: true, mode: 0o700 });
-    this.#directory = openSync(this.#blobs, constants.O_DIRECTORY);
+    this.#writeOut = parts.writeOut;
     this.#nowMs = parts.nowMs;
     this.#tidy();
-  }
-
-  [Symbol.dispose](): void {
-    closeSync(this.#directory);
   }
 
   find(digest: Digest): Blob | null {
@@ -79,7 +76,7 @@ export class BlobStore implements Content, Disposable {
         file: path.join(this.#ingests, hexOf(digest)),
         finalFile: this.#fileOf(digest),
         spare: () => this.collect({ isSparing: true }),
-        publish: (size) => this.#publish(digest, size),
+        publish: (size) => Promise.resolve(this.#publish(digest, size)),
         onEnd: leave,
         signal,
       });
@@ -234,23 +231,29 @@ export class BlobStore implements Content, Disposable {
   }
 
   /** One rename, then the row: after a crash between the two the file has no row, and is taken up as an ingest. */
-  async #publish(digest: Digest, sizeBytes: number): Promise<Blob> {
+  #publish(digest: Digest, sizeBytes: number): Blob {
     const file = this.#fileOf(digest);
     renameSync(path.join(this.#ingests, hexOf(digest)), file);
-    await promisify(fsync)(this.#directory);
-    // Nobody is told of a blob alone; after a power cut the file is an ingest again.
-    this.#database.transaction(
-      () => this.#database.sql.prepare('INSERT INTO blobs (digest, size_bytes) VALUES (?, ?)').run(digest, sizeBytes),
-      'ordered',
-    );
+    const mark = this.#writeOut.mark(this.#settle);
+    const insert = this.#database.sql.prepare('INSERT INTO blobs (digest, size_bytes, unwritten) VALUES (?, ?, ?)');
+    this.#database.transaction(() => insert.run(digest, sizeBytes, mark), 'ordered');
     return { digest, sizeBytes, file };
   }
+
+  /** The file of a lost one is an ingest from the next boot on: what is there of it is hashed again. */
+  readonly #settle: Settle = (mark, outcome) => {
+    const { sql } = this.#database;
+    if (outcome === 'written') sql.prepare('UPDATE blobs SET unwritten = NULL WHERE unwritten = ?').run(mark);
+    else sql.prepare('DELETE FROM blobs WHERE unwritten = ?').run(mark);
+  };
 
   #fileOf(digest: Digest): string {
     return path.join(this.#blobs, hexOf(digest));
   }
 
   #tidy(): void {
+    const marked = this.#database.sql.prepare('SELECT unwritten FROM blobs WHERE unwritten IS NOT NULL').all();
+    for (const row of marked) this.#writeOut.takeUp(String(row['unwritten']), this.#settle);
     const rows = this.#database.sql.prepare('SELECT digest FROM blobs').all();
     const known = new Set(rows.map((row) => hexOf(parseDigest(String(row['digest'])))));
     for (const name of readdirSync(this.#blobs)) {

@@ -67,7 +67,7 @@ export interface Ingest extends GrowingFile, AsyncDisposable {
    * there is deleted then, so that the disk is not kept full. Throws `invalid` for more bytes than were told.
    */
   write(chunk: Uint8Array): Promise<void>;
-  /** On the disk, and found, when this resolves. Throws `invalid` when size or digest are not what was told; the bytes are deleted then. */
+  /** Found when this resolves; on the disk a moment later (`store/write-out.ts`), a power cut before that leaves an ingest. Throws `invalid` when size or digest are not what was told; the bytes are deleted then. */
   commit(): Promise<Blob>;
   /** The next write begins at 0 again, with the same bytes (a registry that knows no ranges). */
   restart(): Promise<void>;

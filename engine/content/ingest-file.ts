@@ -17,7 +17,7 @@ export interface IngestRequest {
   readonly finalFile: string;
   /** Makes room on a full disk; returns the bytes. */
   readonly spare: () => Promise<number>;
-  /** The file is complete, right and on the disk: gives it its place and its row. */
+  /** The file is complete and right: gives it its place and its row. */
   readonly publish: (sizeBytes: number) => Promise<Blob>;
   readonly onEnd: () => void;
   readonly signal: AbortSignal;
@@ -95,7 +95,6 @@ export class IngestFile implements Ingest {
     try {
       // A shorter one may have come in the place of a longer one that was broken.
       await this.#handle.truncate(this.#offset);
-      await this.#handle.datasync();
     } catch (error) {
       throw await this.#failed(error);
     }

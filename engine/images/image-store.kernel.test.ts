@@ -20,12 +20,13 @@ import { openLog } from '../diagnostics/log.ts';
 import type { LayerStore } from '../layers/layer-store.ts';
 import { encodeEntry, endOfArchive } from '../../api/tar/writer.ts';
 import { openLayers, type OpenLayers } from '../layers/open-layers.ts';
-import { type ContainerId, parseContainerId } from '../model/ids.ts';
+import { type ContainerId, parseContainerId, parseDigest } from '../model/ids.ts';
 import { systemClock } from '../model/time.ts';
 import { type Database, openDatabase } from '../store/database.ts';
 import { ensureHelloImage, helloArchive } from './hello.ts';
 import { ImageStore } from './image-store.ts';
 import type { ImageUser } from './images.ts';
+import { parseReference } from './reference.ts';
 
 const sha = (bytes: Buffer | string): string => createHash('sha256').update(bytes).digest('hex');
 const json = (value: unknown): Buffer => Buffer.from(JSON.stringify(value));
@@ -118,7 +119,7 @@ describeWith(['linux', 'root'], 'the image store', () => {
     database = openDatabase(dataRoot);
     opened = openLayers({ database, dataRoot, log });
     layers = opened.layers;
-    images = new ImageStore({ database, layers, content: opened.content, dataRoot, now: systemClock() });
+    images = new ImageStore({ database, layers, content: opened.content, dataRoot, now: systemClock(), log });
   };
   const closeStore = async (): Promise<void> => {
     await opened[Symbol.asyncDispose]();
@@ -162,6 +163,7 @@ describeWith(['linux', 'root'], 'the image store', () => {
     });
   };
 
+  const one = image([layerOf('one')]);
   const two = image([layerOf('a'), layerOf('b')]);
 
   it.each([
@@ -424,7 +426,7 @@ describeWith(['linux', 'root'], 'the image store', () => {
 
   it('takes a name away first, and the image with the last one', async () => {
     await load(dockerArchive(two, ['app:1']));
-    images.tag('app:1', { repository: 'other', tag: 'x' });
+    await images.tag('app:1', { repository: 'other', tag: 'x' });
     expect(names()).toEqual(['app:1', 'other:x']);
     expect(await remove('app:1', { users: [running] })).toEqual([{ untagged: 'app:1' }]);
     await expect(remove('other:x', { users: [stopped] })).rejects.toThrow(
@@ -445,8 +447,8 @@ describeWith(['linux', 'root'], 'the image store', () => {
     await expect(remove(id, { users: [stopped] })).rejects.toThrow(
       `conflict: unable to delete ${id} (must be forced) - image is being used by stopped container dddddddddddd`,
     );
-    images.tag('app:1', { repository: 'app', tag: '2' });
-    images.tag('app:1', { repository: 'team/other', tag: null });
+    await images.tag('app:1', { repository: 'app', tag: '2' });
+    await images.tag('app:1', { repository: 'team/other', tag: null });
     await expect(remove(id)).rejects.toThrow(
       `conflict: unable to delete ${id} (must be forced) - image is referenced in multiple repositories`,
     );
@@ -474,10 +476,10 @@ describeWith(['linux', 'root'], 'the image store', () => {
 
   it('refuses names that there cannot be', async () => {
     await load(dockerArchive(two, ['app:1']));
-    expect(() => images.tag('app:1', { repository: 'Upper', tag: null })).toThrow(/must be lowercase/);
-    expect(() => images.tag('app:1', { repository: 'a', tag: 'b c' })).toThrow('invalid reference format');
-    expect(() => images.tag('none', { repository: 'a', tag: 'b' })).toThrow('No such image: none:latest');
-    expect(() => images.tag('app:1', { repository: 'a'.repeat(64), tag: null })).toThrow(/64-byte hexadecimal/);
+    await expect(images.tag('app:1', { repository: 'Upper', tag: null })).rejects.toThrow(/must be lowercase/);
+    await expect(images.tag('app:1', { repository: 'a', tag: 'b c' })).rejects.toThrow('invalid reference format');
+    await expect(images.tag('none', { repository: 'a', tag: 'b' })).rejects.toThrow('No such image: none:latest');
+    await expect(images.tag('app:1', { repository: 'a'.repeat(64), tag: null })).rejects.toThrow(/64-byte hexadecimal/);
   });
 
   it('forgets at boot what an engine that was killed had begun', async () => {
@@ -489,6 +491,53 @@ describeWith(['linux', 'root'], 'the image store', () => {
     openStore();
     await images.collectGarbage();
     expect([left('incoming'), left('layers').length, names()]).toEqual([[], 4, ['app:1']]);
+  });
+
+  it('forgets at boot an image whose layers a power cut took, with its names, and keeps the others', async () => {
+    await load(dockerArchive(two, ['app:1']));
+    await load(dockerArchive(one, ['kept:1']));
+    const { topLayer } = images.resolve('app:1');
+    await closeStore();
+    openStore();
+    database.sql.prepare("UPDATE layers SET unwritten = 'another-boot 1' WHERE chain_id = ?").run(topLayer);
+    await closeStore();
+    openStore();
+    await images.collectGarbage();
+    expect(names()).toEqual(['kept:1']);
+    expect(lines.join('')).toMatch(/did not come to the disk: pull it again image=sha256:/);
+    await load(dockerArchive(two, ['app:1']));
+    expect(names().toSorted()).toEqual(['app:1', 'kept:1']);
+  });
+
+  it('waits for the disk before a name leaves another image, and before what cannot be pulled again', async () => {
+    await load(dockerArchive(one, ['app:1']));
+    const unwritten = (): number =>
+      Number(database.sql.prepare('SELECT count(*) AS n FROM layers WHERE unwritten IS NOT NULL').get()?.['n']);
+    const pulled = async (name: string): Promise<Built> => {
+      const built = image([layerOf(name)]);
+      const file = path.join(scratch, name);
+      const [tar = Buffer.alloc(0)] = built.layers;
+      writeFileSync(file, tar);
+      const source = { file, offset: 0, sizeBytes: tar.length };
+      const layer = { diffId: parseDigest(`sha256:${sha(tar)}`), source, blobDigest: null };
+      const signal = AbortSignal.timeout(30_000);
+      await layers.add([layer], { signal, durability: 'soon', onProgress: () => undefined });
+      return built;
+    };
+    const publish = async ({ config }: Built, name: string): Promise<void> =>
+      void (await images.publish({
+        configText: config.toString(),
+        names: [parseReference(name)],
+        isRepeatable: true,
+      }));
+    await publish(await pulled('b'), 'app:1');
+    expect(unwritten()).toBe(0);
+    await publish(await pulled('c'), 'app:2');
+    await images.tag('app:2', { repository: 'app', tag: '3' });
+    expect(unwritten()).toBe(0);
+    await load(dockerArchive(await pulled('d'), ['app:4']));
+    expect(unwritten()).toBe(0);
+    expect(names().toSorted()).toEqual(['app:1', 'app:2', 'app:3', 'app:4']);
   });
 
   const busybox = '/bin/busybox';

@@ -3,6 +3,7 @@ import { mkdirSync, rmSync } from 'node:fs';
 import path from 'node:path';
 import type { ProgressMessage } from '../../api/images.ts';
 import type { Content } from '../content/content.ts';
+import type { Log } from '../diagnostics/log.ts';
 import { chainIds, type Layer, type LayerStore } from '../layers/layer-store.ts';
 import { conflict, internal, invalid, notFound } from '../model/errors.ts';
 import type { Filters } from '../model/filters.ts';
@@ -47,6 +48,7 @@ export class ImageStore implements Images {
   readonly #now: () => Instant;
   readonly #reach: (point: string) => void;
   readonly #incoming: string;
+  readonly #log: Log;
   readonly #catalogue: ImageCatalogue;
   #isPruning = false;
 
@@ -57,6 +59,7 @@ export class ImageStore implements Images {
     readonly content: Pick<Content, 'findOf' | 'hold'>;
     readonly dataRoot: string;
     readonly now: () => Instant;
+    readonly log: Log;
     /** Told at each point where something is half done: tests end the engine there. */
     readonly reach?: (point: string) => void;
   }) {
@@ -67,11 +70,17 @@ export class ImageStore implements Images {
     this.#now = parts.now;
     this.#reach = parts.reach ?? (() => undefined);
     this.#incoming = path.join(parts.dataRoot, 'incoming');
+    this.#log = parts.log;
+    this.#layers.onLost(() => {
+      this.#forgetLost();
+      this.#layers.collect().catch((error: unknown) => this.#log.error('lost layers could not be removed', { error }));
+    });
   }
 
   /** At boot: deletes archives that were on their way in when the engine ended, and layers that no image came to need. */
   async collectGarbage(): Promise<void> {
     rmSync(this.#incoming, { recursive: true, force: true });
+    this.#forgetLost();
     await this.#layers.collectGarbage();
   }
 
@@ -127,6 +136,10 @@ export class ImageStore implements Images {
       throw internal(`image ${id}: its layer ${topLayer} is not in the store`);
     const moved = new Map<Reference, ImageId>();
     this.#reach('image:unpacked');
+    // What a power cut takes with the image can be pulled again; where its names stood before would be forgotten.
+    const movesNames = names.some((name) => ![null, id].includes(this.#rows.taggedImage(name)));
+    const isWaitedFor = request.isRepeatable !== true || movesNames;
+    if (isWaitedFor) await this.#layers.written();
     this.#rows.transaction(() => {
       this.#rows.add({ id, configText, topLayer, parent: request.parent ?? null }, this.#now());
       for (const name of names) {
@@ -141,7 +154,7 @@ export class ImageStore implements Images {
     this.#reach('image:published');
     for (const changed of new Set([id, ...moved.values()])) this.#catalogue.refresh(changed);
     const image = this.resolve(id);
-    await this.#rows.written();
+    if (isWaitedFor) await this.#rows.written();
     return { image, moved };
   }
 
@@ -156,11 +169,13 @@ export class ImageStore implements Images {
     };
   }
 
-  tag(
+  async tag(
     source: string,
     target: { readonly repository: string; readonly tag: string | null },
-  ): { readonly image: Image; readonly name: string } {
+  ): Promise<{ readonly image: Image; readonly name: string }> {
     const { id } = this.resolve(source);
+    // A name that stands on another image would be lost with this one.
+    await this.#layers.written();
     const name = this.#namedWithTag(target.tag === null ? target.repository : `${target.repository}:${target.tag}`);
     const before = this.#rows.taggedImage(name);
     this.#rows.setTag(name, id, this.#now());
@@ -219,6 +234,23 @@ export class ImageStore implements Images {
 
   #kinship(usersOf: RemoveOptions['usersOf']): Kinship {
     return { get: (id) => this.get(id), childrenOf: (id) => this.#rows.childrenOf(id), usersOf };
+  }
+
+  /** Images of layers that never came to the disk go, with their names: they can be pulled again. */
+  #forgetLost(): void {
+    const lost = new Set(this.#layers.lost());
+    if (lost.size === 0) return;
+    const images = this.#rows.all().filter(({ topLayer }) => topLayer !== null && lost.has(topLayer));
+    this.#rows.transaction(() => {
+      for (const { id } of images) {
+        for (const { reference } of this.#rows.tags(id)) this.#rows.deleteTag(reference);
+        this.#rows.delete(id);
+      }
+    });
+    for (const { id } of images) {
+      this.#catalogue.refresh(id);
+      this.#log.warn('an image that was pulled last did not come to the disk: pull it again', { image: id });
+    }
   }
 
   /** All rows in one transaction; the layers after it, in docker's order: each image, then its own. */

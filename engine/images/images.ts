@@ -57,11 +57,11 @@ export interface Images {
   /** What to send on of an image: its config as it was written, and what registries have of it. Throws `not-found`. */
   source(id: ImageId): ImageSource;
 
-  /** Gives a name to an image; a name that stood elsewhere moves. Returns it in its short form. Throws `not-found`, `invalid`. */
+  /** Gives a name to an image; a name that stood elsewhere moves. Returns it in its short form. Rejects with `not-found`, `invalid`. */
   tag(
     source: string,
     target: { readonly repository: string; readonly tag: string | null },
-  ): { readonly image: Image; readonly name: string };
+  ): Promise<{ readonly image: Image; readonly name: string }>;
 
   /**
    * Takes a name away and, with the last name, the image, the nameless ones that it was made from, and the layers that nothing
@@ -99,6 +99,8 @@ export interface PublishRequest {
   readonly names: readonly Reference[];
   /** Whether somebody gave it the names here (a commit does), and it did not bring them along. */
   readonly isNamedHere?: boolean;
+  /** It can be pulled again: nobody waits until it is on the disk, unless it takes a name from another image. */
+  readonly isRepeatable?: boolean;
   /** What it is called by digest, all `name@digest`: of the manifest or index that was pulled or pushed. */
   readonly digests?: readonly Reference[];
   /** The manifest of this very image, for its platform: a later push of it keeps its digest. */

@@ -1,16 +1,17 @@
 /**
  * How layers come in. All of a stack are unpacked side by side, each into a folder of its own; when those below it are
- * finished, what needs them is done; then one write-out serves all that are ready; then each gets its row, bottom first.
+ * finished, what needs them is done; then each gets its row, bottom first, marked until it is on the disk. One write-out serves all of them.
  * One layer is unpacked once, whoever asks, and the work is given up when all who asked have.
  */
 import { randomBytes } from 'node:crypto';
 import { constants, openSync, rmSync } from 'node:fs';
 import path from 'node:path';
-import { heldDirectory, syncFileSystemAside } from '../kernel/files.ts';
+import { heldDirectory } from '../kernel/files.ts';
 import { removeTree } from '../kernel/remove-tree.ts';
 import { internal } from '../model/errors.ts';
 import type { ChainId } from '../model/ids.ts';
 import { isDiskFull } from '../store/disk-reserve.ts';
+import type { WriteOut } from '../store/write-out.ts';
 import { doLateWork, type LateWork } from './apply/late-work.ts';
 import {
   type AddOptions,
@@ -23,7 +24,6 @@ import {
   recipeOfFolder,
   type WriteLayer,
 } from './layer.ts';
-import { SharedSync } from './shared-sync.ts';
 import type { FinishJob, LayerSource, UnpackWorkers } from './unpack-workers.ts';
 
 /** A layer that is being unpacked, for everyone who waits for it. */
@@ -32,7 +32,7 @@ interface InFlight {
   readonly folder: string;
   /** Its folder is what it will be: layers above can be finished. */
   readonly finished: Promise<void>;
-  /** It is on the disk and has its row. */
+  /** It has its row. */
   readonly done: Promise<void>;
   readonly abort: AbortController;
   readonly listeners: Set<(readBytes: number) => void>;
@@ -47,7 +47,7 @@ export class LayerIntake {
   readonly #find: (chainId: ChainId) => Layer | null;
   readonly #publish: (layer: Layer) => void;
   readonly #spare: () => Promise<number>;
-  readonly #sync: SharedSync;
+  readonly #writeOut: WriteOut;
   readonly #inFlight = new Map<ChainId, InFlight>();
 
   /** `root`: absolute, the folder of all layers; `directory`: the same, open. `publish` gives a layer its row, `spare` makes room on a full disk. */
@@ -58,6 +58,7 @@ export class LayerIntake {
     readonly find: (chainId: ChainId) => Layer | null;
     readonly publish: (layer: Layer) => void;
     readonly spare: () => Promise<number>;
+    readonly writeOut: WriteOut;
   }) {
     this.#workers = parts.workers;
     this.#root = parts.root;
@@ -65,7 +66,7 @@ export class LayerIntake {
     this.#find = parts.find;
     this.#publish = parts.publish;
     this.#spare = parts.spare;
-    this.#sync = new SharedSync(() => syncFileSystemAside(parts.directory));
+    this.#writeOut = parts.writeOut;
   }
 
   /** See `LayerStore.add`. */
@@ -90,6 +91,7 @@ export class LayerIntake {
       options.signal.addEventListener('abort', onAbort, { once: true });
       try {
         await Promise.all(waits);
+        if (options.durability !== 'soon') await this.#writeOut.settled();
       } finally {
         options.signal.removeEventListener('abort', onAbort);
       }
@@ -120,7 +122,7 @@ export class LayerIntake {
       );
       const chainId = chainIdOn(parent, unpacked.diffId);
       what.onKnown(chainId);
-      await this.#sync.reach();
+      await this.#writeOut.reach();
       signal.throwIfAborted();
       // The same layer may be on its way from elsewhere.
       while (this.#inFlight.has(chainId)) await settled(this.#inFlight.get(chainId)?.done);
@@ -148,7 +150,6 @@ export class LayerIntake {
         const write: WriteLayer = (target) => this.#workers.unpack({ ...layer, ...target, onProgress }, signal);
         const unpacked = await this.#complete({ parent, folder, write }, { signal, below, onRead });
         finished.resolve();
-        await this.#sync.reach();
         await below?.done;
         signal.throwIfAborted();
         this.#publish({ ...unpacked, chainId, parent, folder });

@@ -1,7 +1,7 @@
 /**
  * Layers: folders that overlays are mounted from, known by what is in them and below them (their chain id). A layer is
- * unpacked into its folder, written to the disk, and then gets its row: what has no row is not there. It stays for
- * as long as an image, a container's root, a layer above it or a *hold* needs it.
+ * unpacked into its folder and then gets its row: what has no row is not there. Until it is on the disk the row has a
+ * mark, see `store/write-out.ts`. It stays for as long as an image, a container's root, a layer above it or a *hold* needs it.
  */
 import { randomBytes } from 'node:crypto';
 import { closeSync, constants, mkdirSync, openSync, readdirSync, renameSync, rmSync } from 'node:fs';
@@ -14,6 +14,7 @@ import { conflict, internal, notFound } from '../model/errors.ts';
 import { type ChainId, parseChainId, parseDigest } from '../model/ids.ts';
 import type { Database } from '../store/database.ts';
 import { type DiskReserve, isDiskFull } from '../store/disk-reserve.ts';
+import type { Settle, WriteOut } from '../store/write-out.ts';
 import {
   type AddOptions,
   type IncomingLayer,
@@ -41,6 +42,7 @@ export class LayerStore {
   readonly #directory: number;
   readonly #intake: LayerIntake;
   readonly #workers: UnpackWorkers;
+  readonly #writeOut: WriteOut;
   readonly #holds = new Map<ChainId, number>();
 
   constructor(parts: {
@@ -51,12 +53,14 @@ export class LayerStore {
     /** Blobs of layers: collected with them, and read where there is no recipe. */
     readonly content: Pick<Content, 'collect' | 'findOf'>;
     readonly log: Log;
+    readonly writeOut: WriteOut;
     /** Room to remove layers with when there is none. */
     readonly reserve?: Pick<DiskReserve, 'around'>;
   }) {
     this.#database = parts.database;
     this.#log = parts.log;
     this.#workers = parts.workers;
+    this.#writeOut = parts.writeOut;
     this.#reserve = parts.reserve ?? { around: (work) => work() };
     this.#tars = parts.tars;
     this.#content = parts.content;
@@ -69,8 +73,11 @@ export class LayerStore {
       directory: this.#directory,
       find: (chainId) => this.find(chainId),
       publish: (layer) => this.#publish(layer),
+      writeOut: parts.writeOut,
       spare: () => this.#content.collect({ isSparing: true }),
     });
+    const marked = this.#database.sql.prepare('SELECT unwritten FROM layers WHERE unwritten IS NOT NULL').all();
+    for (const row of marked) this.#writeOut.takeUp(String(row['unwritten']), this.#settle);
   }
 
   [Symbol.dispose](): void {
@@ -92,6 +99,29 @@ export class LayerStore {
       next = layer.parent;
     }
     return layers;
+  }
+
+  /** Resolves when all layers that stand now are on the disk: before anything that cannot be had again is built on one of them. */
+  written(): Promise<void> {
+    return this.#writeOut.settled();
+  }
+
+  /** Layers that a power cut, or a failing disk, took before they were written, and those above them: `collect` removes them once no image has them. */
+  lost(): readonly ChainId[] {
+    return this.#database.sql
+      .prepare(
+        `WITH RECURSIVE lost (chain_id) AS (
+           SELECT chain_id FROM layers WHERE unwritten = 'lost'
+           UNION SELECT above.chain_id FROM layers AS above JOIN lost ON above.parent = lost.chain_id
+         ) SELECT chain_id FROM lost`,
+      )
+      .all()
+      .map((row) => parseChainId(String(row['chain_id'])));
+  }
+
+  /** Called when there are some, while the engine runs. */
+  onLost(listener: () => void): void {
+    this.#writeOut.onLost(listener);
   }
 
   /**
@@ -219,16 +249,17 @@ export class LayerStore {
     return tar.result().sizeBytes;
   }
 
-  /** The layer is on the disk: from its row on it is found. */
+  /** From its row on it is found. */
   #publish(layer: Layer): void {
+    const mark = this.#writeOut.mark(this.#settle);
     const { chainId, diffId, parent, folder, sizeBytes, recipeBytes, tarBytes } = layer;
     try {
       const insert = this.#database.sql.prepare(
-        'INSERT INTO layers (chain_id, diff_id, parent, folder, size_bytes, recipe_bytes, tar_bytes) VALUES (?, ?, ?, ?, ?, ?, ?)',
+        'INSERT INTO layers (chain_id, diff_id, parent, folder, size_bytes, recipe_bytes, tar_bytes, unwritten) VALUES (?, ?, ?, ?, ?, ?, ?, ?)',
       );
-      // Its image follows, and is waited for.
+      const name = path.basename(folder);
       this.#database.transaction(
-        () => insert.run(chainId, diffId, parent, path.basename(folder), sizeBytes, recipeBytes, tarBytes),
+        () => insert.run(chainId, diffId, parent, name, sizeBytes, recipeBytes, tarBytes, mark),
         'ordered',
       );
     } catch (error) {
@@ -236,6 +267,11 @@ export class LayerStore {
       throw internal(`failed to register layer ${diffId}: no space left on device`, { cause: error });
     }
   }
+
+  readonly #settle: Settle = (mark, outcome) => {
+    const update = this.#database.sql.prepare('UPDATE layers SET unwritten = ? WHERE unwritten = ?');
+    update.run(outcome === 'written' ? null : outcome, mark);
+  };
 
   /** A folder whose row is gone gets out of the way at once, so that the same layer can come again. */
   #setAside(name: string): string {

@@ -35,6 +35,11 @@ export interface IncomingLayer {
 
 export interface AddOptions {
   readonly signal: AbortSignal;
+  /**
+   * `soon`: not waited for until it is on the disk; for what can be had again and nobody else needs. Layers that are there already may be
+   * so, too. Default: `written`, all of the stack.
+   */
+  readonly durability?: 'written' | 'soon';
   readonly onProgress: (progress: {
     readonly diffId: DiffId;
     readonly readBytes: number;

@@ -1,8 +1,12 @@
+import { closeSync, constants, openSync } from 'node:fs';
 import { BlobStore } from '../content/blob-store.ts';
 import type { Content } from '../content/content.ts';
 import type { Log } from '../diagnostics/log.ts';
+import { readBootId } from '../kernel/boot-id.ts';
+import { syncFileSystemAside } from '../kernel/files.ts';
 import type { Database } from '../store/database.ts';
 import type { DiskReserve } from '../store/disk-reserve.ts';
+import { WriteOut } from '../store/write-out.ts';
 import { LayerStore } from './layer-store.ts';
 import { LayerTars } from './layer-tars.ts';
 import { tarProgram } from './tar-program.ts';
@@ -22,12 +26,21 @@ export function openLayers(parts: {
   readonly dataRoot: string;
   readonly log: Log;
   readonly reserve?: Pick<DiskReserve, 'around'>;
+  /** Of this computer, where left out. */
+  readonly bootId?: string;
+  /** See `WriteOut`. */
+  readonly quietMs?: number;
 }): OpenLayers {
+  const { reserve = { around: (work) => work() }, bootId = readBootId() } = parts;
   const opened = new AsyncDisposableStack();
-  const content = opened.use(new BlobStore({ ...parts, nowMs: Date.now }));
+  const root = openSync(parts.dataRoot, constants.O_DIRECTORY);
+  opened.defer(() => closeSync(root));
+  const sync = (): Promise<void> => syncFileSystemAside(root);
+  const writeOut = opened.use(new WriteOut({ ...parts, sync, bootId, reserve }));
+  const content = new BlobStore({ ...parts, reserve, writeOut, nowMs: Date.now });
   const workers = opened.use(new UnpackWorkers({ program: unpackProgram, most: 3 }));
   const tars = opened.use(new LayerTars({ program: tarProgram, most: 3 }));
-  const layers = opened.use(new LayerStore({ ...parts, workers, tars, content }));
+  const layers = opened.use(new LayerStore({ ...parts, reserve, writeOut, workers, tars, content }));
   return {
     layers,
     content,

@@ -24,7 +24,7 @@ import { openLog } from '../diagnostics/log.ts';
 import { systemCall } from '../kernel/libc.ts';
 import { type Digest, parseDigest } from '../model/ids.ts';
 import { type Database, openDatabase } from '../store/database.ts';
-import type { IncomingLayer } from './layer-store.ts';
+import type { AddOptions, IncomingLayer } from './layer-store.ts';
 import { openLayers, type OpenLayers } from './open-layers.ts';
 
 const ioctl = systemCall<[number, bigint, Uint32Array]>('int ioctl(int fd, unsigned long request, void *argument)');
@@ -49,10 +49,10 @@ describeWith(['linux', 'root', { program: 'mkfs.ext4' }, { program: 'mount' }], 
   let opened: OpenLayers;
 
   const mount = (): void => void execFileSync('mount', ['-o', 'loop', path.join(scratch, 'image'), disk]);
-  const open = (): void => {
+  const open = (bootId = 'this boot'): void => {
     database = openDatabase(path.join(disk, 'data'));
     const log = openLog({ verbosity: 'error', write: () => undefined });
-    opened = openLayers({ database, dataRoot: path.join(disk, 'data'), log });
+    opened = openLayers({ database, dataRoot: path.join(disk, 'data'), log, bootId, quietMs: 60_000 });
   };
   const close = async (): Promise<void> => {
     await opened[Symbol.asyncDispose]();
@@ -82,28 +82,20 @@ describeWith(['linux', 'root', { program: 'mkfs.ext4' }, { program: 'mount' }], 
     return { diffId: digestOf(tar), source, blobDigest: digestOf(packed) };
   };
   const signal = (): AbortSignal => AbortSignal.timeout(30_000);
-  const add = (layers: readonly IncomingLayer[]): ReturnType<OpenLayers['layers']['add']> =>
-    opened.layers.add(layers, { signal: signal(), onProgress: () => undefined });
-  const left = (): readonly string[] => readdirSync(path.join(disk, 'data/layers'));
-
-  it('keeps every byte of a layer and of a blob that it called complete when the power is cut, and no half of another', async () => {
-    const tars = [tarOf('a', 150), tarOf('b', 150), tarOf('c', 150)];
-    const top = await add(tars.map((tar, index) => incoming(`${index}`, tar)));
-    const blob = randomBytes(300_000);
-    {
-      await using ingest = await opened.content.ingest({
-        digest: digestOf(blob),
-        sizeBytes: blob.length,
-        signal: signal(),
-      });
-      await ingest.write(blob);
-      await ingest.commit();
-    }
-    // As who publishes an image of them does, before anybody is told.
-    await database.written();
-    // Neither on the disk nor known: what the cut takes.
-    writeFileSync(path.join(disk, 'unsynced'), content('unsynced'));
-    mkdirSync(path.join(disk, 'data/layers/0123456789abcdef'));
+  const add = (
+    layers: readonly IncomingLayer[],
+    durability: AddOptions['durability'] = 'written',
+  ): ReturnType<OpenLayers['layers']['add']> =>
+    opened.layers.add(layers, { signal: signal(), durability, onProgress: () => undefined });
+  const ingest = async (blob: Buffer): Promise<void> => {
+    const request = { digest: digestOf(blob), sizeBytes: blob.length, signal: signal() };
+    await using ingest = await opened.content.ingest(request);
+    await ingest.restart(); // whatever an earlier one left
+    await ingest.write(blob);
+    await ingest.commit();
+  };
+  /** All that the kernel has not written is gone, and the next engine runs after another start of the computer. */
+  const cutPower = async (): Promise<void> => {
     const fd = openSync(disk, 'r');
     ioctl('the power is cut', fd, shutDown, Uint32Array.of(withoutJournal));
     closeSync(fd);
@@ -114,9 +106,23 @@ describeWith(['linux', 'root', { program: 'mkfs.ext4' }, { program: 'mount' }], 
       // it cannot write to the dead disk any more
     }
     execFileSync('umount', [disk]);
-
     mount();
-    open();
+    open('next boot');
+  };
+  const left = (): readonly string[] => readdirSync(path.join(disk, 'data/layers'));
+
+  it('keeps every byte of a layer and of a blob that it called complete when the power is cut, and no half of another', async () => {
+    const tars = [tarOf('a', 150), tarOf('b', 150), tarOf('c', 150)];
+    const top = await add(tars.map((tar, index) => incoming(`${index}`, tar)));
+    const blob = randomBytes(300_000);
+    await ingest(blob);
+    // As who publishes an image of them does, before anybody is told.
+    await opened.layers.written();
+    await database.written();
+    // Neither on the disk nor known: what the cut takes.
+    writeFileSync(path.join(disk, 'unsynced'), content('unsynced'));
+    mkdirSync(path.join(disk, 'data/layers/0123456789abcdef'));
+    await cutPower();
     expect(statSync(path.join(disk, 'unsynced'), { throwIfNoEntry: false })?.size ?? 0).toBe(0);
     expect(opened.layers.stack(top).map(({ diffId }) => diffId)).toEqual(tars.map(digestOf).reverse());
     for (const [index, layer] of opened.layers.stack(top).entries()) {
@@ -128,6 +134,34 @@ describeWith(['linux', 'root', { program: 'mkfs.ext4' }, { program: 'mount' }], 
     using _hold = opened.layers.hold(top === null ? [] : [top]);
     await opened.layers.collectGarbage();
     expect(left()).toHaveLength(3 + 3);
+  });
+
+  it('drops layers and blobs that a power cut took before they were written, and what stands on them', async () => {
+    const tars = [tarOf('a', 150), tarOf('b', 150)];
+    const kept = await add([incoming('kept', tarOf('kept', 5))]);
+    const top = await add(
+      tars.map((tar, index) => incoming(`${index}`, tar)),
+      'soon',
+    );
+    const blob = randomBytes(300_000);
+    await ingest(blob);
+    // The rows come to the disk, the files do not.
+    await database.written();
+    await cutPower();
+    expect(opened.layers.lost().toSorted()).toEqual(
+      opened.layers
+        .stack(top)
+        .map(({ chainId }) => chainId)
+        .toSorted(),
+    );
+    expect(opened.content.find(digestOf(blob))).toBeNull();
+    using _hold = opened.layers.hold(kept === null ? [] : [kept]);
+    await opened.layers.collectGarbage();
+    expect(left()).toHaveLength(2);
+    expect(opened.layers.lost()).toEqual([]);
+    await ingest(blob);
+    expect(readFileSync(opened.content.find(digestOf(blob))?.file ?? '')).toEqual(blob);
+    expect(opened.layers.stack(await add(tars.map((tar, index) => incoming(`${index}`, tar))))).toHaveLength(2);
   });
 
   it('says that the disk is full, leaves nothing of the layer, and takes it when there is room', async () => {
@@ -169,15 +203,7 @@ describeWith(['linux', 'root', { program: 'mkfs.ext4' }, { program: 'mount' }], 
     database.sql
       .prepare("INSERT INTO layer_blobs (diff_id, digest, media_type, size_bytes) VALUES (?, ?, '', ?)")
       .run(opened.layers.stack(top)[0]?.diffId ?? '', digestOf(filler), filler.length);
-    {
-      await using ingest = await opened.content.ingest({
-        digest: digestOf(filler),
-        sizeBytes: filler.length,
-        signal: signal(),
-      });
-      await ingest.write(filler);
-      await ingest.commit();
-    }
+    await ingest(filler);
     fill(path.join(disk, 'ballast'), 4_000_000);
     const large = Buffer.concat([
       encodeEntry({ kind: 'file', name: Buffer.from('large') }, randomBytes(6_000_000)),

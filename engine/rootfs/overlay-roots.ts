@@ -41,6 +41,9 @@ export class OverlayRoots implements Roots {
 
   async prepare(request: { readonly id: ContainerId; readonly topLayer: ChainId | null }): Promise<Root> {
     const { id, topLayer } = request;
+    // A container is not to be had again: what it stands on must be on the disk.
+    using _layers = this.#layers.hold(topLayer === null ? [] : [topLayer]);
+    await this.#layers.written();
     // The row first: it holds the layers, and says whose the folders are.
     const sql = 'INSERT INTO roots (container, top_layer) VALUES (?, ?) ON CONFLICT (container) DO NOTHING';
     // Folders without a row are garbage: a power cut may take it back.
@@ -122,7 +125,9 @@ export class OverlayRoots implements Roots {
     return path.join(this.#containers, id);
   }
 
-  keepImage(id: ContainerId, target: string, topLayer: ChainId | null): void {
+  async keepImage(id: ContainerId, target: string, topLayer: ChainId | null): Promise<void> {
+    using _layers = this.#layers.hold(topLayer === null ? [] : [topLayer]);
+    await this.#layers.written();
     this.#database.sql
       .prepare('INSERT OR REPLACE INTO image_mounts (container, target, top_layer) VALUES (?, ?, ?)')
       .run(id, target, topLayer);

@@ -31,7 +31,7 @@ export interface Roots {
   /** The root's folder, prepared or not. */
   folderOf(id: ContainerId): string;
   /** Keeps an image's layers while the container is there: it has them mounted at `target`. The container must have its row. */
-  keepImage(id: ContainerId, target: string, topLayer: ChainId | null): void;
+  keepImage(id: ContainerId, target: string, topLayer: ChainId | null): Promise<void>;
   /** Folders of the layers that were kept, topmost first. */
   imageLayers(id: ContainerId, target: string): readonly string[];
   /** Unmounts and deletes everything of the root, and lets its layers go. Does nothing when it is not there. */

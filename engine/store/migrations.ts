@@ -182,4 +182,11 @@ export const migrations: readonly string[] = [
     is_paused INTEGER NOT NULL
   ) STRICT;
   `,
+  `
+  -- The mark of a row whose files are not known to be on the disk (store/write-out.ts), or 'lost'; null: they are.
+  ALTER TABLE layers ADD COLUMN unwritten TEXT;
+  ALTER TABLE blobs ADD COLUMN unwritten TEXT;
+  CREATE INDEX layers_unwritten ON layers(unwritten) WHERE unwritten IS NOT NULL;
+  CREATE INDEX blobs_unwritten ON blobs(unwritten) WHERE unwritten IS NOT NULL;
+  `,
 ];

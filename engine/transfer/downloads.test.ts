@@ -8,6 +8,7 @@ import { BlobStore } from '../content/blob-store.ts';
 import { parseDigest } from '../model/ids.ts';
 import type { RemoteBlob, Repository } from '../registry/registry.ts';
 import { openDatabase } from '../store/database.ts';
+import { WriteOut } from '../store/write-out.ts';
 import { Downloads, type DownloadState, SpoiltRemains, type WantedBlob } from './downloads.ts';
 
 const bytes = randomBytes(300_000);
@@ -47,21 +48,25 @@ const good = (offset: number): Promise<RemoteBlob> =>
   Promise.resolve({ offset, sizeBytes: bytes.length, bytes: pieces(bytes.subarray(offset)) });
 
 describe('downloads', () => {
-  let opened: DisposableStack;
+  let opened: AsyncDisposableStack;
   let content: BlobStore;
   let ingest: string;
   let downloads: Downloads;
   beforeEach(() => {
-    opened = new DisposableStack();
+    opened = new AsyncDisposableStack();
     const dataRoot = mkdtempSync(path.join(os.tmpdir(), 'skiff-downloads-'));
     opened.defer(() => rmSync(dataRoot, { recursive: true }));
     const database = opened.use(openDatabase(dataRoot));
     const log = { debug: ignore, info: ignore, warn: ignore, error: ignore };
-    content = opened.use(new BlobStore({ database, dataRoot, log, nowMs: Date.now }));
+    const reserve = { around: <T>(work: () => T): T => work() };
+    const writeOut = opened.use(
+      new WriteOut({ database, sync: () => Promise.resolve(), bootId: 'this boot', log, reserve }),
+    );
+    content = new BlobStore({ database, dataRoot, log, writeOut, nowMs: Date.now });
     ingest = path.join(dataRoot, 'content/ingest', hex);
     downloads = new Downloads({ content, most: 1 });
   });
-  afterEach(() => opened.dispose());
+  afterEach(() => opened.disposeAsync());
 
   const wish = (repository: Repository, states: DownloadState[] = []): WantedBlob => ({
     digest,

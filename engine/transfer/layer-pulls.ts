@@ -89,6 +89,7 @@ export class LayerPulls {
     }));
     await this.#layers.add(incoming, {
       signal,
+      durability: 'soon',
       onProgress: ({ diffId, readBytes }) => byDiffId.get(diffId)?.onUnpack(readBytes),
       onAdded: (chainId) => byChainId.get(chainId)?.onAdded(),
     });

@@ -121,6 +121,7 @@ export class Pulls {
       reach('pull:unpacked');
       await images.publish({
         configText: plan.configText,
+        isRepeatable: true,
         names,
         digests,
         manifests: [found.manifest],

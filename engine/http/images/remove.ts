@@ -47,11 +47,11 @@ export async function pruneImages(parts: Parts, exchange: Exchange): Promise<voi
   });
 }
 
-export function tagImage(parts: Parts, exchange: Exchange): void {
+export async function tagImage(parts: Parts, exchange: Exchange): Promise<void> {
   const repository = exchange.query.get('repo') ?? '';
   if (repository === '') throw invalid('repository name must have at least one component');
   const tag = exchange.query.get('tag') || null;
-  const { image, name } = parts.images.tag(exchange.param('name'), { repository, tag });
+  const { image, name } = await parts.images.tag(exchange.param('name'), { repository, tag });
   publishImageEvent(parts.events, 'tag', image, name);
   exchange.response.writeHead(201, { 'Content-Length': 0 }).end();
 }
