@@ -1,4 +1,5 @@
 import { z } from './zod.ts';
+import { ability, driver, machineSettings } from './drivers.ts';
 import { errorShape, type ErrorCode } from './errors.ts';
 import { listUpdate } from './list-updates.ts';
 import { method, stream } from './shape.ts';
@@ -45,7 +46,25 @@ export type Step = z.infer<typeof step>;
 /** What is being done to a machine, or was done last. Another process may do it too (`skiff machine start`): then there is no operation, only a state. */
 const operation = z.object({
   id: z.string(),
-  verb: z.enum(['create', 'start', 'ensure-running', 'stop', 'kill', 'remove']),
+  verb: z.enum([
+    'create',
+    'start',
+    'ensure-running',
+    'stop',
+    'kill',
+    'remove',
+    'pause',
+    'resume',
+    'suspend',
+    'resize',
+    'take-snapshot',
+    'restore-snapshot',
+    'remove-snapshot',
+    'clone',
+    'export',
+    'import',
+    'upgrade',
+  ]),
   state: z.enum(['running', 'done', 'failed', 'cancelled']),
   /** Unix milliseconds. */
   startedAt: z.number(),
@@ -57,26 +76,32 @@ const operation = z.object({
 });
 export type Operation = z.infer<typeof operation>;
 
-const machineSettings = z.strictObject({
-  cpus: z.int().min(1).max(1024).optional(),
-  memoryBytes: z
-    .int()
-    .min(64 * 1024 * 1024)
-    .optional(),
-  diskBytes: z
-    .int()
-    .min(1024 * 1024 * 1024)
-    .optional(),
+/** Something that a driver made outside of this computer's folder for the machine. */
+const resource = z.object({
+  key: z.string(),
+  /** For people: `EC2 instance`. */
+  title: z.string(),
+  /** `asked`: it was asked for and the answer never came; it may be there or not. */
+  state: z.enum(['asked', 'made']),
+  /** As its provider calls it; null while only asked for. */
+  id: z.string().nullable(),
 });
+export type Resource = z.infer<typeof resource>;
 
-/** Fields that are null are not known yet: the machine is only being made. A host that is not ours has no settings. */
+const logSource = z.enum(['console', 'engine', 'agent']);
+/** `console`: what the machine writes there. `engine`: of the engine, in the machine. `agent`: of the process on this computer that keeps the line to it. */
+export type MachineLogSource = z.infer<typeof logSource>;
+
+/** Fields that are null are not known yet: the machine is only being made. */
 const machine = z.object({
   name: z.string(),
   driver: z.string().nullable(),
   state: machineState,
   /** Why the state is `unknown` or `…-failed`. */
   error: z.string().nullable(),
-  settings: z.object({ cpus: z.number(), memoryBytes: z.number(), diskBytes: z.number() }).nullable(),
+  /** Complete, without secrets. A host that is not ours has no sizes among them. */
+  settings: machineSettings.nullable(),
+  abilities: z.array(ability),
   /** RFC 3339. */
   createdAt: z.string().nullable(),
   /** What docker clients put into DOCKER_HOST. */
@@ -84,18 +109,56 @@ const machine = z.object({
   /** For `docker context use …`. */
   dockerContext: z.string().nullable(),
   engineVersion: z.string().nullable(),
+  /** Where SSH reaches it: `root@192.0.2.7:22`; null while it does not run. */
+  address: z.string().nullable(),
+  /** The line that this computer keeps to it; null: nobody keeps one. */
+  connection: z.object({ state: z.enum(['connecting', 'ready', 'lost']), error: z.string().nullable() }).nullable(),
+  resources: z.array(resource),
+  logs: z.array(logSource),
   /** Found out by the driver, for people: accelerator, CPU model, boots that had to be repeated. */
   facts: z.record(z.string(), z.string()),
   operation: operation.nullable(),
 });
 export type Machine = z.infer<typeof machine>;
 
-const driver = z.object({
+const snapshot = z.object({
   name: z.string(),
-  title: z.string(),
-  /** Null when it can be used here; else why not, and what to do about it. */
-  unavailable: z.string().nullable(),
+  /** RFC 3339. */
+  createdAt: z.string(),
+  /** What it takes of this computer's disk; null where the driver cannot tell. */
+  sizeBytes: z.number().nullable(),
 });
+export type Snapshot = z.infer<typeof snapshot>;
+
+const finding = z.object({
+  /** `Driver qemu`, `Machine web`. */
+  about: z.string(),
+  /** Null: this computer. */
+  machine: z.string().nullable(),
+  verdict: z.enum(['good', 'note', 'bad']),
+  /** What is the case, and what to do about it. */
+  says: z.string(),
+});
+export type Finding = z.infer<typeof finding>;
+
+const leftover = z.object({
+  /** For people, and the same again as long as it is there: `docker context "skiff-web"`. */
+  title: z.string(),
+  sizeBytes: z.number().nullable(),
+  /** What it goes on costing; null: nothing but its place. */
+  cost: z.string().nullable(),
+});
+export type Leftover = z.infer<typeof leftover>;
+
+const usage = z.object({
+  /** Of the disk that holds images, containers and volumes. */
+  disk: z.object({ usedBytes: z.number(), totalBytes: z.number() }),
+  memory: z.object({ usedBytes: z.number(), totalBytes: z.number() }),
+  /** `Debian GNU/Linux 12`. */
+  system: z.string(),
+  kernel: z.string(),
+});
+export type Usage = z.infer<typeof usage>;
 
 const named = z.strictObject({ name: machineName });
 const wanted = z.strictObject({
@@ -104,6 +167,13 @@ const wanted = z.strictObject({
   driver: z.string().optional(),
   settings: machineSettings.default({}),
 });
+/** On the computer that the core runs on; `~/` is the user's home there. */
+export const filePath = z
+  .string()
+  .max(4096)
+  .regex(/^(~?[/\\]|[A-Za-z]:[/\\])/, 'must be a whole path: /home/me/machine.skiff, or one that begins with ~/');
+/** A snapshot's name has the rules of a machine's. */
+const ofSnapshot = z.strictObject({ name: machineName, snapshot: machineName });
 const nothing = z.object({});
 
 /** Whatever is done to a machine may find it in any state and need any part of it, so all of its methods share one list. */
@@ -141,7 +211,10 @@ export const machines = {
   drivers: method({ input: z.strictObject({}), output: z.object({ drivers: z.array(driver) }), errors: machineErrors }),
   /** Keyed by `name`. */
   watch: stream({ input: z.strictObject({}), item: listUpdate(machine, z.string()), errors: machineErrors }),
-  /** `name-taken` when it is complete already; repeating one that failed goes on where it stopped. */
+  /**
+   * `name-taken` when it is complete already; repeating one that failed goes on where it stopped, with what was asked for then
+   * where nothing is asked for now. One that fails before anything is there leaves no row: the caller alone is told.
+   */
   create: method({ input: wanted, output: nothing, errors: machineErrors }),
   /** Whatever it takes to have the machine running: create, resume a create that failed, start, or nothing. First run and "Try again" use it. Joins one that is under way. */
   ensureRunning: method({ input: wanted, output: nothing, errors: machineErrors }),
@@ -153,10 +226,72 @@ export const machines = {
   remove: method({ input: named, output: nothing, errors: machineErrors }),
   /** Stops the operation under way at its next safe point; `not-running` when there is none. */
   cancel: method({ input: named, output: nothing, errors: ['not-running'] }),
-  /** What the machine writes to its console, from the last `tailBytes` on, following across restarts. Pieces of text, cut anywhere. */
-  serialLog: stream({
+  pause: method({ input: named, output: nothing, errors: machineErrors }),
+  /** A paused one goes on where it was. */
+  resume: method({ input: named, output: nothing, errors: machineErrors }),
+  /** Its memory is written to disk and nothing of it runs; `start` goes on where it was. */
+  suspend: method({ input: named, output: nothing, errors: machineErrors }),
+  /** Brings the engine of this Skiff into it; containers go on. A stopped one is started. */
+  upgrade: method({ input: named, output: nothing, errors: machineErrors }),
+  /** Gives it other settings; a disk only grows. `waiting`: keys that count from its next start on. */
+  resize: method({
+    input: z.strictObject({ name: machineName, settings: machineSettings }),
+    output: z.object({ waiting: z.array(z.string()) }),
+    errors: machineErrors,
+  }),
+  /** Of its disk, oldest first. */
+  snapshots: method({ input: named, output: z.object({ snapshots: z.array(snapshot) }), errors: machineErrors }),
+  /** Taking and restoring want it stopped. */
+  takeSnapshot: method({ input: ofSnapshot, output: nothing, errors: machineErrors }),
+  /** Its disk becomes what it was then; what came since is lost. */
+  restoreSnapshot: method({ input: ofSnapshot, output: nothing, errors: machineErrors }),
+  removeSnapshot: method({ input: ofSnapshot, output: nothing, errors: machineErrors }),
+  /** A second machine with the same disk; both stopped. */
+  clone: method({
+    input: z.strictObject({ name: machineName, copy: machineName }),
+    output: nothing,
+    errors: machineErrors,
+  }),
+  /** Writes a stopped machine, with all that is in it and without its keys, to one new file. `file`: its whole path. */
+  export: method({
+    input: z.strictObject({ name: machineName, file: filePath }),
+    output: z.object({ file: z.string() }),
+    errors: machineErrors,
+  }),
+  /** Makes a stopped machine of such a file. */
+  import: method({
+    input: z.strictObject({ name: machineName, file: filePath }),
+    output: nothing,
+    errors: machineErrors,
+  }),
+  /** What a running machine uses, as it is now: its engine and its system are asked. */
+  usage: method({ input: named, output: usage, errors: [...machineErrors, 'engine-unreachable', 'engine-refused'] }),
+  /** This computer and each machine, looked at for what would hinder; changes nothing. */
+  examine: method({
+    input: z.strictObject({}),
+    output: z.object({ findings: z.array(finding) }),
+    errors: machineErrors,
+  }),
+  /** What machines that are gone left on this computer. */
+  leftovers: method({
+    input: z.strictObject({}),
+    output: z.object({ leftovers: z.array(leftover) }),
+    errors: machineErrors,
+  }),
+  /** Removes those, by their titles, that are still there. `failed`: which of them could not be, and why. */
+  removeLeftovers: method({
+    input: z.strictObject({ titles: z.array(z.string()).min(1) }),
+    output: z.object({ failed: z.array(z.object({ title: z.string(), error: errorShape })) }),
+    errors: machineErrors,
+  }),
+  /**
+   * The end of a log, then what is added to it. Pieces of text, cut anywhere. The console goes on across restarts; the
+   * engine's ends with the machine (`not-running` when it does not run).
+   */
+  log: stream({
     input: z.strictObject({
       name: machineName,
+      source: logSource,
       tailBytes: z
         .int()
         .min(0)
@@ -165,6 +300,6 @@ export const machines = {
       follow: z.boolean().default(true),
     }),
     item: z.object({ text: z.string() }),
-    errors: ['no-such-machine'],
+    errors: machineErrors,
   }),
 };

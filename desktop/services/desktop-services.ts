@@ -13,15 +13,14 @@ import { ContainerActions } from './containers/container-actions.ts';
 import { ContainerList } from './containers/container-list.ts';
 import { HelloImages, type HelloImage } from './containers/hello-image.ts';
 import { Engines } from './engines/engines.ts';
-import { desktopError } from './failures.ts';
 import { ImageActions } from './images/image-actions.ts';
 import { ImageList } from './images/image-list.ts';
 import { Pulls } from './images/pulls.ts';
 import { LiveList } from './lists/live-list.ts';
 import { followLog } from './logs/follow-log.ts';
-import { followFile } from './machines/follow-file.ts';
-import { MachineList, noSuchMachine } from './machines/machine-list.ts';
+import { MachineList } from './machines/machine-list.ts';
 import { MachineOperations } from './machines/machine-operations.ts';
+import { machineServices } from './machines/machine-services.ts';
 import { forwardsOf } from './ports/forwards.ts';
 import { Tasks } from './tasks.ts';
 
@@ -95,11 +94,10 @@ export function openCore(options: CoreOptions): Core {
   // Whoever watches the machines is told; without anybody it is nobody's error.
   initial.catch(() => undefined);
 
-  const followed: Followed = { list, initial, containers, engines, clock, client };
   return {
     services: {
       app: { info: async () => info, tasks: (_, signal) => tasks.list.watch(signal) },
-      machines: machineServices({ machines, operations, ...followed }),
+      machines: machineServices({ machines, operations, list, initial, client }),
       engine: {
         watch: (_, signal) => engines.connections.watch(signal),
         reconnect: async ({ machine }) => {
@@ -110,7 +108,8 @@ export function openCore(options: CoreOptions): Core {
       containers: containerServices(containers, actions),
       images: imageServices(images, pulls, new ImageActions(client)),
       logs: {
-        open: (input, signal) => followLog({ ...followed, ready: (...at) => engines.ready(...at) }, input, signal),
+        open: (input, signal) =>
+          followLog({ client, containers, clock, ready: (...at) => engines.ready(...at) }, input, signal),
       },
       ports: { watch: (_, signal) => forwards.watch(signal) },
     },
@@ -124,16 +123,6 @@ export function openCore(options: CoreOptions): Core {
       await engines[Symbol.asyncDispose]();
     },
   };
-}
-
-interface Followed {
-  readonly list: MachineList;
-  /** The first reading of the machines. */
-  readonly initial: Promise<void>;
-  readonly containers: ContainerList;
-  readonly engines: Engines;
-  readonly clock: Clock;
-  readonly client: (machine: string) => EngineClient;
 }
 
 /** Keeps the forwards, and what containers say of theirs, as the machines' host agents have them. */
@@ -156,80 +145,6 @@ function followForwards(lists: {
   );
   stack.use(containers.list.onChange(renew));
   return stack;
-}
-
-function machineServices(
-  parts: Followed & { readonly machines: Machines; readonly operations: MachineOperations },
-): DesktopServices['machines'] {
-  const { machines, operations, list, initial } = parts;
-  const done = (work: Promise<void>): Promise<Record<string, never>> => work.then(() => ({}));
-  return {
-    drivers: async () => {
-      try {
-        return { drivers: [...(await machines.drivers())] };
-      } catch (error) {
-        throw desktopError(error);
-      }
-    },
-    watch: async function* (_, signal) {
-      // A list that could not be read is an error, not an empty one: trying once more is what opening it anew is for.
-      await initial.catch(() => list.read()).catch((error: unknown) => Promise.reject(desktopError(error)));
-      yield* list.watch(signal);
-    },
-    create: (request) => done(operations.create(requestOf(request))),
-    ensureRunning: (request) => done(operations.ensureRunning(requestOf(request))),
-    start: ({ name }) => done(operations.start(name)),
-    stop: ({ name }) => done(operations.stop(name)),
-    kill: ({ name }) => done(operations.kill(name)),
-    remove: ({ name }) => done(operations.remove(name)),
-    cancel: async ({ name }) => {
-      operations.cancel(name);
-      return {};
-    },
-    serialLog: (input, signal) => serialLog(list, input, signal),
-  };
-}
-
-/** Absent settings stay absent: a key that is there and undefined is another thing to a document. */
-function requestOf(request: Parameters<DesktopServices['machines']['create']>[0]): Parameters<Machines['create']>[0] {
-  const { name, driver, settings } = request;
-  const { cpus, memoryBytes, diskBytes } = settings;
-  return {
-    name,
-    ...(driver !== undefined && { driver }),
-    settings: {
-      ...(cpus !== undefined && { cpus }),
-      ...(memoryBytes !== undefined && { memoryBytes }),
-      ...(diskBytes !== undefined && { diskBytes }),
-    },
-  };
-}
-
-async function* serialLog(
-  list: MachineList,
-  { name, tailBytes, follow }: { readonly name: string; readonly tailBytes: number; readonly follow: boolean },
-  signal: AbortSignal,
-): AsyncGenerator<{ text: string }> {
-  if (!list.has(name)) throw noSuchMachine(name);
-  const gone = new AbortController();
-  using _change = list.onChange(() => {
-    if (!list.has(name)) gone.abort();
-  });
-  const until = AbortSignal.any([signal, gone.signal]);
-  const document = follow ? await untilWritten(list, name, until) : list.document(name);
-  if (!document?.serialLogFile) return;
-  const pieces = followFile({ path: document.serialLogFile, tailBytes, follow, signal: until });
-  for await (const text of pieces) yield { text };
-}
-
-/** The machine's document, also when it is only being made; null when that comes to nothing. */
-async function untilWritten(list: MachineList, name: string, signal: AbortSignal): Promise<MachineDocument | null> {
-  return list
-    .until(() => list.document(name) ?? undefined, signal)
-    .catch((error: unknown) => {
-      if (signal.aborted) return null;
-      throw error;
-    });
 }
 
 function containerServices(containers: ContainerList, actions: ContainerActions): DesktopServices['containers'] {

@@ -1,8 +1,17 @@
+import type { Ability, MachineSettings } from '../../desktop/contract/drivers.ts';
 import type { Machine } from '../../desktop/contract/machines.ts';
 import type { Session } from '../session/Session.svelte.ts';
 
-/** What can be done to one machine. `remove` asks for its name, `stop` asks when containers run in it. */
-export type MachineAction = 'start' | 'stop' | 'kill' | 'remove' | 'resume' | 'cancel';
+/** One thing to do to a machine, with all that it needs. `bring-up` goes on with a creation that failed. */
+export type MachineChange =
+  | { readonly verb: 'start' | 'stop' | 'kill' | 'remove' | 'bring-up' | 'cancel' }
+  | { readonly verb: 'pause' | 'resume' | 'suspend' | 'upgrade' }
+  | { readonly verb: 'resize'; readonly settings: MachineSettings }
+  | { readonly verb: 'take-snapshot' | 'restore-snapshot' | 'remove-snapshot'; readonly snapshot: string }
+  | { readonly verb: 'clone'; readonly copy: string }
+  | { readonly verb: 'export'; readonly file: string };
+
+export type MachineAction = MachineChange['verb'];
 
 /** These end what is under way, so they do not wait for it: each has a line of its own in the book. */
 const interruptions: readonly MachineAction[] = ['cancel', 'kill'];
@@ -26,22 +35,14 @@ export function failedMachineAction(session: Session, name: string) {
   return null;
 }
 
-/** The one that people want most in this state first. */
-export function offeredMachineActions(machine: Pick<Machine, 'state' | 'operation'>): readonly MachineAction[] {
+/** Those that a machine is asked as a whole, the one that people want most in this state first; snapshots have a place of their own. */
+export function offeredMachineActions(
+  machine: Pick<Machine, 'state' | 'operation' | 'abilities'>,
+): readonly MachineAction[] {
   const canCancel = machine.operation?.state === 'running';
+  const able = (ability: Ability, ...actions: MachineAction[]): readonly MachineAction[] =>
+    machine.abilities.includes(ability) ? actions : [];
   switch (machine.state) {
-    case 'running':
-      return ['stop', 'kill', 'remove'];
-    case 'paused':
-    case 'suspended':
-    case 'stopped':
-      return ['start', 'remove'];
-    case 'create-failed':
-      return ['resume', 'remove'];
-    case 'remove-failed':
-      return ['remove'];
-    case 'unknown':
-      return ['start', 'kill', 'remove'];
     case 'creating':
     case 'starting':
       return canCancel ? ['cancel'] : [];
@@ -49,6 +50,42 @@ export function offeredMachineActions(machine: Pick<Machine, 'state' | 'operatio
       return ['kill'];
     case 'removing':
       return [];
+    case 'create-failed':
+      return canCancel ? ['cancel'] : ['bring-up', 'remove'];
+    case 'remove-failed':
+      return ['remove'];
+    case 'running':
+    case 'paused':
+    case 'suspended':
+    case 'stopped':
+    case 'unknown':
+      return canCancel ? ['cancel'] : offeredAtRest(machine.state, able);
+  }
+}
+
+function offeredAtRest(
+  state: 'running' | 'paused' | 'suspended' | 'stopped' | 'unknown',
+  able: (ability: Ability, ...actions: MachineAction[]) => readonly MachineAction[],
+): readonly MachineAction[] {
+  switch (state) {
+    case 'running':
+      return [
+        'stop',
+        ...able('pause', 'pause'),
+        ...able('suspend', 'suspend'),
+        ...able('resize', 'resize'),
+        'upgrade',
+        'kill',
+        'remove',
+      ];
+    case 'paused':
+      return ['resume', 'kill', 'remove'];
+    case 'suspended':
+      return ['start', 'kill', 'remove'];
+    case 'stopped':
+      return ['start', ...able('resize', 'resize'), ...able('copies', 'clone', 'export'), 'remove'];
+    case 'unknown':
+      return ['start', 'kill', 'remove'];
   }
 }
 
@@ -56,34 +93,49 @@ export function offeredMachineActions(machine: Pick<Machine, 'state' | 'operatio
 export function actOnMachine(options: {
   readonly session: Session;
   readonly name: string;
-  readonly action: MachineAction;
+  readonly change: MachineChange;
 }): Promise<boolean> {
-  const { session, name, action } = options;
-  const patient = { timeoutMs: null };
+  const { session, name, change } = options;
   return session.machineActions.run({
-    key: bookKey(name, action),
-    action,
-    work: async () => {
-      const { machines } = session.client;
-      switch (action) {
-        case 'start':
-          return machines.start({ name }, patient);
-        case 'stop':
-          return machines.stop({ name }, patient);
-        case 'kill':
-          return machines.kill({ name }, patient);
-        case 'remove':
-          return machines.remove({ name }, patient);
-        case 'resume':
-          return machines.ensureRunning({ name }, patient);
-        case 'cancel':
-          return machines.cancel({ name });
-      }
-    },
+    key: bookKey(name, change.verb),
+    action: change.verb,
+    work: () => perform(session, name, change),
   });
 }
 
+async function perform(session: Session, name: string, change: MachineChange): Promise<unknown> {
+  const patient = { timeoutMs: null };
+  const { machines } = session.client;
+  switch (change.verb) {
+    case 'start':
+    case 'stop':
+    case 'kill':
+    case 'remove':
+    case 'pause':
+    case 'resume':
+    case 'suspend':
+    case 'upgrade':
+      return machines[change.verb]({ name }, patient);
+    case 'bring-up':
+      return machines.ensureRunning({ name }, patient);
+    case 'cancel':
+      return machines.cancel({ name });
+    case 'resize':
+      return machines.resize({ name, settings: change.settings }, patient);
+    case 'take-snapshot':
+      return machines.takeSnapshot({ name, snapshot: change.snapshot }, patient);
+    case 'restore-snapshot':
+      return machines.restoreSnapshot({ name, snapshot: change.snapshot }, patient);
+    case 'remove-snapshot':
+      return machines.removeSnapshot({ name, snapshot: change.snapshot }, patient);
+    case 'clone':
+      return machines.clone({ name, copy: change.copy }, patient);
+    case 'export':
+      return machines.export({ name, file: change.file }, patient);
+  }
+}
+
 /** Whatever it takes to have it running. */
-export function startMachine(session: Session, name: string): Promise<boolean> {
-  return actOnMachine({ session, name, action: 'resume' });
+export function bringUpMachine(session: Session, name: string): Promise<boolean> {
+  return actOnMachine({ session, name, change: { verb: 'bring-up' } });
 }

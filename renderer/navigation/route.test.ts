@@ -7,6 +7,8 @@ const routes: readonly Route[] = [
   { page: 'container', machine: 'a/b %', id: 'ü' },
   { page: 'machines' },
   { page: 'machine', name: 'build.box-1' },
+  { page: 'machine', name: 'logs', part: 'logs' },
+  { page: 'new-machine' },
 ];
 
 test.each(routes)('$page survives the way through the address', (route) => {

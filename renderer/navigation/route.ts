@@ -8,7 +8,8 @@ export type Route =
   | { readonly page: 'images' }
   | { readonly page: 'image'; readonly machine: string; readonly id: string }
   | { readonly page: 'machines' }
-  | { readonly page: 'machine'; readonly name: string };
+  | { readonly page: 'new-machine' }
+  | { readonly page: 'machine'; readonly name: string; readonly part?: 'logs' };
 
 /** Unknown addresses lead to the containers, the page that most people want. */
 export function parseRoute(hash: string): Route {
@@ -22,7 +23,11 @@ export function parseRoute(hash: string): Route {
   if (room === 'images' && first && second && parts.length === 3) return { page: 'image', machine: first, id: second };
   if (room === 'images') return { page: 'images' };
   if (room === 'machines' && first && parts.length === 2) return { page: 'machine', name: first };
+  if (room === 'machines' && first && second === 'logs' && parts.length === 3)
+    return { page: 'machine', name: first, part: 'logs' };
   if (room === 'machines') return { page: 'machines' };
+  // Not below `machines`: a machine may have any name.
+  if (room === 'new-machine') return { page: 'new-machine' };
   return { page: 'containers' };
 }
 
@@ -38,8 +43,10 @@ export function routeHash(route: Route): string {
       return `#/images/${encodeURIComponent(route.machine)}/${encodeURIComponent(route.id)}`;
     case 'machines':
       return '#/machines';
+    case 'new-machine':
+      return '#/new-machine';
     case 'machine':
-      return `#/machines/${encodeURIComponent(route.name)}`;
+      return `#/machines/${encodeURIComponent(route.name)}${route.part === 'logs' ? '/logs' : ''}`;
   }
 }
 

@@ -1,4 +1,5 @@
 import type { Container } from '../../desktop/contract/containers.ts';
+import type { Driver, SettingField } from '../../desktop/contract/drivers.ts';
 import type { Image, Layer, Pull, PullLayer, TreeFile } from '../../desktop/contract/images.ts';
 import type { Machine, Operation, Step } from '../../desktop/contract/machines.ts';
 
@@ -14,7 +15,12 @@ export function machineRow(fields: Partial<Machine> = {}): Machine {
     state: 'running',
     error: null,
     settings: { cpus: 4, memoryBytes: 4 * giga, diskBytes: 64 * giga },
+    abilities: ['pause', 'suspend', 'resize', 'snapshots', 'copies'],
     createdAt: new Date(Date.now() - 52 * hour).toISOString(),
+    address: 'root@127.0.0.1:49213',
+    connection: { state: 'ready', error: null },
+    resources: [],
+    logs: ['console', 'engine', 'agent'],
     dockerHost: 'unix:///Users/mara/Library/Application Support/Skiff/machines/default/docker.sock',
     dockerContext: 'skiff-default',
     engineVersion: '0.1.0',
@@ -22,6 +28,71 @@ export function machineRow(fields: Partial<Machine> = {}): Machine {
     operation: null,
     ...fields,
   };
+}
+
+function field(
+  given: Partial<SettingField> & Pick<SettingField, 'key' | 'flag' | 'kind' | 'title' | 'help'>,
+): SettingField {
+  return {
+    standard: null,
+    isRequired: false,
+    least: null,
+    most: null,
+    choices: null,
+    change: 'never',
+    isAdvanced: true,
+    ...given,
+  };
+}
+
+function driverRow(given: Partial<Driver> & Pick<Driver, 'name' | 'title'>): Driver {
+  return { unavailable: null, isAutomatic: false, abilities: [], settings: [], ...given };
+}
+
+/** Settings of a machine of this computer. */
+function sizeFields(): SettingField[] {
+  const front = { isAdvanced: false } as const;
+  return [
+    field({ ...front, key: 'cpus', flag: 'cpus', kind: 'integer', title: 'Processors', help: 'Number of processors of the machine', least: 1, most: 8, standard: 4, change: 'restart' }),
+    field({ ...front, key: 'memoryBytes', flag: 'memory', kind: 'bytes', title: 'Memory', help: 'Size of its memory (2g)', least: giga / 2, most: 16 * giga, standard: 2 * giga, change: 'restart' }),
+    field({ ...front, key: 'diskBytes', flag: 'disk', kind: 'bytes', title: 'Disk', help: 'Size of its disk (20g), which takes only the space of what is in it; it can grow later', least: 2 * giga, most: 16_384 * giga, standard: 64 * giga, change: 'live' }),
+  ]; // prettier-ignore
+}
+
+/** Settings of a host that is reached by SSH. */
+function hostFields(): SettingField[] {
+  const front = { isAdvanced: false } as const;
+  return [
+    field({ ...front, key: 'ipAddress', flag: 'generic-ip-address', kind: 'text', title: 'Address', help: 'Address or name of the host, or an alias of your SSH configuration', isRequired: true }),
+    field({ ...front, key: 'sshUser', flag: 'generic-ssh-user', kind: 'text', title: 'User', help: 'User to log in as (default: as your SSH configuration says, else root)' }),
+    field({ ...front, key: 'sshPassword', flag: 'generic-ssh-password', kind: 'secret', title: 'Password', help: 'Password to log in with the first time' }),
+    field({ key: 'sshPort', flag: 'generic-ssh-port', kind: 'integer', title: 'Port', help: 'Port of its SSH server (default: as your SSH configuration says, else 22)', least: 1, most: 65_535 }),
+    field({ key: 'jumps', flag: 'generic-jump', kind: 'list', title: 'Hosts on the way', help: 'Host to go through, user@host:port', standard: [] }),
+    field({ key: 'isAdopting', flag: 'generic-adopt', kind: 'switch', title: 'Take over', help: 'Take over the engine that another Skiff brought to that host; that one loses it', standard: false }),
+  ]; // prettier-ignore
+}
+
+/** Drivers as a Linux computer has them: those that work, and one whose program is missing. */
+export function dailyDrivers(): Driver[] {
+  return [
+    driverRow({
+      name: 'qemu',
+      title: 'QEMU',
+      isAutomatic: true,
+      abilities: ['pause', 'suspend', 'resize', 'snapshots', 'copies'],
+      settings: sizeFields(),
+    }),
+    driverRow({
+      name: 'virtualbox',
+      title: 'VirtualBox',
+      unavailable: 'VBoxManage is not there: install VirtualBox 7, and try again.',
+      isAutomatic: true,
+      abilities: ['pause', 'suspend', 'copies'],
+      settings: sizeFields(),
+    }),
+    driverRow({ name: 'local', title: 'This computer' }),
+    driverRow({ name: 'generic', title: 'A Linux host by SSH', settings: hostFields() }),
+  ];
 }
 
 export function operationRow(fields: Partial<Operation> = {}): Operation {

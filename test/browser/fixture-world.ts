@@ -10,6 +10,7 @@ import type { Forward } from '../../desktop/contract/ports.ts';
 import { LiveList } from '../../desktop/services/lists/live-list.ts';
 import { splitCommand } from '../../renderer/containers/run-form.ts';
 import { Feed } from './fixture-feed.ts';
+import { FixtureMachines } from './fixture-machines.ts';
 import { containerRow, imageRow, pullRow } from './fixture-rows.ts';
 
 /**
@@ -29,7 +30,9 @@ type ActionName =
   | 'pull'
   | 'ensureRunning'
   | 'startMachine'
-  | 'stopMachine';
+  | 'stopMachine'
+  /** Whatever else is done to a machine. */
+  | 'changeMachine';
 
 export class FixtureWorld {
   readonly machines = new LiveList<Machine, string>({ keyOf: ({ name }) => name, keyText: (key) => key });
@@ -64,6 +67,11 @@ export class FixtureWorld {
   readonly #consoles = new Map<string, Feed<string>>();
   readonly #gates = new Map<ActionName, Promise<void>>();
   #lists: 'given' | 'withheld' | DesktopError = 'given';
+  readonly machineFacts = new FixtureMachines({
+    machines: this.machines,
+    done: (words) => this.#done('changeMachine', words),
+    console: (machine) => this.console(machine),
+  });
 
   /** Makes the next such action wait until the returned function is called, with an error to fail by or without. */
   hold(action: ActionName): (error?: DesktopError) => void {
@@ -89,6 +97,7 @@ export class FixtureWorld {
     return feed;
   }
 
+  /** What a machine writes: `default` to its console, `engine default` to its engine's log. */
   console(machine: string): Feed<string> {
     const feed = this.#consoles.get(machine) ?? new Feed<string>();
     this.#consoles.set(machine, feed);
@@ -105,9 +114,8 @@ export class FixtureWorld {
       tasks: (_input, signal) => this.#watch(this.tasks, signal),
     },
     machines: {
-      drivers: async () => ({ drivers: [{ name: 'qemu', title: 'QEMU', unavailable: null }] }),
+      ...this.machineFacts.services,
       watch: (_input, signal) => this.#watch(this.machines, signal),
-      create: async () => this.#done('ensureRunning', 'create'),
       ensureRunning: async ({ name }) => this.#done('ensureRunning', `ensureRunning ${name}`),
       start: async ({ name }) => {
         await this.#done('startMachine', `startMachine ${name}`);
@@ -128,7 +136,6 @@ export class FixtureWorld {
         this.asked.push(`cancel ${name}`);
         return {};
       },
-      serialLog: ({ name, follow }, signal) => this.#serialLog(name, follow, signal),
     },
     engine: {
       watch: (_input, signal) => this.#watch(this.engines, signal),
@@ -223,10 +230,6 @@ export class FixtureWorld {
     this.#container(input);
     for await (const lines of this.log(input).read({ tail: input.tail, follow: input.follow, signal }))
       yield { lines: [...lines] };
-  }
-
-  async *#serialLog(name: string, follow: boolean, signal: AbortSignal) {
-    for await (const pieces of this.console(name).read({ tail: null, follow, signal })) yield { text: pieces.join('') };
   }
 
   async #done(action: ActionName, words: string): Promise<Record<string, never>> {

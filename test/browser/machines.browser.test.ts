@@ -11,11 +11,34 @@ chromiumSuite('machines', (open) => {
     await visit('#/machines');
     await page.getByRole('link', { name: 'default' }).first().click();
     const facts = page.getByRole('region', { name: 'About this machine' });
-    for (const fact of ['qemu', '4 GB', '64 GB', 'hvf, cpu host', '0.1.0', 'connected', '5 of 8 running'])
+    for (const fact of [
+      'QEMU',
+      'root@127.0.0.1:49213',
+      '4 GB',
+      '64 GB',
+      'hvf, cpu host',
+      '0.1.0',
+      'connected',
+      '5 of 8 running',
+    ])
       await facts.getByText(fact, { exact: true }).waitFor();
-    await page.getByRole('log').getByText('sshd is up').waitFor();
+    await page.getByRole('region', { name: 'What it uses' }).getByText('11.2 GB of 63 GB').waitFor();
     await page.getByRole('button', { name: 'Copy: docker context use skiff-default' }).click();
     expect(await page.evaluate('navigator.clipboard.readText()')).toBe('docker context use skiff-default');
+  });
+
+  it('shows its logs, those in the machine only while it runs', async () => {
+    await using opened = await open({ set: workingDay });
+    const { page, world, visit } = opened;
+    world.console('default').write('sshd is up\n');
+    world.console('engine default').write('listening\n');
+    await visit('#/machines/default');
+    await page.getByRole('link', { name: 'Logs' }).click();
+    await page.getByRole('log').getByText('sshd is up').waitFor();
+    await page.getByText('Engine', { exact: true }).click();
+    await page.getByRole('log').getByText('listening').waitFor();
+    world.machines.set(machineRow({ state: 'stopped' }));
+    await page.getByText('start it to read it').waitFor();
   });
 
   it('asks before it stops what runs, and before it removes everything', async () => {

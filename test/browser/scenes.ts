@@ -75,6 +75,19 @@ export function imageDay(world: FixtureWorld): void {
         : [];
 }
 
+/** What a look at the machines finds, and the snapshots of the one called `build-box`. */
+export function examined(world: FixtureWorld): void {
+  world.machineFacts.findings = [
+    { about: 'Driver qemu', machine: null, verdict: 'good', says: 'can be used' },
+    { about: 'Driver virtualbox', machine: null, verdict: 'note', says: 'VBoxManage is not there' },
+    { about: 'Disk', machine: null, verdict: 'good', says: '212.4 GiB free' },
+    { about: 'Machine default', machine: 'default', verdict: 'bad', says: 'Port 6379 is in use on this computer.' },
+    { about: 'Machine build-box', machine: 'build-box', verdict: 'note', says: 'is stopped' },
+  ];
+  const createdAt = new Date(Date.now() - 49 * 3_600_000).toISOString();
+  world.machineFacts.snapshots.set('build-box', [{ name: 'before-upgrade', createdAt, sizeBytes: 3_200_000_000 }]);
+}
+
 export function manyContainers(world: FixtureWorld, count: number): void {
   emptyMachine(world);
   for (let box = 0; box < count; box += 1) {

@@ -13,7 +13,7 @@ import { startDesktopServer } from '../../desktop/server/desktop-server.ts';
 import { buildRenderer, launchChromium } from './chromium.ts';
 import { containerRow, firstRunSteps, machineRow, operationRow, pullLayer, pullRow } from './fixture-rows.ts';
 import { FixtureWorld } from './fixture-world.ts';
-import { emptyMachine, imageDay, named, workingDay } from './scenes.ts';
+import { emptyMachine, examined, imageDay, named, workingDay } from './scenes.ts';
 
 interface Scene {
   readonly name: string;
@@ -295,10 +295,91 @@ const scenes: readonly Scene[] = [
     name: 'machine',
     set: (world) => {
       workingDay(world);
-      bootLines(world);
+      examined(world);
     },
     hash: '#/machines/default',
+    act: (page) => page.getByText('Debian GNU/Linux').waitFor(),
+  },
+  {
+    name: 'machine-stopped',
+    set: (world) => {
+      workingDay(world);
+      examined(world);
+      world.machines.set(machineRow({ name: 'build-box', state: 'stopped', address: null, connection: null }));
+    },
+    hash: '#/machines/build-box',
+    act: async (page) => {
+      await page.getByText('before-upgrade').waitFor();
+      await page.getByRole('button', { name: 'More actions' }).click();
+      await page.getByRole('menuitem', { name: 'Clone …' }).waitFor();
+    },
+  },
+  {
+    name: 'machine-creating',
+    set: (world) => {
+      workingDay(world);
+      const operation = operationRow({ verb: 'create', steps: firstRunSteps(2) });
+      world.machines.set(machineRow({ name: 'build-box', state: 'creating', dockerHost: null, operation }));
+    },
+    hash: '#/machines/build-box',
+  },
+  {
+    name: 'machine-logs',
+    set: (world) => {
+      workingDay(world);
+      bootLines(world);
+    },
+    hash: '#/machines/default/logs',
     act: (page) => page.getByText('ssh is listening').waitFor(),
+  },
+  {
+    name: 'machine-resize',
+    set: workingDay,
+    hash: '#/machines/default',
+    act: async (page) => {
+      await page.getByRole('button', { name: 'More actions' }).click();
+      await page.getByRole('menuitem', { name: 'Change its sizes …' }).click();
+      await page.getByRole('textbox', { name: 'Disk' }).fill('20');
+      await page.getByRole('textbox', { name: 'Memory' }).focus();
+    },
+  },
+  {
+    name: 'new-machine',
+    set: workingDay,
+    hash: '#/new-machine',
+    act: (page) => page.getByText('VBoxManage').waitFor(),
+  },
+  {
+    name: 'new-machine-host',
+    set: workingDay,
+    hash: '#/new-machine',
+    act: async (page) => {
+      await page.getByRole('radio', { name: 'A Linux host by SSH' }).check();
+      await page.getByText('More settings').click();
+      await page.getByRole('textbox', { name: 'Port' }).fill('70000');
+      await page.getByRole('button', { name: 'Make the machine' }).click();
+      await page.getByText('This is needed.').waitFor();
+    },
+  },
+  {
+    name: 'machines-clean-up',
+    set: (world) => {
+      workingDay(world);
+      world.machineFacts.leftovers = [
+        { title: 'docker context "skiff-old" of a machine that is gone', sizeBytes: null, cost: null },
+        {
+          title: 'process 4711 of machine "old", which is gone',
+          sizeBytes: null,
+          cost: 'its processor time and memory',
+        },
+        { title: 'half an import (.import-x1)', sizeBytes: 12_400_000_000, cost: 'its disk space' },
+      ];
+    },
+    hash: '#/machines',
+    act: async (page) => {
+      await page.getByRole('button', { name: 'Clean up …' }).click();
+      await page.getByText('half an import').waitFor();
+    },
   },
 ];
 

@@ -17,6 +17,7 @@ import {
   type MachineSettings,
   type MachineSnapshot,
   type MachineState,
+  type RemoteCommand,
   type Resized,
   type SnapshotChange,
 } from '../../provisioners/machines.ts';
@@ -64,6 +65,9 @@ export interface FakeMachinesOptions {
 export class FakeMachines implements Machines {
   /** Runs in each operation, after its first state is shown and before its last one. Throwing makes it fail. */
   script: (verb: FakeVerb, operation: Operation, name: string) => Promise<void> = async () => undefined;
+  /** What a command says that is run in a machine. */
+  shell: (command: string | null, name: string) => Promise<string> = () =>
+    Promise.reject(new MachineError('internal', 'The fake machines run no commands.'));
   /** Set to make `list` fail. */
   listError: Error | null = null;
   readonly #options: FakeMachinesOptions;
@@ -259,8 +263,10 @@ export class FakeMachines implements Machines {
     return { [Symbol.dispose]: () => void this.#listeners.delete(listener) };
   }
 
-  async run(): Promise<{ readonly exitCode: number; readonly signal: string | null }> {
-    throw new MachineError('internal', 'The fake machines run no commands.');
+  async run(name: string, command: RemoteCommand): Promise<{ readonly exitCode: number; readonly signal: null }> {
+    this.#get(name);
+    command.stdout.write(await this.shell(command.command, name));
+    return { exitCode: 0, signal: null };
   }
 
   async #make(verb: FakeVerb, { name, driver, settings }: CreateMachine, operation: Operation): Promise<Machine> {

@@ -9,14 +9,8 @@ import type { ListUpdate } from '../../contract/list-updates.ts';
 import type { Machine } from '../../contract/machines.ts';
 import type { Clock } from '../clock.ts';
 import { LiveList } from '../lists/live-list.ts';
-import { operationAt, type OperationRecord } from './operation-record.ts';
-
-/** A machine before its times are worked out for whoever looks. */
-interface Entry {
-  readonly name: string;
-  readonly document: MachineDocument | null;
-  readonly record: OperationRecord | null;
-}
+import { machineRow, type MachineEntry } from './machine-row.ts';
+import type { OperationRecord } from './operation-record.ts';
 
 export interface MachineListOptions {
   readonly machines: Machines;
@@ -27,7 +21,7 @@ export interface MachineListOptions {
 
 export class MachineList implements Disposable {
   readonly #options: MachineListOptions;
-  readonly #entries = new LiveList<Entry, string>({ keyOf: ({ name }) => name, keyText: (name) => name });
+  readonly #entries = new LiveList<MachineEntry, string>({ keyOf: ({ name }) => name, keyText: (name) => name });
   readonly #watching: Disposable;
   #reading: Promise<void> | null = null;
   #isReadAgain = false;
@@ -52,7 +46,7 @@ export class MachineList implements Disposable {
   }
 
   values(): Machine[] {
-    return this.#entries.values().map((entry) => this.#present(entry));
+    return this.#entries.values().map((entry) => machineRow(entry, this.#options.clock.now()));
   }
 
   documents(): MachineDocument[] {
@@ -87,7 +81,7 @@ export class MachineList implements Disposable {
 
   async *watch(signal: AbortSignal): AsyncGenerator<ListUpdate<Machine, string>> {
     for await (const update of this.#entries.watch(signal)) {
-      const present = (entry: Entry): Machine => this.#present(entry);
+      const present = (entry: MachineEntry): Machine => machineRow(entry, this.#options.clock.now());
       if (update.kind === 'snapshot') yield { ...update, items: update.items.map(present) };
       else yield { ...update, upsert: update.upsert.map(present) };
     }
@@ -121,46 +115,6 @@ export class MachineList implements Disposable {
       this.#entries.set({ name: document.name, document, record: this.record(document.name) });
     }
   }
-
-  #present({ name, document, record }: Entry): Machine {
-    const operation = record && operationAt(record, this.#options.clock.now());
-    if (document === null) return { ...unwritten, name, ...stateOf(record), operation };
-    const { driver, state, error, settings, createdAt, dockerHost, dockerContext, engineVersion, facts } = document;
-    return {
-      name,
-      driver,
-      state,
-      error,
-      settings: sizesOf(settings),
-      createdAt,
-      dockerHost,
-      dockerContext,
-      engineVersion,
-      facts,
-      operation,
-    };
-  }
-}
-
-function sizesOf({ cpus, memoryBytes, diskBytes }: MachineDocument['settings']): Machine['settings'] {
-  return cpus === undefined || memoryBytes === undefined || diskBytes === undefined
-    ? null
-    : { cpus, memoryBytes, diskBytes };
-}
-
-const unwritten = {
-  driver: null,
-  settings: null,
-  createdAt: null,
-  dockerHost: null,
-  dockerContext: null,
-  engineVersion: null,
-  facts: {},
-};
-
-function stateOf(record: OperationRecord | null): Pick<Machine, 'state' | 'error'> {
-  if (record?.state === 'running') return { state: record.verb === 'remove' ? 'removing' : 'creating', error: null };
-  return { state: 'create-failed', error: record?.error?.message ?? 'It was not finished.' };
 }
 
 export function noSuchMachine(name: string): DesktopError {

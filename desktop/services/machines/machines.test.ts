@@ -127,7 +127,7 @@ describe('machines', () => {
 
   it('lists a machine that failed before anything was written, until it is removed', async () => {
     await open();
-    const made = desktop.client.machines.create({ ...wanted, driver: 'nonsense' }, slow);
+    const made = desktop.client.machines.ensureRunning({ ...wanted, driver: 'nonsense' }, slow);
     await expect(made).rejects.toMatchObject({ code: 'no-such-driver' });
     const row = await list.until((rows) => rows[0]);
     expect(row).toMatchObject({ name: 'default', driver: null, state: 'create-failed' });
@@ -241,7 +241,10 @@ describe('machines', () => {
       const stop = new AbortController();
       let text = '';
       const reading = (async () => {
-        const log = desktop.client.machines.serialLog({ ...wanted, tailBytes: 14 }, { signal: stop.signal });
+        const log = desktop.client.machines.log(
+          { ...wanted, source: 'console', tailBytes: 14 },
+          { signal: stop.signal },
+        );
         for await (const piece of log) text += piece.text;
       })();
       await eventually(() => text).toBe('the last line\n');
@@ -260,13 +263,14 @@ describe('machines', () => {
       await list.until((rows) => rows[0]);
       let text = '';
       const reading = (async () => {
-        for await (const piece of desktop.client.machines.serialLog(wanted)) text += piece.text;
+        for await (const piece of desktop.client.machines.log({ ...wanted, source: 'console' })) text += piece.text;
       })();
       await desktop.client.app.info();
       await writeFile(serialLogFile, 'first\n');
       await eventually(() => text).toBe('first\n');
       const once: string[] = [];
-      for await (const piece of desktop.client.machines.serialLog({ ...wanted, follow: false })) once.push(piece.text);
+      for await (const piece of desktop.client.machines.log({ ...wanted, source: 'console', follow: false }))
+        once.push(piece.text);
       expect(once).toEqual(['first\n']);
       desktop.machines.drop('default');
       await reading;
