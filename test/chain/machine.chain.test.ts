@@ -195,6 +195,17 @@ describeWith([{ program: 'qemu-system-x86_64' }, { program: 'mmdebstrap' }], 'a 
 
       expect((await boxes.run('cat /proc/1/comm; exit 7', { host: { Init: true } })).exitCode).toBe(7);
 
+      const sized = {
+        Type: 'volume',
+        Source: 'sized',
+        Target: '/v',
+        VolumeOptions: { DriverConfig: { Options: { size: '1m' } } },
+      };
+      const filling = await boxes.run('dd if=/dev/zero of=/v/f bs=4k count=500; wc -c < /v/f', {
+        host: { Mounts: [sized] },
+      });
+      expect(filling.output).toMatch(/(?:quota exceeded|No space left on device)[^]*\n1044480\n$/);
+
       // What v2 has no word for is discarded with docker's warning, and how a program cannot be run is told as everywhere.
       const { warnings } = await boxes.run('true', { host: { MemorySwappiness: 5, OomKillDisable: true } });
       expect(warnings).toHaveLength(2);
