@@ -5,7 +5,9 @@ const qemu =
     : ['qemu-system-x86', 'seabios', 'ipxe-qemu'];
 const image = ['mmdebstrap', 'erofs-utils', 'xz-utils', 'binutils', 'tar', 'debian-archive-keyring'];
 const engine = ['crun', 'nftables', 'libnftables1', 'iproute2', 'busybox-static', 'tini'];
-const tests = ['chromium', 'openssh-server', 'e2fsprogs', 'cpio'];
+const tests = ['chromium', 'openssh-server', 'e2fsprogs', 'cpio', 'dosfstools', 'gdisk'];
+/** To boot disks as other hypervisors do; on arm64 it is among QEMU's own. */
+const firmware = process.arch === 'arm64' ? [] : ['ovmf'];
 
 /** @param {'start' | 'engine' | 'test' | 'bench'} task */
 export function debianPackages(task) {
@@ -15,7 +17,7 @@ export function debianPackages(task) {
     case 'engine':
       return engine;
     case 'test':
-      return [...qemu, ...image, ...engine, ...tests];
+      return [...qemu, ...image, ...engine, ...tests, ...firmware];
     case 'bench':
       return [...qemu, ...image, ...engine, 'iptables', 'runc'];
     default:

@@ -1,9 +1,9 @@
 import { execFileSync, spawnSync } from 'node:child_process';
-import { readFileSync } from 'node:fs';
+import { existsSync, readFileSync } from 'node:fs';
 import { describe } from 'vitest';
 
 /** What a suite may need of the computer that it runs on. */
-export type Need = 'linux' | 'root' | 'project quotas' | { readonly program: string };
+export type Need = 'linux' | 'root' | 'project quotas' | { readonly program: string } | { readonly file: string };
 
 /**
  * The reason why a suite cannot run here, or null. Printed once beside the skipped suite, so that a run on a Mac or
@@ -14,7 +14,9 @@ export function lacking(needs: readonly Need[]): string | null {
     if (need === 'linux' && process.platform !== 'linux') return `needs Linux, this is ${process.platform}`;
     if (need === 'root' && process.getuid?.() !== 0) return 'needs root';
     if (need === 'project quotas' && !hasQuotas()) return 'needs a kernel with CONFIG_QFMT_V2';
-    if (typeof need === 'object' && !hasProgram(need.program)) return `needs the program ${need.program}`;
+    if (typeof need !== 'object') continue;
+    if ('file' in need && !existsSync(need.file)) return `needs the file ${need.file}`;
+    if ('program' in need && !hasProgram(need.program)) return `needs the program ${need.program}`;
   }
   return null;
 }
