@@ -4,6 +4,7 @@ import { GenericDriver } from './generic/generic-driver.ts';
 import { LocalDriver } from './local/local-driver.ts';
 import { QemuDriver } from './qemu/qemu-driver.ts';
 import { VfkitDriver } from './vfkit/vfkit-driver.ts';
+import { VirtualboxDriver } from './virtualbox/virtualbox-driver.ts';
 import { thisComputer } from './vm/find-program.ts';
 
 /** All drivers by name, the best for an ordinary computer first. */
@@ -14,6 +15,7 @@ export function openDrivers(
   const drivers: readonly Driver[] = [
     new QemuDriver({ memoryFile: paths.qemuMemory }),
     new VfkitDriver({ computer: { ...thisComputer(), environment } }),
+    new VirtualboxDriver({ computer: { ...thisComputer(), environment } }),
     new LocalDriver(),
     new GenericDriver({ environment }),
   ];
