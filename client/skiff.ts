@@ -56,6 +56,12 @@ export class SkiffClient {
     await this.#transport.call({ method: 'PUT', path: '/skiff/v1/shares', json: list, ...call });
   }
 
+  /** What it was told last. */
+  async shares(call: CallOptions = {}): Promise<ShareList> {
+    const { text } = await this.#transport.call({ method: 'GET', path: '/skiff/v1/shares', ...call });
+    return answerOf<ShareList>(text, 'shares', { folders: 'object', whenMissing: 'string' });
+  }
+
   /** The stream over which the engine asks for their files; whoever opens it answers in SFTP. The latest one is used. */
   async attachShares(call: CallOptions = {}): Promise<Duplex> {
     const { outgoing } = await this.#transport.hijack({ method: 'POST', path: '/skiff/v1/shares/attach', ...call });

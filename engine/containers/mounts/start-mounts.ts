@@ -77,15 +77,16 @@ async function prepare(parts: Parts, what: MountsOf & { readonly mount: MountSpe
     case 'bind': {
       const found = shared.get(mount.source);
       if (found !== undefined) {
-        const { path: source, isReadOnly } = found;
-        const access = accessOf({ ...mount, isReadOnly: mount.isReadOnly || isReadOnly }, parts.host.kernel);
+        const { path: source, isReadOnly, isDirectory } = found;
+        const asked = { ...mount, isReadOnly: mount.isReadOnly || isReadOnly };
+        const access = accessOf(asked, { kernel: parts.host.kernel, isDirectory });
         return { kind: 'bind', source, target: mount.target, access, propagation: 'rprivate', isRecursive: true };
       }
       return {
         kind: 'bind',
         source: mount.source,
         target: mount.target,
-        access: accessOf(mount, parts.host.kernel),
+        access: accessOf(mount, { kernel: parts.host.kernel, isDirectory: statSync(mount.source).isDirectory() }),
         propagation: propagationOf(checkedPropagation(mount, parts.dataRoot)),
         isRecursive: mount.isRecursive,
       };
@@ -117,15 +118,16 @@ function readBind(
   return { kind: 'bind', source, target, access, propagation: 'rprivate', isRecursive: true };
 }
 
-/** `kernel`: what is mounted below can be made read-only since 5.12. */
+/** `kernel`: what is mounted below can be made read-only since 5.12. Below a file there is nothing, and crun 1.8 fails when it looks. */
 function accessOf(
   mount: Extract<MountSpec, { kind: 'bind' }>,
-  [major, minor]: readonly [major: number, minor: number],
+  of: { readonly kernel: readonly [major: number, minor: number]; readonly isDirectory: boolean },
 ): Extract<ContainerMount, { kind: 'bind' }>['access'] {
+  const [major, minor] = of.kernel;
   if (!mount.isReadOnly) return 'read-write';
   if (mount.recursiveReadOnly === 'required' && (major < 5 || (major === 5 && minor < 12)))
     throw invalid(`failed to set recursive read-only on ${mount.target}: the kernel is older than 5.12`);
-  return mount.isRecursive && mount.recursiveReadOnly !== 'no' ? 'read-only-recursive' : 'read-only';
+  return mount.isRecursive && mount.recursiveReadOnly !== 'no' && of.isDirectory ? 'read-only-recursive' : 'read-only';
 }
 
 function propagationOf(text: string): Extract<ContainerMount, { kind: 'bind' }>['propagation'] {
