@@ -1,6 +1,7 @@
 import type { HomePaths } from '../store/home.ts';
 import type { Driver } from './driver.ts';
 import { GenericDriver } from './generic/generic-driver.ts';
+import { HypervDriver } from './hyperv/hyperv-driver.ts';
 import { LocalDriver } from './local/local-driver.ts';
 import { QemuDriver } from './qemu/qemu-driver.ts';
 import { VfkitDriver } from './vfkit/vfkit-driver.ts';
@@ -15,6 +16,7 @@ export function openDrivers(
   const drivers: readonly Driver[] = [
     new QemuDriver({ memoryFile: paths.qemuMemory }),
     new VfkitDriver({ computer: { ...thisComputer(), environment } }),
+    new HypervDriver({ computer: { ...thisComputer(), environment } }),
     new VirtualboxDriver({ computer: { ...thisComputer(), environment } }),
     new LocalDriver(),
     new GenericDriver({ environment }),

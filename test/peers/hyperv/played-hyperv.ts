@@ -1,0 +1,75 @@
+import { chmod, mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import type { Computer } from '../../../provisioners/drivers/vm/find-program.ts';
+import { compileCache } from '../played-record.ts';
+import { PlayedHost } from './host.ts';
+import { tell } from './state-cmdlets.ts';
+
+/** A Windows computer with a Hyper-V of its own: its programs first in Path, and what it knows in a temporary folder. */
+export interface PlayedHyperv extends AsyncDisposable {
+  readonly host: PlayedHost;
+  readonly computer: Computer;
+  /** Of the machines' SSH servers. */
+  readonly sshPort: number;
+  /** Shuts every machine that runs down from inside. */
+  shutDown(): Promise<void>;
+  /** Ends every machine's process as a crash does. */
+  crash(): void;
+  /** The switch's network is another from now on. */
+  forgetLeases(): Promise<void>;
+}
+
+export async function openPlayedHyperv(): Promise<PlayedHyperv> {
+  const folder = await mkdtemp(join(tmpdir(), 'skiff-hyperv-'));
+  const host = new PlayedHost(folder);
+  const system32 = join(folder, 'Windows', 'System32');
+  await mkdir(system32, { recursive: true });
+  for (const name of ['neighbours', 'leases']) await mkdir(join(folder, name));
+  await writeFile(join(system32, 'vmms.exe'), '');
+  const powershell = fileURLToPath(new URL('./powershell.ts', import.meta.url));
+  await writeProgram(join(system32, 'powershell.exe'), `exec '${process.execPath}' '${powershell}' "$@"`);
+  await writeProgram(
+    join(system32, 'arp.exe'),
+    `printf '\\r\\nSchnittstelle: 172.20.16.1 --- 0x2b\\r\\n'\ncat '${folder}'/neighbours/* 2>&-; true`,
+  );
+  // One that no machine of this computer uses for SSH; each played machine has an address of its own.
+  const sshPort = 8_022;
+  const crash = (): void => {
+    for (const { pid } of host.vms()) if (pid !== null) process.kill(pid, 'SIGKILL');
+  };
+  return {
+    host,
+    sshPort,
+    computer: {
+      platform: 'win32',
+      arch: 'x64',
+      environment: {
+        ...process.env,
+        SystemRoot: join(folder, 'Windows'),
+        Path: `${system32}:${process.env['PATH'] ?? ''}`,
+        NODE_COMPILE_CACHE: compileCache,
+        PLAYED_HYPERV: folder,
+        PLAYED_SSH_PORT: String(sshPort),
+      },
+    },
+    crash,
+    async shutDown() {
+      for (const vm of host.vms()) if (vm.state === 'Running') await tell(host, vm, 'shut-down');
+    },
+    async forgetLeases() {
+      await rm(join(folder, 'leases'), { recursive: true });
+      await mkdir(join(folder, 'leases'));
+    },
+    async [Symbol.asyncDispose]() {
+      crash();
+      await rm(folder, { recursive: true, force: true });
+    },
+  };
+}
+
+async function writeProgram(path: string, script: string): Promise<void> {
+  await writeFile(path, `#!/bin/sh\n${script}\n`);
+  await chmod(path, 0o755);
+}

@@ -1,0 +1,79 @@
+import { spawn } from 'node:child_process';
+import { existsSync, mkdirSync, openSync, statSync } from 'node:fs';
+import { connect } from 'node:net';
+import { join } from 'node:path';
+import { setTimeout as delay } from 'node:timers/promises';
+import { fileURLToPath } from 'node:url';
+import type { Cmdlet } from './cmdlet.ts';
+import type { PlayedHost, PlayedVm, VmState } from './host.ts';
+import { vmOf } from './machine-cmdlets.ts';
+import { bind } from './parameters.ts';
+import { invalidState, Refusal } from './refusal.ts';
+
+/** Cmdlets about machines that run: each is a process of its own (running-vm.ts), told what to do over a socket. */
+
+const startMs = 30_000;
+
+/** A cmdlet that has a machine go from one state to another. */
+function change(from: VmState, verb: string): Cmdlet {
+  return async (host, values) => {
+    const vm = vmOf(host, bind(values, { VM: 'object' }));
+    if (vm.state !== from) throw invalidState(vm.name);
+    await tell(host, vm, verb);
+    return [];
+  };
+}
+
+export const stateCmdlets: Readonly<Record<string, Cmdlet>> = {
+  'Suspend-VM': change('Running', 'stand-still'),
+  'Resume-VM': change('Paused', 'go-on'),
+  'Save-VM': change('Running', 'save'),
+  'Remove-VMSavedState': change('Saved', 'end'),
+
+  'Start-VM': async (host, values) => {
+    const vm = vmOf(host, bind(values, { VM: 'object' }));
+    if (vm.state === 'Running' || vm.state === 'Paused') throw invalidState(vm.name);
+    if (vm.state === 'Saved') await tell(host, vm, 'restore');
+    else await powerOn(host, vm);
+    return [];
+  },
+
+  'Stop-VM': async (host, values) => {
+    const given = bind(values, { VM: 'object', TurnOff: 'switch', Force: 'switch' });
+    const vm = vmOf(host, given);
+    if (!given.has('TurnOff')) throw new Refusal('InvalidState', 'The guest has no service that shuts it down.');
+    if (vm.state === 'Saved') throw invalidState(vm.name);
+    // It only warns of one that is off already.
+    if (vm.state !== 'Off') await tell(host, vm, 'end');
+    return [];
+  },
+};
+
+async function powerOn(host: PlayedHost, vm: PlayedVm): Promise<void> {
+  for (const { path, inode } of vm.disks) {
+    if (!existsSync(path))
+      throw new Refusal('ObjectNotFound', `The system cannot find the file '${path}'. (0x80070002)`);
+    if (statSync(path).ino !== inode)
+      throw new Refusal('AccessDenied', `Account does not have permission to open attachment '${path}'. (0x80070005)`);
+  }
+  mkdirSync(vm.path, { recursive: true });
+  const log = openSync(join(vm.path, 'vmwp.log'), 'a');
+  const program = fileURLToPath(new URL('./running-vm.ts', import.meta.url));
+  spawn(process.execPath, [program, host.home, vm.id], { detached: true, stdio: ['ignore', log, log] }).unref();
+  const deadline = performance.now() + startMs;
+  while (host.find(vm.id)?.state !== 'Running') {
+    if (performance.now() > deadline) throw new Refusal('Unspecified', `'${vm.name}' failed to start.`);
+    await delay(20);
+  }
+}
+
+/** Resolves when the machine's process has done it. */
+export function tell(host: PlayedHost, vm: PlayedVm, verb: string): Promise<void> {
+  return new Promise((resolve, reject) => {
+    const socket = connect(host.controlSocket(vm.id), () => socket.end(`${verb}\n`));
+    socket.setTimeout(startMs, () => socket.destroy(new Error(`the machine's process does not answer ${verb}`)));
+    socket.resume();
+    socket.once('error', reject);
+    socket.once('close', () => resolve());
+  });
+}
