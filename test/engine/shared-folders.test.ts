@@ -187,13 +187,11 @@ describeWith(['linux', 'root', { program: 'crun' }, { file: '/dev/fuse' }], 'fol
   });
 
   it('wait for a line that is cut and go on, also for a container that has them open', async () => {
-    const id = await boxes.keep(withProject, [
-      'sh',
-      '-c',
-      'exec 3>>/app/log; while read line; do echo "$line" >&3; done',
-    ]);
-    const inside = async (script: string): Promise<string> =>
-      (await docker(engine.socket, ['exec', id, 'sh', '-c', script])).stdout;
+    const id = await boxes.keep(withProject, ['sh', '-c', 'while sleep 0.1; do echo tick; done >> /app/log']);
+    const inside = async (script: string): Promise<string> => {
+      const { stdout, stderr } = await docker(engine.socket, ['exec', id, 'sh', '-c', script]);
+      return stdout + stderr;
+    };
     try {
       await computer.disconnect();
       const reading = inside('cat /app/greeting; echo late > /app/late');
@@ -203,6 +201,10 @@ describeWith(['linux', 'root', { program: 'crun' }, { file: '/dev/fuse' }], 'fol
       await engine.crash();
       await engine.start();
       expect(await inside('cat /app/greeting')).toBe('good morning');
+      const before = readFileSync(computer.file('log')).length;
+      await eventually('the container to go on writing', () =>
+        readFileSync(computer.file('log')).length > before ? true : null,
+      );
     } finally {
       await boxes.remove(id);
     }
