@@ -7,10 +7,11 @@ import { openPlayedVirtualbox } from '../../../test/peers/virtualbox/played-virt
 import { describeWith } from '../../../test/skip.ts';
 import { openLine } from '../../machines/machine-keys.ts';
 import type { MadeMachine } from '../driver.fixture.ts';
-import { makeDriverMachine } from '../driver.fixture.ts';
+import { makeDriverMachine, withMachine } from '../driver.fixture.ts';
 import type { DriverUnderTest } from '../driver.suite.ts';
 import { describeDriver } from '../driver.suite.ts';
-import type { Driver, DriverMachine, DriverRun } from '../driver.ts';
+import type { PeerUnderTest } from '../driver-under-test.ts';
+import type { Driver, DriverRun } from '../driver.ts';
 import { VirtualboxDriver } from './virtualbox-driver.ts';
 
 vi.setConfig({ testTimeout: 60_000, hookTimeout: 30_000 });
@@ -63,9 +64,34 @@ async function expectGone({ vbox, machine }: Made): Promise<void> {
   expect((await readdir(machine.paths.folder)).filter((name) => /vdi|virtualbox/.test(name))).toEqual([]);
 }
 
+function peerOf({ vbox: { register } }: Made): PeerUnderTest {
+  return {
+    left: () => [...register.machines().map(({ name }) => name), ...register.media()],
+    deleteElsewhere: () => {
+      for (const vm of register.machines()) register.remove(vm);
+    },
+    cutAt: (after, when) => register.setFaults([{ verb: '*', kind: `killed-${when}`, after }]),
+    throttle: () => {
+      const locked = { verb: 'createvm', kind: 'locked' } as const;
+      register.setFaults([locked, locked]);
+    },
+    refusals: [
+      {
+        title: 'a disk that is full',
+        arrange: () => void register.setFaults([{ verb: 'createmedium', kind: 'no-space' }]),
+        code: 'no-space',
+        says: 'VirtualBox has no room for the disks',
+      },
+    ],
+    heal: () => register.setFaults([]),
+  };
+}
+
 describeDriver({
   title: 'the VirtualBox driver',
   needs,
+  // Each call is a program of its own.
+  crowd: 8,
   open: async (): Promise<DriverUnderTest> => {
     const made = await make();
     return {
@@ -74,6 +100,7 @@ describeDriver({
       shell: (command) => shell(made, command),
       powerOff: () => Promise.reject(new Error('its button is heard')),
       crash: () => Promise.resolve(made.vbox.crash()),
+      peer: peerOf(made),
       async [Symbol.asyncDispose]() {
         await expectGone(made);
         await made[Symbol.asyncDispose]();
@@ -88,54 +115,6 @@ describeWith(needs, 'the VirtualBox driver, when things go wrong', () => {
     made = await make();
   });
   afterEach(() => made[Symbol.asyncDispose]());
-
-  it.each(['killed-before', 'killed-after'] as const)(
-    'ends a creation that was %s at any of its calls, or takes it back',
-    async (kind) => {
-      const { driver, machine, vbox } = made;
-      const cut = async (after: number): Promise<boolean> => {
-        vbox.register.setFaults([{ verb: '*', kind, after }]);
-        try {
-          await driver.create(machine, run);
-          return false;
-        } catch {
-          return true;
-        } finally {
-          vbox.register.setFaults([]);
-        }
-      };
-      let calls = 0;
-      for (; await cut(calls); calls++) {
-        if (calls % 2 === 0) {
-          await driver.create(machine, run);
-          expect(await driver.state(machine)).toBe('stopped');
-        }
-        await driver.remove(machine, run);
-        await expectGone(made);
-      }
-      // Looking, making, and three for the disk: a fault that came at no call would prove nothing.
-      expect(calls).toBe(5);
-    },
-  );
-
-  it('waits for a machine that another program has locked for a moment', async () => {
-    const { driver, machine, vbox } = made;
-    vbox.register.setFaults([
-      { verb: 'createvm', kind: 'locked' },
-      { verb: 'createvm', kind: 'locked' },
-    ]);
-    await driver.create(machine, run);
-    expect(await driver.state(machine)).toBe('stopped');
-    await driver.remove(machine, run);
-  });
-
-  it('says that there is no room, and leaves nothing when it is removed', async () => {
-    const { driver, machine, vbox } = made;
-    vbox.register.setFaults([{ verb: 'createmedium', kind: 'no-space' }]);
-    await expect(driver.create(machine, run)).rejects.toMatchObject({ code: 'no-space' });
-    await driver.remove(machine, run);
-    await expectGone(made);
-  });
 
   it('says where to switch on virtualisation', async () => {
     const { driver, machine, vbox } = made;
@@ -165,7 +144,7 @@ describeWith(needs, 'the VirtualBox driver, when things go wrong', () => {
       bootableDisk: () => Promise.resolve(dark),
     };
     const failed = { code: 'boot-failed', message: expect.stringContaining('No bootable option') as string };
-    await expect(driver.start(withChange(machine, { image }), run)).rejects.toMatchObject(failed);
+    await expect(driver.start(withMachine(machine, { image }), run)).rejects.toMatchObject(failed);
     expect(await driver.state(machine)).toBe('stopped');
     await driver.remove(machine, run);
   });
@@ -180,30 +159,10 @@ describeWith(needs, 'the VirtualBox driver, when things go wrong', () => {
     await driver.remove(machine, run);
   });
 
-  it('removes what was deleted in VirtualBox already', async () => {
-    const { driver, machine, vbox } = made;
-    await driver.create(machine, run);
-    for (const vm of vbox.register.machines()) vbox.register.remove(vm);
-    expect(await driver.state(machine)).toBe('absent');
-    await expect(driver.start(machine, run)).rejects.toMatchObject({ code: 'boot-failed' });
-    await driver.remove(machine, run);
-    await expectGone(made);
-  });
-
-  it('makes two machines at once', async () => {
-    const { driver, machine } = made;
-    await using other = await makeDriverMachine({ open: () => driver, settings: machine.settings });
-    const second: DriverMachine = withChange(other.machine, { id: 'b'.repeat(32) });
-    await Promise.all([driver.create(machine, run), driver.create(second, run)]);
-    expect(await Promise.all([driver.state(machine), driver.state(second)])).toEqual(['stopped', 'stopped']);
-    await Promise.all([driver.remove(machine, run), driver.remove(second, run)]);
-    await expectGone(made);
-  });
-
   it('grows its disk at the next start, and copies it', async () => {
     const { driver, machine } = made;
     await driver.create(machine, run);
-    await driver.start(withChange(machine, { settings: { ...machine.settings, diskBytes: 5 * GiB } }), run);
+    await driver.start(withMachine(machine, { settings: { ...machine.settings, diskBytes: 5 * GiB } }), run);
     expect((await stat(join(machine.paths.folder, 'data.vdi'))).size).toBe(5 * GiB);
     await driver.kill(machine, run);
     const raw = join(machine.paths.folder, 'copy.raw');
@@ -237,17 +196,6 @@ describe('the VirtualBox driver says why it cannot be used', () => {
     expect(await availability({ environment })).toBeNull();
   });
 });
-
-/** The same machine with something else: its memory stays one. */
-function withChange(machine: DriverMachine, change: Partial<DriverMachine>): DriverMachine {
-  return {
-    ...machine,
-    ...change,
-    get memory() {
-      return machine.memory;
-    },
-  };
-}
 
 async function reasonOf(signal: AbortSignal): Promise<unknown> {
   if (!signal.aborted) await new Promise((resolve) => signal.addEventListener('abort', resolve, { once: true }));

@@ -1,7 +1,7 @@
-import { chmod, mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { fileURLToPath } from 'node:url';
+import { writePlayedCommand } from '../played-command.ts';
 import { Register } from './register.ts';
 
 /** A VirtualBox of its own: `VBoxManage` first in PATH, and what it knows in a temporary folder. */
@@ -12,19 +12,26 @@ export interface PlayedVirtualbox extends AsyncDisposable {
   crash(): void;
 }
 
-export async function openPlayedVirtualbox(): Promise<PlayedVirtualbox> {
+export async function openPlayedVirtualbox(
+  options: {
+    /** What runs inside of its machines: `sshd` of this computer (default), or what the disks hold, in QEMU. */
+    readonly system?: 'sshd' | 'qemu';
+  } = {},
+): Promise<PlayedVirtualbox> {
   const folder = await mkdtemp(join(tmpdir(), 'skiff-vbox-'));
-  const program = fileURLToPath(new URL('./vboxmanage.ts', import.meta.url));
-  const command = join(folder, 'VBoxManage');
-  await writeFile(command, `#!/bin/sh\nexec '${process.execPath}' '${program}' "$@"\n`);
-  await chmod(command, 0o755);
+  await writePlayedCommand(join(folder, 'VBoxManage'), new URL('./vboxmanage.ts', import.meta.url));
   const register = new Register(folder);
   const crash = (): void => {
     for (const { pid } of register.machines()) if (pid !== null) process.kill(pid, 'SIGKILL');
   };
   return {
     register,
-    environment: { ...process.env, PATH: `${folder}:${process.env['PATH'] ?? ''}`, VBOX_USER_HOME: folder },
+    environment: {
+      ...process.env,
+      PATH: `${folder}:${process.env['PATH'] ?? ''}`,
+      VBOX_USER_HOME: folder,
+      PLAYED_VIRTUALBOX_SYSTEM: options.system ?? 'sshd',
+    },
     crash,
     async [Symbol.asyncDispose]() {
       crash();

@@ -39,7 +39,7 @@ export class Register {
 
   machines(): PlayedVm[] {
     const files = readdirSync(join(this.home, 'machines')).filter((name) => name.endsWith('.json'));
-    return files.map((name) => readJson<PlayedVm>(join(this.home, 'machines', name))).map(withLiveness);
+    return files.flatMap((name) => readMachine(join(this.home, 'machines', name))).map(withLiveness);
   }
 
   find(nameOrUuid: string): PlayedVm | null {
@@ -121,6 +121,16 @@ function isAlive(pid: number): boolean {
     return !/^\d+ \(.*\) Z/.test(readFileSync(`/proc/${pid}/stat`, 'utf8'));
   } catch {
     return false;
+  }
+}
+
+/** Another command may just have unregistered it. */
+function readMachine(path: string): PlayedVm[] {
+  try {
+    return [readJson<PlayedVm>(path)];
+  } catch (error) {
+    if (error instanceof Error && 'code' in error && error.code === 'ENOENT') return [];
+    throw error;
   }
 }
 
