@@ -107,17 +107,23 @@ export class BlobStore implements Content {
   ): Promise<number> {
     const { isSparing, isThorough = false } = options;
     let freedBytes = 0;
+    const gone: { readonly digest: Digest; readonly aside: string }[] = [];
     for (const { digest, sizeBytes, isKnown } of this.#needless(isSparing ? 'sparing' : 'all')) {
-      if (this.#isInUse(digest)) continue; // since the last one was deleted
       // Of a pull that has not come to its end: the next try will want it.
       if (!isKnown && !isSparing && !isThorough && this.#isYoung(this.#fileOf(digest))) continue;
       // Out of the way at once, so that the same blob can come again; a crash before the row goes is mended at boot.
       const aside = path.join(this.#ingests, `${trash}${hexOf(digest)}`);
       renameSync(this.#fileOf(digest), aside);
-      this.#reserve.around(() => this.#database.sql.prepare('DELETE FROM blobs WHERE digest = ?').run(digest));
-      await rm(aside, { force: true });
+      gone.push({ digest, aside });
       freedBytes += sizeBytes;
     }
+    const remove = this.#database.sql.prepare('DELETE FROM blobs WHERE digest = ?');
+    if (gone.length > 0) {
+      this.#reserve.around(() =>
+        this.#database.transaction(() => gone.forEach(({ digest }) => remove.run(digest)), 'ordered'),
+      );
+    }
+    for (const { aside } of gone) await rm(aside, { force: true });
     this.#forgetRelations();
     return freedBytes + (isThorough ? this.#removeIngests(() => true) : 0);
   }

@@ -262,14 +262,16 @@ export class ImageStore implements Images {
         else this.#rows.deleteDigest(reference, image.id);
       }
       for (const { id } of plan.delete) this.#rows.delete(id);
-    });
+    }, 'ordered');
     this.#reach('image:removed');
     for (const { id } of [image, ...plan.delete]) this.#catalogue.refresh(id);
     const untagged = plan.untag.map((reference): RemovedImage => {
       return { kind: 'untagged', name: familiarReference(reference), image };
     });
+    const gone = new Set(plan.delete.length === 0 ? [] : await this.#layers.collect());
+    // With layers, their removal has waited.
+    if (gone.size === 0) await this.#rows.written();
     if (plan.delete.length === 0) return untagged;
-    const gone = new Set(await this.#layers.collect());
     return [
       ...untagged,
       ...plan.delete.flatMap(({ id }, index): readonly RemovedImage[] => {

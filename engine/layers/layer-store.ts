@@ -3,8 +3,7 @@
  * unpacked into its folder and then gets its row: what has no row is not there. Until it is on the disk the row has a
  * mark, see `store/write-out.ts`. It stays for as long as an image, a container's root, a layer above it or a *hold* needs it.
  */
-import { randomBytes } from 'node:crypto';
-import { closeSync, constants, mkdirSync, openSync, readdirSync, renameSync, rmSync } from 'node:fs';
+import { closeSync, constants, mkdirSync, openSync, readdirSync } from 'node:fs';
 import path from 'node:path';
 import type { Content } from '../content/content.ts';
 import type { Log } from '../diagnostics/log.ts';
@@ -28,7 +27,8 @@ import type { LayerTar, LayerTars } from './layer-tars.ts';
 import type { Packing } from './tar-protocol.ts';
 import type { UnpackWorkers } from './unpack-workers.ts';
 
-const temporary = 'tmp-';
+/** Recipes of a thousand files, or of a few thousand: removing them takes longer than starting a process. */
+const manyFiles = 64 * 1024;
 
 export { type AddOptions, chainIds, type IncomingLayer, type Layer, type WriteLayer } from './layer.ts';
 
@@ -201,19 +201,16 @@ export class LayerStore {
     };
   }
 
-  /** Removes every layer that nothing needs. Returns them, topmost first; their folders are gone when this resolves. */
+  /** Removes every layer that nothing needs. Returns them, topmost first; their folders are gone, and stay so, when this resolves. */
   async collect(): Promise<readonly ChainId[]> {
-    const removed: ChainId[] = [];
-    const trash: string[] = [];
-    for (let layer = this.#needless(); layer !== null; layer = this.#needless()) {
-      const { chainId } = layer;
-      this.#reserve.around(() => this.#database.sql.prepare('DELETE FROM layers WHERE chain_id = ?').run(chainId));
-      trash.push(this.#setAside(path.basename(layer.folder)));
-      removed.push(layer.chainId);
-    }
-    for (const name of trash) await removeTree(this.#directory, name);
-    if (removed.length > 0) await this.#content.collect();
-    return removed;
+    const tops = this.#needless();
+    if (tops.length === 0) return [];
+    const removed = this.#reserve.around(() => this.#database.transaction(() => this.#deleteWith(tops), 'ordered'));
+    // Before anything of them goes: a power cut must not bring back the row of a layer that is half gone.
+    await this.#database.written();
+    await this.#removeFolders(removed);
+    await this.#content.collect();
+    return removed.map(({ chainId }) => chainId);
   }
 
   /** At boot: deletes what an interrupted engine left, folders without a row and layers that nothing needs. */
@@ -273,29 +270,49 @@ export class LayerStore {
     update.run(outcome === 'written' ? null : outcome, mark);
   };
 
-  /** A folder whose row is gone gets out of the way at once, so that the same layer can come again. */
-  #setAside(name: string): string {
-    const aside = `${temporary}${randomBytes(8).toString('hex')}`;
-    rmSync(path.join(this.#root, recipeOfFolder(name)), { force: true });
-    renameSync(path.join(this.#root, name), path.join(this.#root, aside));
-    return aside;
+  /** What comes again meanwhile has a folder of its own. Many files go in a process: it is for that that it makes its calls at once. */
+  async #removeFolders(layers: readonly Layer[]): Promise<void> {
+    const names = layers.flatMap(({ folder }) => [folder, recipeOfFolder(folder)].map((file) => path.basename(file)));
+    // The recipe grows with the number of files.
+    const recipeBytes = layers.reduce((sum, layer) => sum + (layer.recipeBytes ?? manyFiles), 0);
+    if (recipeBytes >= manyFiles) {
+      try {
+        return await this.#workers.remove({ root: this.#root, names });
+      } catch (error) {
+        this.#log.warn('removing layers here, since the process for it failed', { error });
+      }
+    }
+    for (const name of names) await removeTree(this.#directory, name);
   }
 
-  #needless(): Layer | null {
-    const rows = this.#database.sql
+  /** Rows alone. From the top down: with a layer the one below it may become needless. */
+  #deleteWith(tops: readonly Layer[]): readonly Layer[] {
+    const remove = this.#database.sql.prepare('DELETE FROM layers WHERE chain_id = ?');
+    const removed: Layer[] = [];
+    for (const top of tops) {
+      for (let layer: Layer | undefined = top; layer !== undefined;) {
+        remove.run(layer.chainId);
+        removed.push(layer);
+        layer = layer.parent === null ? undefined : this.#needless(layer.parent)[0];
+      }
+    }
+    return removed;
+  }
+
+  /** Those, or the one, on which nothing stands that has a row or a hold. */
+  #needless(chainId: ChainId | null = null): readonly Layer[] {
+    return this.#database.sql
       .prepare(
         `SELECT * FROM layers AS layer
-          WHERE NOT EXISTS (SELECT 1 FROM images WHERE top_layer = layer.chain_id)
+          WHERE (? IS NULL OR chain_id = ?)
+            AND NOT EXISTS (SELECT 1 FROM images WHERE top_layer = layer.chain_id)
             AND NOT EXISTS (SELECT 1 FROM roots WHERE top_layer = layer.chain_id)
             AND NOT EXISTS (SELECT 1 FROM image_mounts WHERE top_layer = layer.chain_id)
             AND NOT EXISTS (SELECT 1 FROM layers AS child WHERE child.parent = layer.chain_id)`,
       )
-      .all();
-    for (const row of rows) {
-      const layer = this.#layerOf(row);
-      if (!this.#holds.has(layer.chainId)) return layer;
-    }
-    return null;
+      .all(chainId, chainId)
+      .map((row) => this.#layerOf(row))
+      .filter((layer) => !this.#holds.has(layer.chainId));
   }
 
   #layerOf(row: Readonly<Record<string, unknown>>): Layer {

@@ -1,4 +1,5 @@
 import { closeSync, constants, openSync } from 'node:fs';
+import { availableParallelism } from 'node:os';
 import { BlobStore } from '../content/blob-store.ts';
 import type { Content } from '../content/content.ts';
 import type { Log } from '../diagnostics/log.ts';
@@ -37,8 +38,10 @@ export function openLayers(parts: {
   opened.defer(() => closeSync(root));
   const sync = (): Promise<void> => syncFileSystemAside(root);
   const writeOut = opened.use(new WriteOut({ ...parts, sync, bootId, reserve }));
+  // More would share what there is, and each would have to become warm.
+  const most = Math.min(4, Math.max(2, availableParallelism()));
   const content = new BlobStore({ ...parts, reserve, writeOut, nowMs: Date.now });
-  const workers = opened.use(new UnpackWorkers({ program: unpackProgram, most: 3 }));
+  const workers = opened.use(new UnpackWorkers({ program: unpackProgram, most }));
   const tars = opened.use(new LayerTars({ program: tarProgram, most: 3 }));
   const layers = opened.use(new LayerStore({ ...parts, reserve, writeOut, workers, tars, content }));
   return {

@@ -1,4 +1,4 @@
-/** What the engine and its unpack program say to each other. One job at a time: an answer to each `unpack` or `finish`. */
+/** What the engine and its unpack program say to each other. One job at a time: an answer to each `unpack`, `finish` or `remove`. */
 import type { Digest, DiffId } from '../model/ids.ts';
 import type { LateWork } from './apply/late-work.ts';
 
@@ -32,7 +32,14 @@ export type UnpackRequest =
   /** More of a growing source is there. */
   | { readonly verb: 'grown'; readonly availableBytes: number; readonly isComplete: boolean }
   /** The layers below are there: absolute folders, topmost first. */
-  | { readonly verb: 'finish'; readonly folder: string; readonly lowers: readonly string[] };
+  | { readonly verb: 'finish'; readonly folder: string; readonly lowers: readonly string[] }
+  /** Names in `root`, absolute: they go, with all that is below. */
+  | ({ readonly verb: 'remove' } & Removal);
+
+export interface Removal {
+  readonly root: string;
+  readonly names: readonly string[];
+}
 
 /** Where a layer is written to: absolute paths of what is not there yet, and is deleted again by who writes it when that fails. */
 export interface LayerTarget {
@@ -59,6 +66,7 @@ export type UnpackReport =
   | ({ readonly kind: 'unpacked' } & Unpacked)
   /** `copiedBytes`: of files that were copied up. */
   | { readonly kind: 'finished'; readonly copiedBytes: number }
+  | { readonly kind: 'removed' }
   | { readonly kind: 'failed'; readonly reason: FailureReason; readonly message: string };
 
 /** `broken`: the archive is to blame. `no-space`: the disk. `failed`: anything else. */

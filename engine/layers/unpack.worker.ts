@@ -8,6 +8,7 @@ import { constants, openSync, readFileSync, rmSync } from 'node:fs';
 import { setPriority } from 'node:os';
 import { TarError } from '../../api/tar/entry.ts';
 import { heldDirectory } from '../kernel/files.ts';
+import { removeTreeSync } from '../kernel/remove-tree.ts';
 import { doLateWork, type LateWork } from './apply/late-work.ts';
 import { decompressed } from './compression.ts';
 import { lateWorkFile } from './layer.ts';
@@ -51,6 +52,14 @@ async function answer(request: Exclude<UnpackRequest, { verb: 'grown' }>): Promi
       const work = JSON.parse(readFileSync(file, 'utf8')) as LateWork; // our own, of a moment ago
       rmSync(file);
       return { kind: 'finished', copiedBytes: doLateWork(root.fd, work, request.lowers) };
+    }
+    case 'remove': {
+      using root = heldDirectory(openSync(request.root, constants.O_DIRECTORY));
+      for (const name of request.names) {
+        removeTreeSync(root.fd, name);
+        report({ kind: 'progress', readBytes: 0 });
+      }
+      return { kind: 'removed' };
     }
   }
 }
