@@ -3,6 +3,7 @@ import type { Server, Socket } from 'node:net';
 import { connect, createServer } from 'node:net';
 import { join } from 'node:path';
 import { PlayedSystem } from '../played-system.ts';
+import { EmulatedSystem } from './emulated-system.ts';
 import type { PlayedVm } from './register.ts';
 import { Register } from './register.ts';
 
@@ -15,13 +16,16 @@ class PlayedGuest {
   readonly #register: Register;
   readonly #uuid: string;
   readonly #sockets = new Set<Socket>();
-  readonly #system: PlayedSystem;
+  readonly #system: PlayedSystem | EmulatedSystem;
   #nat: Server | null = null;
 
   constructor(register: Register, uuid: string) {
     this.#register = register;
     this.#uuid = uuid;
-    this.#system = new PlayedSystem({ folder: join(this.#vm.folder, 'guest'), say: (line) => this.#say(line) });
+    this.#system =
+      process.env['PLAYED_VIRTUALBOX_SYSTEM'] === 'qemu'
+        ? new EmulatedSystem({ qmpSocket: join(this.#register.home, `${uuid}.qmp`) })
+        : new PlayedSystem({ folder: join(this.#vm.folder, 'guest'), say: (line) => this.#say(line) });
   }
 
   get #vm(): PlayedVm {
@@ -64,6 +68,7 @@ class PlayedGuest {
         return await this.#openNat();
       case 'acpipowerbutton':
         // A guest that is not up hears no button.
+        if (this.#system instanceof EmulatedSystem) return await this.#system.powerButton();
         if (this.#system.isUp) this.#end();
         return;
       case 'poweroff':
@@ -73,17 +78,26 @@ class PlayedGuest {
 
   async #boot(): Promise<void> {
     const vm = this.#vm;
-    const [system, seed] = [vm.disks['disks-0-0'], vm.disks['disks-2-0']];
-    if (system === undefined || seed === undefined || !hasBootSector(system)) {
+    const [system, data, seed] = [vm.disks['disks-0-0'], vm.disks['disks-1-0'], vm.disks['disks-2-0']];
+    if (system === undefined || data === undefined || seed === undefined || !hasBootSector(system)) {
       this.#say('BdsDxe: No bootable option or device was found.');
       return;
     }
-    await this.#system.boot(seed);
+    if (this.#system instanceof PlayedSystem) return await this.#system.boot(seed);
+    await this.#system.boot({
+      disks: [system, data, seed],
+      memoryMiB: vm.settings['--memory'] ?? '',
+      serialLog: this.#serialLog ?? '/dev/null',
+      ended: () => this.#end(),
+    });
   }
 
   #say(line: string): void {
-    const log = this.#vm.settings['--uartmode1']?.replace(/^file /, '');
-    if (log !== undefined) appendFileSync(log, `${line}\r\n`);
+    if (this.#serialLog !== undefined) appendFileSync(this.#serialLog, `${line}\r\n`);
+  }
+
+  get #serialLog(): string | undefined {
+    return this.#vm.settings['--uartmode1']?.replace(/^file /, '');
   }
 
   async #openNat(): Promise<void> {

@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto';
 import { existsSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
+import { isAlive } from '../process-liveness.ts';
 
 /** What the played VirtualBox knows, as files below its home (`VBOX_USER_HOME`): one a machine, one a disk. */
 
@@ -112,16 +113,6 @@ export class Register {
 function withLiveness(vm: PlayedVm): PlayedVm {
   if (vm.pid === null || isAlive(vm.pid)) return vm;
   return { ...vm, pid: null, state: vm.state === 'poweroff' ? 'poweroff' : 'aborted' };
-}
-
-function isAlive(pid: number): boolean {
-  try {
-    process.kill(pid, 0);
-    // A process that nobody has waited for yet is dead all the same.
-    return !/^\d+ \(.*\) Z/.test(readFileSync(`/proc/${pid}/stat`, 'utf8'));
-  } catch {
-    return false;
-  }
 }
 
 /** Another command may just have unregistered it. */
