@@ -27,6 +27,8 @@ const settingField = z.object({
   choices: z.array(z.string()).nullable(),
   /** What a later change needs: nothing, a restart of the machine, or another machine. */
   change: z.enum(['live', 'restart', 'never']),
+  /** Of a secret that is needed after the creation too: `keepsSecrets` keeps it. */
+  isLasting: z.boolean(),
   /** Shown only to those who ask for more. */
   isAdvanced: z.boolean(),
 });

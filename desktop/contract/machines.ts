@@ -166,6 +166,8 @@ const wanted = z.strictObject({
   /** Absent: the best for this computer. */
   driver: z.string().optional(),
   settings: machineSettings.default({}),
+  /** Those of its secrets that are needed later are kept in this computer's keychain, else in a file of its user's; else nothing is. */
+  keepsSecrets: z.boolean().default(false),
 });
 /** On the computer that the core runs on; `~/` is the user's home there. */
 export const filePath = z

@@ -4,7 +4,7 @@ import { createCommand, parseSettings, textsOf } from './setting-form.ts';
 
 const GiB = 2 ** 30;
 const plain = { standard: null, isRequired: false, least: null, most: null, choices: null } as const;
-const last = { change: 'never', isAdvanced: false, title: '', help: '' } as const;
+const last = { change: 'never', isAdvanced: false, isLasting: false, title: '', help: '' } as const;
 const fields: readonly SettingField[] = [
   { ...plain, ...last, key: 'cpus', flag: 'cpus', kind: 'integer', least: 1, most: 8, standard: 2 },
   { ...plain, ...last, key: 'memoryBytes', flag: 'memory', kind: 'bytes', least: GiB / 2, most: 8 * GiB, standard: 2 * GiB },
@@ -61,6 +61,12 @@ test('every field says for itself what is wrong with it', () => {
   });
 });
 
+test('a list that is emptied is asked for, so that what there would be by itself is not', () => {
+  const shares: SettingField = { ...plain, ...last, key: 'shares', flag: 'mount', kind: 'list', standard: ['~'] };
+  expect(textsOf([shares])).toEqual({ shares: '~' });
+  expect(parseSettings([shares], { shares: ' ' })).toEqual({ kind: 'ready', settings: { shares: [] } });
+});
+
 test('of a machine that is there, a disk only grows and what is untouched stays', () => {
   const now = { cpus: 2, memoryBytes: GiB + 12_345, diskBytes: 32 * GiB, host: 'h' };
   const sizes = fields.filter(({ key }) => key in now);
@@ -78,7 +84,7 @@ test('of a machine that is there, a disk only grows and what is untouched stays'
 
 test('the command line says the same without the secrets', () => {
   const settings = { host: 'h', memoryBytes: 1.5 * GiB, jumps: ['a', 'b'], token: 'hush', adopt: true };
-  expect(createCommand({ name: 'web', driver: 'x', fields, settings }).join(' ')).toBe(
-    'skiff machine create --driver x --memory 1.5g --x-host h --x-jump a --x-jump b --x-token … --x-adopt web',
+  expect(createCommand({ name: 'web', driver: 'x', fields, settings, keepsSecrets: true }).join(' ')).toBe(
+    'skiff machine create --driver x --memory 1.5g --x-host h --x-jump a --x-jump b --x-token … --x-adopt --keep-secrets web',
   );
 });

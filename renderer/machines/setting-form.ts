@@ -50,8 +50,9 @@ export function createCommand(request: {
   readonly driver: string;
   readonly fields: readonly SettingField[];
   readonly settings: MachineSettings;
+  readonly keepsSecrets: boolean;
 }): readonly string[] {
-  const { name, driver, fields, settings } = request;
+  const { name, driver, fields, settings, keepsSecrets } = request;
   const flags = fields.flatMap(({ key, flag, kind }): string[] => {
     const value = settings[key];
     if (value === undefined || value === false) return [];
@@ -65,7 +66,16 @@ export function createCommand(request: {
         : String(value),
     ];
   });
-  return ['skiff', 'machine', 'create', '--driver', driver, ...flags, name];
+  return [
+    'skiff',
+    'machine',
+    'create',
+    '--driver',
+    driver,
+    ...flags,
+    ...(keepsSecrets ? ['--keep-secrets'] : []),
+    name,
+  ];
 }
 
 /** A disk that a machine has cannot become smaller. */
@@ -85,7 +95,9 @@ type Parsed = { readonly value: SettingValue | undefined } | { readonly problem:
 function parseOne(field: SettingField, text: string | boolean): Parsed {
   if (typeof text === 'boolean') return { value: text };
   const word = field.kind === 'secret' ? text : text.trim();
-  if (word === '') return field.isRequired ? { problem: { kind: 'missing' } } : { value: undefined };
+  // An empty list is a wish too: for none of those that there would be by themselves.
+  if (word === '' && field.kind !== 'list')
+    return field.isRequired ? { problem: { kind: 'missing' } } : { value: undefined };
   switch (field.kind) {
     case 'integer':
       return inRange(field, /^\d+$/.test(word) ? Number(word) : null, { kind: 'no-number', show: String });

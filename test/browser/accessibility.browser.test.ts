@@ -4,7 +4,7 @@ import { expect, it } from 'vitest';
 import { chromiumSuite, eventually } from './chromium-suite.ts';
 import { firstRunSteps, machineRow, operationRow, pullLayer, pullRow } from './fixture-rows.ts';
 import type { FixtureWorld } from './fixture-world.ts';
-import { emptyMachine, imageDay, named, workingDay } from './scenes.ts';
+import { emptyMachine, examined, imageDay, named, workingDay } from './scenes.ts';
 
 const audit = await readFile(new URL('audit-page.js', import.meta.url), 'utf8');
 
@@ -102,10 +102,24 @@ const views: readonly View[] = [
   },
   {
     name: 'machine',
-    set: workingDay,
+    set: (world) => {
+      workingDay(world);
+      examined(world);
+    },
     go: async (page, _world, visit) => {
       await visit('#/machines/default');
-      await page.getByText('docker context use').waitFor();
+      await page.getByText('Debian GNU/Linux').waitFor();
+    },
+  },
+  {
+    name: 'new machine',
+    set: workingDay,
+    go: async (page, _world, visit) => {
+      await visit('#/new-machine');
+      await page.getByRole('radio', { name: 'A Linux host by SSH' }).check();
+      await page.getByText('More settings').click();
+      await page.getByRole('button', { name: 'Make the machine' }).click();
+      await page.getByText('This is needed.').waitFor();
     },
   },
 ];

@@ -14,8 +14,8 @@ export function machineRow(fields: Partial<Machine> = {}): Machine {
     driver: 'qemu',
     state: 'running',
     error: null,
-    settings: { cpus: 4, memoryBytes: 4 * giga, diskBytes: 64 * giga },
-    abilities: ['pause', 'suspend', 'resize', 'snapshots', 'copies'],
+    settings: { cpus: 4, memoryBytes: 4 * giga, diskBytes: 64 * giga, shares: ['/Users/mara', '/srv/data:/data:ro'] },
+    abilities: ['pause', 'suspend', 'resize', 'snapshots', 'copies', 'file-sharing'],
     createdAt: new Date(Date.now() - 52 * hour).toISOString(),
     address: 'root@127.0.0.1:49213',
     connection: { state: 'ready', error: null },
@@ -40,6 +40,7 @@ function field(
     most: null,
     choices: null,
     change: 'never',
+    isLasting: false,
     isAdvanced: true,
     ...given,
   };
@@ -56,6 +57,7 @@ function sizeFields(): SettingField[] {
     field({ ...front, key: 'cpus', flag: 'cpus', kind: 'integer', title: 'Processors', help: 'Number of processors of the machine', least: 1, most: 8, standard: 4, change: 'restart' }),
     field({ ...front, key: 'memoryBytes', flag: 'memory', kind: 'bytes', title: 'Memory', help: 'Size of its memory (2g)', least: giga / 2, most: 16 * giga, standard: 2 * giga, change: 'restart' }),
     field({ ...front, key: 'diskBytes', flag: 'disk', kind: 'bytes', title: 'Disk', help: 'Size of its disk (20g), which takes only the space of what is in it; it can grow later', least: 2 * giga, most: 16_384 * giga, standard: 64 * giga, change: 'live' }),
+    field({ ...front, key: 'shares', flag: 'mount', kind: 'list', title: 'Shared folders', help: 'Folder of this computer that its containers may bind (HOST[:MACHINE][:ro])', standard: ['~'] }),
   ]; // prettier-ignore
 }
 
@@ -66,6 +68,7 @@ function hostFields(): SettingField[] {
     field({ ...front, key: 'ipAddress', flag: 'generic-ip-address', kind: 'text', title: 'Address', help: 'Address or name of the host, or an alias of your SSH configuration', isRequired: true }),
     field({ ...front, key: 'sshUser', flag: 'generic-ssh-user', kind: 'text', title: 'User', help: 'User to log in as (default: as your SSH configuration says, else root)' }),
     field({ ...front, key: 'sshPassword', flag: 'generic-ssh-password', kind: 'secret', title: 'Password', help: 'Password to log in with the first time' }),
+    field({ ...front, key: 'sudoPassword', flag: 'sudo-password', kind: 'secret', title: 'Password for sudo', help: 'Password that sudo asks for there', isLasting: true }),
     field({ key: 'sshPort', flag: 'generic-ssh-port', kind: 'integer', title: 'Port', help: 'Port of its SSH server (default: as your SSH configuration says, else 22)', least: 1, most: 65_535 }),
     field({ key: 'jumps', flag: 'generic-jump', kind: 'list', title: 'Hosts on the way', help: 'Host to go through, user@host:port', standard: [] }),
     field({ key: 'isAdopting', flag: 'generic-adopt', kind: 'switch', title: 'Take over', help: 'Take over the engine that another Skiff brought to that host; that one loses it', standard: false }),

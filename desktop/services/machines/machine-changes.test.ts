@@ -107,13 +107,13 @@ describe('changes of machines', () => {
       throw new MachineError('boot-failed', 'It did not start.');
     };
     const settings = { cpus: 2, sudoPassword: 'hush' };
-    await expect(desktop.client.machines.create({ name: 'new', driver: 'fake', settings }, slow)).rejects.toMatchObject(
-      { code: 'boot-failed' },
-    );
+    await expect(
+      desktop.client.machines.create({ name: 'new', driver: 'fake', settings, keepsSecrets: true }, slow),
+    ).rejects.toMatchObject({ code: 'boot-failed' });
     await row(({ state }) => state === 'create-failed', 'new');
     desktop.machines.script = async () => undefined;
     await desktop.client.machines.ensureRunning({ name: 'new' }, slow);
-    expect(asked).toEqual([{ name: 'new', driver: 'fake', settings }]);
+    expect(asked).toEqual([{ name: 'new', driver: 'fake', settings, keepsSecrets: true }]);
   });
 
   it('shows what earlier machines left, and removes what was chosen', async () => {

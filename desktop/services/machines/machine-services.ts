@@ -88,19 +88,19 @@ function changes(operations: MachineOperations) {
 
 /** An absent driver stays absent: a key that is there and undefined is another thing to a document. */
 function requestOf({
-  name,
   driver,
-  settings,
+  ...request
 }: Parameters<Services['create']>[0]): Parameters<MachineOperations['create']>[0] {
-  return { name, settings, ...(driver !== undefined && { driver }) };
+  return { ...request, ...(driver !== undefined && { driver }) };
 }
 
 /** Copies, for what crosses to a page is its own. */
 function formOf({ abilities, settings }: Awaited<ReturnType<Machines['drivers']>>[number]) {
   return {
     abilities: [...abilities],
-    settings: settings.map(({ standard, choices, ...field }) => ({
+    settings: settings.map(({ standard, choices, isLasting = false, ...field }) => ({
       ...field,
+      isLasting,
       standard: typeof standard === 'object' && standard !== null ? [...standard] : standard,
       choices: choices && [...choices],
     })),
