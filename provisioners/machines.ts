@@ -198,6 +198,12 @@ export interface SnapshotChange {
   readonly snapshot: string;
 }
 
+/** `HOST[:MACHINE][:ro|rw]` each; one that is removed is named by either path, and must be shared. */
+export interface ShareChange {
+  readonly add: readonly string[];
+  readonly remove: readonly string[];
+}
+
 export interface Resized {
   readonly machine: Machine;
   readonly waiting: readonly string[];
@@ -248,6 +254,11 @@ export interface Machines {
   resume(name: string, operation: Operation): Promise<Machine>;
   /** Writes its memory to disk and ends it; `start` goes on where it was, containers and all. */
   suspend(name: string, operation: Operation): Promise<Machine>;
+  /**
+   * Changes which folders of this computer its containers may bind: also while it runs, at once. `not-supported` for an engine on this
+   * computer itself, which has them all.
+   */
+  share(name: string, change: ShareChange, operation: Operation): Promise<Machine>;
   /** Gives it other settings; a disk only grows. `waiting`: keys that a running machine takes at its next start. */
   resize(name: string, settings: MachineSettings, operation: Operation): Promise<Resized>;
   /** Of a machine's disk, oldest first. `take` and `restore` want it stopped. */

@@ -7,6 +7,7 @@ import type {
   MachineSettings,
   MachineSnapshot,
   Resized,
+  ShareChange,
   SnapshotChange,
 } from '../machines.ts';
 import { MachineError } from '../machines.ts';
@@ -24,6 +25,7 @@ import {
   resumeMachine,
   suspendMachine,
 } from './change-machine.ts';
+import { shareFolders } from './share-folders.ts';
 import { cloneMachine, exportMachine, importMachine } from './copy-machine.ts';
 import { examine } from './doctor.ts';
 import { findLeftovers } from './leftovers.ts';
@@ -52,6 +54,11 @@ export class MachineChanges {
 
   suspend(name: string, operation: Operation): Promise<Machine> {
     return this.change(name, { verb: 'suspend', title: 'Suspending the machine', operation }, suspendMachine);
+  }
+
+  share(name: string, change: ShareChange, operation: Operation): Promise<Machine> {
+    const how = { verb: 'change', title: 'Changing what is shared', operation } as const;
+    return this.change(name, how, (session) => shareFolders(session, change));
   }
 
   async resize(name: string, settings: MachineSettings, operation: Operation): Promise<Resized> {

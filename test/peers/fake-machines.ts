@@ -197,6 +197,15 @@ export class FakeMachines implements Machines {
     return this.#through({ verb: 'suspend', name, during: 'stopping', after: 'suspended', operation });
   }
 
+  async share(name: string, { add, remove }: ShareChange): Promise<Machine> {
+    const { settings } = this.#get(name);
+    const before = Array.isArray(settings['shares']) ? settings['shares'].map(String) : [];
+    this.change(name, {
+      settings: { ...settings, shares: [...before.filter((folder) => !remove.includes(folder)), ...add] },
+    });
+    return await Promise.resolve(this.#get(name));
+  }
+
   async resize(name: string, settings: MachineSettings, operation: Operation): Promise<Resized> {
     const { state } = this.#get(name);
     await this.#through({ verb: 'resize', name, during: state, after: state, operation });

@@ -64,6 +64,15 @@ describe('flags of a driver', () => {
   });
 });
 
+describe('share', () => {
+  it('adds, lists and removes folders of this computer', async () => {
+    const machines = some('web');
+    expect((await machine(machines, ['share', 'web', '/srv/a', '/srv/b:ro'])).stdout).toBe('/srv/a\n/srv/b:ro\n');
+    expect((await machine(machines, ['share', 'web', '--remove', '/srv/a'])).stdout).toBe('/srv/b:ro\n');
+    expect((await machine(machines, ['share', 'web'])).stdout).toBe('/srv/b:ro\n');
+  });
+});
+
 describe('resize', () => {
   it('says what waits for the next start', async () => {
     const machines = some('web');
@@ -122,7 +131,7 @@ describe('what scripts of docker-machine ask for', () => {
   });
 
   it.each([
-    [['mount', 'web:/data'], 'skiff machine scp -r'],
+    [['mount', '/data'], 'Name the folder as MACHINE:PATH'],
     [['regenerate-certs', 'web'], 'There are no certificates'],
     [['scp', '/a', '/b'], 'name it as MACHINE:PATH'],
     [['scp', 'web:/a', '/b'], 'is this computer itself'],

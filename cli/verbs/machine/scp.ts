@@ -3,6 +3,7 @@ import type { Machine, Machines } from '../../../provisioners/machines.ts';
 import { flag } from '../../flags/flag.ts';
 import { CommandError } from '../../usage-error.ts';
 import { defineVerb } from '../../verb.ts';
+import { machinePlace, reached } from './place.ts';
 
 /** OpenSSH's own scp, told where the machine is and which key it has: as docker-machine does it. */
 export const scp = defineVerb({
@@ -47,17 +48,12 @@ interface Place {
   readonly ssh: Machine['ssh'];
 }
 
-/** A colon before the first slash names a machine; `C:\…` is a drive. */
 async function placeOf(machines: Machines, text: string): Promise<Place> {
-  const [, user, name, path] = /^(?:([^@/:]+)@)?([a-zA-Z0-9][a-zA-Z0-9.-]+):(.*)$/s.exec(text) ?? [];
-  if (name === undefined || path === undefined) return { word: text, ssh: null };
-  const { ssh, state } = await machines.inspect(name);
-  if (ssh === null) {
-    const why = state === 'running' ? 'is this computer itself: name the path alone' : 'is not running';
-    throw new CommandError(`Machine "${name}" ${why}`);
-  }
+  const place = machinePlace(text);
+  if (place === null) return { word: text, ssh: null };
+  const ssh = reached(await machines.inspect(place.machine));
   const host = ssh.host.includes(':') ? `[${ssh.host}]` : ssh.host;
   // In a URI a relative path, which counts from the home there, stands without a slash of its own.
-  const place = path.split('/').map(encodeURIComponent).join('/');
-  return { word: `scp://${user ?? ssh.user}@${host}:${ssh.port}/${place}`, ssh };
+  const path = place.path.split('/').map(encodeURIComponent).join('/');
+  return { word: `scp://${place.user ?? ssh.user}@${host}:${ssh.port}/${path}`, ssh };
 }

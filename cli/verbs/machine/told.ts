@@ -50,19 +50,6 @@ export const version = defineVerb({
   },
 });
 
-export const mount = defineVerb({
-  usage: '[OPTIONS] MACHINE:PATH [PATH]',
-  summary: 'Mount a folder of a machine on this computer',
-  flags: { unmount: flag.switch({ short: 'u', help: 'Unmount it again' }) },
-  min: 1,
-  max: 2,
-  async run() {
-    throw new CommandError(
-      'Folders cannot be shared with machines yet. Copy them with: skiff machine scp -r MACHINE:PATH PATH',
-    );
-  },
-});
-
 export const regenerateCertificates = defineVerb({
   usage: '[OPTIONS] [NAME...]',
   summary: 'Machines have no certificates: says what is there instead',
