@@ -14,7 +14,7 @@ export function openDrivers(
   environment: Readonly<Record<string, string | undefined>> = process.env,
 ): ReadonlyMap<string, Driver> {
   const drivers: readonly Driver[] = [
-    new QemuDriver({ memoryFile: paths.qemuMemory }),
+    new QemuDriver({ memoryFile: paths.qemuMemory, computer: { ...thisComputer(), environment } }),
     new VfkitDriver({ computer: { ...thisComputer(), environment } }),
     new HypervDriver({ computer: { ...thisComputer(), environment } }),
     new VirtualboxDriver({ computer: { ...thisComputer(), environment } }),

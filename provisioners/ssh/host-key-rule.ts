@@ -3,7 +3,6 @@ import { readIfThere } from '../store/atomic-file.ts';
 import { keyFingerprint } from './keys.ts';
 import type { KnownHost } from './known-hosts.ts';
 import { findKnownHost } from './known-hosts.ts';
-import { hostKeyMismatch } from './ssh-error.ts';
 import type { HostKeyRule } from './ssh-connection.ts';
 import { hostKeyAlgorithms } from './ssh-connection.ts';
 
@@ -72,7 +71,12 @@ function refuse(
     );
   if (known.keys.some(({ blob }) => blob.equals(offered)) || wanted === fingerprint) return null;
   const [expected] = known.keys;
-  if (expected !== undefined) return hostKeyMismatch({ where, expected: expected.blob, offered });
+  if (expected !== undefined)
+    return new MachineError(
+      'host-key',
+      `The host key of ${where} is ${fingerprint}, but your known_hosts hold another for it (${keyFingerprint(expected.blob)}). ` +
+        'Something else answers at that address; nothing was sent to it. If the host was made anew, take its old key out with `ssh-keygen -R`',
+    );
   if (wanted === 'accept-new') return null;
   if (wanted !== null)
     return new MachineError('host-key', `The host key of ${where} is ${fingerprint}, not ${wanted} as was asked for`);

@@ -133,7 +133,7 @@ describeWith(['linux', { program: sshdProgram }], 'an SSH connection to a real s
   it('refuses a machine with another host key and never retries', async () => {
     const startedAt = performance.now();
     await expect(open({ hostKey: generateSshKeyPair('other').publicKey })).rejects.toMatchObject({
-      code: 'ssh-failed',
+      code: 'host-key',
       message: expect.stringMatching(/host key .*expected SHA256:.*got SHA256:/),
     });
     expect(performance.now() - startedAt).toBeLessThan(5_000);

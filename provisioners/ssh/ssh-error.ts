@@ -3,8 +3,8 @@ import { keyFingerprint } from './keys.ts';
 
 /** No retry cures it: the machine does not prove its identity, or does not let this computer in. */
 export class SshRefusal extends MachineError {
-  constructor(message: string, options?: ErrorOptions) {
-    super('ssh-failed', message, options);
+  constructor(message: string, options?: ErrorOptions & { readonly code?: 'ssh-failed' | 'host-key' }) {
+    super(options?.code ?? 'ssh-failed', message, options);
   }
 }
 
@@ -48,5 +48,6 @@ export function hostKeyMismatch(options: {
   return new SshRefusal(
     `The host key at ${where} is not the one this machine was made with (expected ${keyFingerprint(expected)}, got ${keyFingerprint(offered)}). ` +
       'Something else answers at that address; nothing was sent to it. If you replaced the machine yourself, remove it with `skiff machine rm` and create it again.',
+    { code: 'host-key' },
   );
 }

@@ -8,19 +8,24 @@ export type MachineName = string & { readonly [brand]: 'MachineName' };
 /** `[a-zA-Z0-9][a-zA-Z0-9.-]*`, at most 63 characters (the length of a DNS label); `invalid-name` says what is wrong with it. */
 export function parseMachineName(text: string): MachineName {
   const wrong = whatIsWrong(text);
-  if (wrong !== null) throw new MachineError('invalid-name', `"${text}" cannot name a machine: ${wrong}`);
+  if (wrong !== null) throw new MachineError('invalid-name', `${shown(text)} cannot name a machine: ${wrong}`);
   return text as MachineName;
 }
 
 /** A snapshot's name has the rules of a machine's: it becomes a file's. */
 export function parseSnapshotName(text: string): string {
   const wrong = whatIsWrong(text);
-  if (wrong !== null) throw new MachineError('invalid-name', `"${text}" cannot name a snapshot: ${wrong}`);
+  if (wrong !== null) throw new MachineError('invalid-name', `${shown(text)} cannot name a snapshot: ${wrong}`);
   return text;
 }
 
 export function isMachineName(text: string): text is MachineName {
   return whatIsWrong(text) === null;
+}
+
+/** A message stays one that can be read, whatever was given. */
+function shown(text: string): string {
+  return `"${text.length <= 70 ? text : `${text.slice(0, 30)}…`}"`;
 }
 
 function whatIsWrong(text: string): string | null {

@@ -85,7 +85,11 @@ export class QemuDriver implements Driver {
   async availability(): Promise<string | null> {
     const { arch } = this.#computer;
     if (arch !== 'x64' && arch !== 'arm64') return `Skiff has no machine image for this computer's processor (${arch})`;
-    return (await findQemu(this.#computer)) === null ? qemuMissing(this.#computer) : null;
+    try {
+      return (await findQemu(this.#computer)) === null ? qemuMissing(this.#computer) : null;
+    } catch (error) {
+      return error instanceof Error ? error.message : String(error);
+    }
   }
 
   async preCreateCheck(machine: DriverMachine): Promise<void> {

@@ -14,7 +14,10 @@ export interface QemuProgram {
 
 const runProgram = promisify(execFile);
 
-/** Looks through PATH and the places where installers put QEMU without telling PATH. Null when it is not there. */
+/** Older ones lack options that machines are started with, and nobody tries them. */
+const leastMajor = 6;
+
+/** Looks through PATH and the places where installers put QEMU without telling PATH. Null when it is not there; throws `driver-unavailable` when it is none to use. */
 export async function findQemu(computer: Computer): Promise<QemuProgram | null> {
   const path = await findProgram(programName(computer), { computer, usual: usualFolders(computer) });
   if (path === null) return null;
@@ -22,6 +25,11 @@ export async function findQemu(computer: Computer): Promise<QemuProgram | null> 
   const version = /version\s+(.+)/.exec(stdout)?.[1]?.trim();
   if (version === undefined)
     throw new MachineError('driver-unavailable', `${path} does not tell its version; is it QEMU?`);
+  if (Number.parseInt(version, 10) < leastMajor)
+    throw new MachineError(
+      'driver-unavailable',
+      `QEMU ${version} (${path}) is too old; Skiff needs ${leastMajor}.0 or newer. Upgrade it, or put a newer one first in PATH`,
+    );
   return { path, version };
 }
 
@@ -56,7 +64,9 @@ function usualFolders({ platform, environment }: Computer): readonly string[] {
       return ['/opt/homebrew/bin', '/usr/local/bin', '/opt/local/bin'];
     case 'win32':
       return [join(environment['ProgramFiles'] ?? 'C:\\Program Files', 'qemu')];
-    default:
+    case 'linux':
       return ['/usr/bin', '/usr/local/bin'];
+    default:
+      return [];
   }
 }

@@ -12,5 +12,8 @@ export async function requireSpace({ folder }: Pick<MachinePaths, 'folder'>): Pr
   const freeBytes = space.bavail * space.bsize;
   if (freeBytes >= leastFreeBytes) return;
   const free = `${Math.floor(freeBytes / 1024 ** 2)} MiB`;
-  throw new MachineError('no-space', `${folder} has ${free} of free space; a machine needs at least 1 GiB`);
+  throw new MachineError(
+    'no-space',
+    `${folder} has ${free} of free space; a machine needs at least 1 GiB: make room there, or keep machines elsewhere (SKIFF_HOME)`,
+  );
 }
