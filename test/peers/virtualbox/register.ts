@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
 import { existsSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
-import { isAlive } from '../process-liveness.ts';
+import { isAlive } from '../played-record.ts';
 
 /** What the played VirtualBox knows, as files below its home (`VBOX_USER_HOME`): one a machine, one a disk. */
 
