@@ -88,6 +88,7 @@ chromiumSuite('machines', (open) => {
     await visit('#/machines');
     await page.getByRole('button', { name: 'New machine' }).click();
     expect(await page.getByRole('radio', { name: 'QEMU Recommended' }).isChecked()).toBe(true);
+    await page.getByText('1 not usable on this computer').click();
     expect(await page.getByRole('radio', { name: 'VirtualBox' }).isDisabled()).toBe(true);
     await page.getByText('VBoxManage is not there: install VirtualBox 7').waitFor();
 
@@ -245,7 +246,8 @@ chromiumSuite('machines', (open) => {
     await health.getByText('Machine default').waitFor();
     expect(await health.getByText('Driver virtualbox').count()).toBe(0);
     await visit('#/machines');
-    await page.getByRole('button', { name: 'Clean up …' }).click();
+    await page.getByRole('button', { name: 'Import and clean up' }).click();
+    await page.getByRole('menuitem', { name: 'Clean up …' }).click();
     await page.getByText('3 GB become free.').waitFor();
     await page.getByRole('checkbox', { name: 'docker context' }).uncheck();
     await page.getByRole('button', { name: 'Remove 1' }).click();

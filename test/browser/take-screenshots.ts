@@ -324,6 +324,33 @@ const scenes: readonly Scene[] = [
     hash: '#/machines/build-box',
   },
   {
+    name: 'machine-failed',
+    set: (world) => {
+      workingDay(world);
+      const steps = firstRunSteps(2).map((step) =>
+        step.state === 'running' ? { ...step, state: 'failed' as const } : step,
+      );
+      const error = {
+        code: 'boot-failed' as const,
+        message: 'Nothing came on its console within 60 s; try again, or give it more memory.',
+      };
+      world.machines.set(
+        machineRow({
+          name: 'build-box',
+          state: 'create-failed',
+          error: error.message,
+          address: null,
+          resources: [
+            { key: 'server', title: 'Server', state: 'asked', id: null },
+            { key: 'key', title: 'SSH key', state: 'made', id: 'key-0f31aa' },
+          ],
+          operation: operationRow({ verb: 'create', state: 'failed', steps, error }),
+        }),
+      );
+    },
+    hash: '#/machines/build-box',
+  },
+  {
     name: 'machine-logs',
     set: (world) => {
       workingDay(world);
@@ -347,7 +374,7 @@ const scenes: readonly Scene[] = [
     name: 'new-machine',
     set: workingDay,
     hash: '#/new-machine',
-    act: (page) => page.getByText('VBoxManage').waitFor(),
+    act: (page) => page.getByText('1 not usable').click(),
   },
   {
     name: 'new-machine-host',
@@ -377,7 +404,8 @@ const scenes: readonly Scene[] = [
     },
     hash: '#/machines',
     act: async (page) => {
-      await page.getByRole('button', { name: 'Clean up …' }).click();
+      await page.getByRole('button', { name: 'Import and clean up' }).click();
+      await page.getByRole('menuitem', { name: 'Clean up …' }).click();
       await page.getByText('half an import').waitFor();
     },
   },
