@@ -6,6 +6,7 @@ import { bootBench } from './boot.ts';
 import type { Bench, Measurement } from './contender.ts';
 import { imagesBench } from './images.ts';
 import { lineBench } from './line.ts';
+import { machineListBench } from './machine-list.ts';
 import { logsBench, manyBench } from './many.ts';
 import { portsBench } from './ports.ts';
 import { pullBench } from './pull.ts';
@@ -20,6 +21,7 @@ const benches: readonly Bench[] = [
   imagesBench(),
   lineBench(),
   portsBench(),
+  machineListBench(),
   bootBench(),
 ];
 

@@ -232,8 +232,11 @@ export interface Leftover {
 
 export interface Machines {
   drivers(): Promise<readonly DriverInfo[]>;
-  /** Sorted by name, natural order. Never fails because of one broken machine: that one has state `unknown`. */
-  list(): Promise<readonly Machine[]>;
+  /**
+   * Sorted by name, natural order. Never fails because of one broken machine: that one has state `unknown`, as has one that cannot be
+   * reached within `patienceMs` (default: 200 ms for hosts elsewhere, 10 s for programs of this computer).
+   */
+  list(options?: { readonly patienceMs?: number }): Promise<readonly Machine[]>;
   inspect(name: string): Promise<Machine>;
   /**
    * Image, VM, SSH key, first boot, engine, host agent, docker context. Repeating it after a failure or a crash goes on

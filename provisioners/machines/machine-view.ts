@@ -1,6 +1,6 @@
 import { stat } from 'node:fs/promises';
 import { imageLayout } from '../deploy/machine-layout.ts';
-import type { Access, Driver, DriverState } from '../drivers/driver.ts';
+import type { Access, Driver, DriverState, DriverStateQuery } from '../drivers/driver.ts';
 import { abilitiesOf } from '../drivers/driver.ts';
 import { readAgent } from '../host-agent/agent-state.ts';
 import type { Machine, MachineState } from '../machines.ts';
@@ -17,6 +17,8 @@ export async function viewMachine(options: {
   readonly store: MachineStore;
   readonly drivers: ReadonlyMap<string, Driver>;
   readonly name: MachineName;
+  /** How long its driver may take to answer; default: as long as its kind needs. */
+  readonly patienceMs?: number | undefined;
 }): Promise<Machine | null> {
   const { store, drivers, name } = options;
   let document: MachineDocument | null;
@@ -32,7 +34,7 @@ export async function viewMachine(options: {
   const [holder, agent, asked] = await Promise.all([
     store.lockHolder(name),
     readAgent(paths),
-    askDriver(driver, document.driver, query),
+    askDriver(driver, { name: document.driver, query, patienceMs: options.patienceMs }),
   ]);
   const { state, error } = machineState({ document, verb: holder?.verb ?? null, asked });
   return {
@@ -66,27 +68,31 @@ interface Asked {
 
 async function askDriver(
   driver: Driver | undefined,
-  name: string,
-  query: Parameters<Driver['state']>[0],
+  about: { readonly name: string; readonly query: DriverStateQuery; readonly patienceMs: number | undefined },
 ): Promise<Asked> {
+  const { name, query } = about;
   if (driver === undefined) return { state: null, access: null, trouble: `This Skiff has no driver "${name}"` };
   try {
-    const [state, access] = await inTime(Promise.all([driver.state(query), driver.access(query)]));
+    const patienceMs = about.patienceMs ?? patience[driver.capabilities.place];
+    const [state, access] = await inTime(Promise.all([driver.state(query), driver.access(query)]), patienceMs);
     return { state, access, trouble: null };
   } catch (error) {
     return { state: null, access: null, trouble: error instanceof Error ? error.message : String(error) };
   }
 }
 
-/** A host that does not answer must not hold up the list of the others. */
-const answerTimeoutMs = 250;
+/**
+ * A host that does not answer must not hold up the list of the others. A hypervisor of this computer answers by a program, which takes
+ * its time to start: nobody is helped by a list that calls its machines unreachable.
+ */
+const patience = { elsewhere: 200, 'this-computer': 10_000 } as const;
 
-function inTime<T>(work: Promise<T>): Promise<T> {
+function inTime<T>(work: Promise<T>, timeoutMs: number): Promise<T> {
   let timer: NodeJS.Timeout;
   const late = new Promise<never>((_resolve, reject) => {
     timer = setTimeout(
-      () => reject(new MachineError('timeout', `It did not answer within ${answerTimeoutMs} ms`)),
-      answerTimeoutMs,
+      () => reject(new MachineError('timeout', `It did not answer within ${timeoutMs} ms`)),
+      timeoutMs,
     );
   });
   return Promise.race([work, late]).finally(() => clearTimeout(timer));

@@ -101,9 +101,10 @@ class LocalMachines extends MachineChanges implements Machines {
     );
   }
 
-  async list(): Promise<readonly Machine[]> {
+  async list(options: { readonly patienceMs?: number } = {}): Promise<readonly Machine[]> {
     const names = await this.context.store.names();
-    const views = await Promise.all(names.map((name) => viewMachine({ ...this.context, name })));
+    const { patienceMs } = options;
+    const views = await Promise.all(names.map((name) => viewMachine({ ...this.context, name, patienceMs })));
     return views.filter((view) => view !== null);
   }
 

@@ -48,13 +48,18 @@ export const ls = defineVerb({
   flags: {
     filter: filterFlag('Filter output based on conditions provided: driver=, state=, name='),
     format: flag.text({ short: 'f', help: 'Format output: table, json, a Go template, or table with a template' }),
+    timeout: flag.integer({
+      short: 't',
+      help: 'Seconds to wait for a machine that does not answer (default: a fifth of one)',
+    }),
     quiet: flag.switch({ short: 'q', help: 'Enable quiet mode: only names' }),
   },
   max: 0,
-  missing: ['timeout'],
   async run({ flags, context }) {
     const tests = Object.entries(flags.filter).map(([key, values]) => filterOf(key, values));
-    const all = await (await context.machines()).list();
+    const { timeout } = flags;
+    const patience = timeout === undefined ? {} : { patienceMs: Math.max(timeout, 0.2) * 1_000 };
+    const all = await (await context.machines()).list(patience);
     const machines = all.filter((machine) => tests.every((test) => test(machine)));
     const active = context.environment['DOCKER_HOST'];
     const rows = machines.map((machine) => ({
