@@ -57,6 +57,7 @@ const operation = z.object({
     'resume',
     'suspend',
     'resize',
+    'share',
     'take-snapshot',
     'restore-snapshot',
     'remove-snapshot',
@@ -239,6 +240,15 @@ export const machines = {
   resize: method({
     input: z.strictObject({ name: machineName, settings: machineSettings }),
     output: z.object({ waiting: z.array(z.string()) }),
+    errors: machineErrors,
+  }),
+  /**
+   * Changes which folders of this computer its containers may bind, also while it runs. `add`: `HOST[:MACHINE][:ro]`, with a whole path;
+   * `remove`: as they are listed, or either path.
+   */
+  share: method({
+    input: z.strictObject({ name: machineName, add: z.array(filePath), remove: z.array(z.string()) }),
+    output: nothing,
     errors: machineErrors,
   }),
   /** Of its disk, oldest first. */

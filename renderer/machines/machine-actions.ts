@@ -8,6 +8,7 @@ export type MachineChange =
   | { readonly verb: 'pause' | 'resume' | 'suspend' | 'upgrade' }
   | { readonly verb: 'resize'; readonly settings: MachineSettings }
   | { readonly verb: 'take-snapshot' | 'restore-snapshot' | 'remove-snapshot'; readonly snapshot: string }
+  | { readonly verb: 'share'; readonly add: readonly string[]; readonly remove: readonly string[] }
   | { readonly verb: 'clone'; readonly copy: string }
   | { readonly verb: 'export'; readonly file: string };
 
@@ -122,6 +123,8 @@ async function perform(session: Session, name: string, change: MachineChange): P
       return machines.cancel({ name });
     case 'resize':
       return machines.resize({ name, settings: change.settings }, patient);
+    case 'share':
+      return machines.share({ name, add: [...change.add], remove: [...change.remove] }, patient);
     case 'take-snapshot':
       return machines.takeSnapshot({ name, snapshot: change.snapshot }, patient);
     case 'restore-snapshot':

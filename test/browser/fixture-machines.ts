@@ -53,6 +53,14 @@ export class FixtureMachines {
       await this.#change(`resize ${name} ${JSON.stringify(settings)}`, name, { settings: { ...before, ...settings } });
       return { waiting: state === 'running' ? Object.keys(settings).filter((key) => key !== 'diskBytes') : [] };
     },
+    share: async ({ name, add, remove }) => {
+      const { settings } = this.#machine(name);
+      const before = Array.isArray(settings?.['shares']) ? settings['shares'] : [];
+      const shares = [...before.filter((share) => !remove.includes(share)), ...add];
+      return this.#change(`share ${name} +${add.join()} -${remove.join()}`, name, {
+        settings: { ...settings, shares },
+      });
+    },
     snapshots: async ({ name }) => ({ snapshots: [...(this.snapshots.get(name) ?? [])] }),
     takeSnapshot: async ({ name, snapshot }) => {
       await this.#world.done(`takeSnapshot ${name} ${snapshot}`);

@@ -170,7 +170,7 @@ chromiumSuite('machines', (open) => {
     expect((await items()).slice(0, 3)).toEqual(['Pause', 'Suspend to disk', 'Change its sizes …']);
   });
 
-  it('pauses, resizes and says why something did not work', async () => {
+  it('resizes, shares, pauses and says why something did not work', async () => {
     await using opened = await open({ set: workingDay });
     const { page, world, visit } = opened;
     const choose = async (name: string): Promise<void> => {
@@ -188,10 +188,23 @@ chromiumSuite('machines', (open) => {
     fail(new DesktopError('no-space', 'There is no room for it on this computer.'));
     await page.getByRole('alert').getByText('There is no room for it').waitFor();
     await page.getByRole('button', { name: 'Dismiss' }).click();
+    const shares = page.getByRole('region', { name: 'Shared folders' });
+    await shares.getByRole('button', { name: 'Do not share /Users/mara any more' }).click();
+    await shares.getByRole('button', { name: 'Share a folder …' }).click();
+    await page.getByRole('textbox', { name: 'Folder on this computer' }).fill('~/shop');
+    await page.getByRole('checkbox', { name: 'Read-only' }).check();
+    await page.getByRole('button', { name: 'Share it' }).click();
+    await shares.getByText('~/shop:ro').waitFor();
     await choose('Pause');
     await page.getByRole('button', { name: 'Resume' }).click();
     await page.getByRole('button', { name: 'Stop' }).waitFor();
-    expect(world.asked).toEqual([`resize default {"diskBytes":${80 * 2 ** 30}}`, 'pause default', 'resume default']);
+    expect(world.asked).toEqual([
+      `resize default {"diskBytes":${80 * 2 ** 30}}`,
+      'share default + -/Users/mara',
+      'share default +~/shop:ro -',
+      'pause default',
+      'resume default',
+    ]);
   });
 
   it('takes snapshots of a stopped machine, goes back to one and copies it', async () => {

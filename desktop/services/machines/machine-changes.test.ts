@@ -49,6 +49,15 @@ describe('changes of machines', () => {
     await row(({ settings }) => settings?.['memoryBytes'] === 2 ** 32);
   });
 
+  it('changes which folders are shared, by whole paths alone', async () => {
+    const { machines } = desktop.client;
+    await machines.share({ name, add: ['/srv/data:/data:ro'], remove: [] }, slow);
+    await row(({ settings }) => JSON.stringify(settings?.['shares']) === '["/srv/data:/data:ro"]');
+    await expect(machines.share({ name, add: ['data'], remove: [] }, slow)).rejects.toMatchObject({
+      code: 'invalid-input',
+    });
+  });
+
   it('takes, lists and removes snapshots', async () => {
     const { machines } = desktop.client;
     await machines.takeSnapshot({ name, snapshot: 'before' }, slow);

@@ -7,6 +7,7 @@ import {
   type CreateMachine,
   type MachineSettings,
   type Machines,
+  type ShareChange,
   type SnapshotChange,
 } from '../../../provisioners/machines.ts';
 import type { Operation, Report } from '../../../provisioners/progress.ts';
@@ -41,6 +42,7 @@ const titles: Readonly<Record<Verb, (name: string) => string>> = {
   resume: (name) => `Resuming the machine ${name}`,
   suspend: (name) => `Suspending the machine ${name}`,
   resize: (name) => `Resizing the machine ${name}`,
+  share: (name) => `Changing what ${name} shares`,
   'take-snapshot': (name) => `Taking a snapshot of ${name}`,
   'restore-snapshot': (name) => `Restoring a snapshot of ${name}`,
   'remove-snapshot': (name) => `Removing a snapshot of ${name}`,
@@ -115,6 +117,10 @@ export class MachineOperations implements AsyncDisposable {
       const { waiting } = await this.#options.machines.resize(name, settings, operation);
       return waiting;
     });
+  }
+
+  async share(name: string, change: ShareChange): Promise<void> {
+    await this.#run('share', name, (operation) => this.#options.machines.share(name, change, operation));
   }
 
   changeSnapshot(name: string, change: SnapshotChange): Promise<void> {

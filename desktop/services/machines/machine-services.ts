@@ -72,6 +72,7 @@ function changes(operations: MachineOperations) {
       return {};
     },
     resize: async ({ name, settings }) => ({ waiting: [...(await operations.resize(name, settings))] }),
+    share: ({ name, add, remove }) => done(operations.share(name, { add, remove })),
     takeSnapshot: snapshot('take'),
     restoreSnapshot: snapshot('restore'),
     removeSnapshot: snapshot('remove'),
