@@ -7,6 +7,8 @@ import { QemuDriver } from './qemu/qemu-driver.ts';
 import { VfkitDriver } from './vfkit/vfkit-driver.ts';
 import { VirtualboxDriver } from './virtualbox/virtualbox-driver.ts';
 import { thisComputer } from './vm/find-program.ts';
+import { VmwareDriver } from './vmware/vmware-driver.ts';
+import { Wsl2Driver } from './wsl2/wsl2-driver.ts';
 
 /** All drivers by name, the best for an ordinary computer first. */
 export function openDrivers(
@@ -17,6 +19,8 @@ export function openDrivers(
     new QemuDriver({ memoryFile: paths.qemuMemory, computer: { ...thisComputer(), environment } }),
     new VfkitDriver({ computer: { ...thisComputer(), environment } }),
     new HypervDriver({ computer: { ...thisComputer(), environment } }),
+    new Wsl2Driver({ computer: { ...thisComputer(), environment } }),
+    new VmwareDriver({ computer: { ...thisComputer(), environment } }),
     new VirtualboxDriver({ computer: { ...thisComputer(), environment } }),
     new LocalDriver(),
     new GenericDriver({ environment }),

@@ -1,4 +1,4 @@
-import { rm, writeFile } from 'node:fs/promises';
+import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { MachineError } from '../../machines.ts';
 import { isThere } from '../../store/atomic-file.ts';
@@ -21,7 +21,7 @@ import type {
 import type { SshOutcome } from '../vm/await-ssh.ts';
 import { awaitSsh } from '../vm/await-ssh.ts';
 import { keepPreviousLog } from '../vm/console-log.ts';
-import { copyDisk } from '../vm/disk-copy.ts';
+import { copyDisk, provideCopy } from '../vm/disk-copy.ts';
 import { diskSnapshots } from '../vm/disk-snapshots.ts';
 import type { Computer } from '../vm/find-program.ts';
 import { thisComputer } from '../vm/find-program.ts';
@@ -163,7 +163,7 @@ export class VfkitDriver implements Driver {
     const vfkit = await this.#vfkit();
     const image = imageOf(machine);
     await this.#writeDisks(machine);
-    await provideSystemDisk(machine, image, run);
+    await this.#provideSystemDisk(machine, image, run);
     let why = '';
     for (let tryNumber = 1; tryNumber <= bootTries; tryNumber++) {
       await forgetVmProcess(filesOf(machine.paths));
@@ -235,6 +235,14 @@ export class VfkitDriver implements Driver {
     await writeFile(paths.seed, seedOf(machine, { mode: 'dhcp' }), { mode: 0o600 });
   }
 
+  /** vfkit opens every disk for writing, so each machine has a copy of the image's; APFS shares its blocks. */
+  async #provideSystemDisk(machine: DriverMachine, image: BootImage, run: DriverRun): Promise<void> {
+    const memory = readMemory(machine.memory);
+    const { systemDisk: from } = image;
+    if (await provideCopy({ from, path: systemDiskOf(machine.paths), isCurrent: memory.systemDisk === from, run }))
+      await machine.remember({ ...memory, systemDisk: from });
+  }
+
   #arguments(machine: DriverMachine, image: BootImage): string[] {
     const { paths } = machine;
     const { cpus, memoryBytes } = vfkitSettings.resolve(machine.settings);
@@ -260,17 +268,6 @@ const localNetworkHint =
   'Should macOS have asked whether Skiff may reach the local network, it must be allowed to (System Settings, Privacy & Security, Local Network).';
 
 const systemDiskOf = ({ folder }: Pick<MachinePaths, 'folder'>): string => join(folder, 'system.disk');
-
-/** vfkit opens every disk for writing, so each machine has a copy of the image's; APFS shares its blocks. */
-async function provideSystemDisk(machine: DriverMachine, image: BootImage, run: DriverRun): Promise<void> {
-  const disk = systemDiskOf(machine.paths);
-  const memory = readMemory(machine.memory);
-  if (memory.systemDisk === image.systemDisk && (await isThere(disk))) return;
-  run.tell({ detail: 'writing the system disk' });
-  await rm(disk, { force: true });
-  await copyDisk(image.systemDisk, disk, run.signal);
-  await machine.remember({ ...memory, systemDisk: image.systemDisk });
-}
 
 function imageOf({ image }: DriverMachine): BootImage {
   if (image === null) throw new MachineError('image-unavailable', 'There is no machine image to start from');

@@ -3,7 +3,8 @@ import { constants, copyFile, open, rename, rm } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { promisify } from 'node:util';
 import { MachineError } from '../../machines.ts';
-import { isErrno, syncFolder } from '../../store/atomic-file.ts';
+import { isErrno, isThere, syncFolder } from '../../store/atomic-file.ts';
+import type { DriverRun } from '../driver.ts';
 
 const runProgram = promisify(execFile);
 
@@ -30,6 +31,23 @@ export async function copyDisk(from: string, to: string, signal: AbortSignal): P
       throw new MachineError('no-space', `There is no room for a copy of the disk at ${to}`, { cause: error });
     throw error;
   }
+}
+
+/**
+ * Has a machine's own copy of the image's system disk at `path`; `isCurrent`: the copy that may be there is of this image. True when
+ * it was copied anew, which the driver has to remember.
+ */
+export async function provideCopy(options: {
+  readonly from: string;
+  readonly path: string;
+  readonly isCurrent: boolean;
+  readonly run: DriverRun;
+}): Promise<boolean> {
+  const { from, path, isCurrent, run } = options;
+  if (isCurrent && (await isThere(path))) return false;
+  run.tell({ detail: 'writing the system disk' });
+  await copyDisk(from, path, run.signal);
+  return true;
 }
 
 async function shareBlocks(from: string, to: string): Promise<boolean> {

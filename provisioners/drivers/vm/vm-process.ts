@@ -3,6 +3,7 @@ import type { ChildProcess } from 'node:child_process';
 import { open, readFile, rm } from 'node:fs/promises';
 import { z } from 'zod';
 import { MachineError } from '../../machines.ts';
+import { quietEnvironment } from '../../secrets/quiet-environment.ts';
 import { readIfThere, writeFileAtomic } from '../../store/atomic-file.ts';
 import type { ProcessIdentity } from '../../store/process-identity.ts';
 import { isAlive, readProcess, waitForEnd } from '../../store/process-identity.ts';
@@ -72,7 +73,7 @@ export async function startVmProcess(options: {
   await using log = await open(files.logFile, 'w', 0o600);
   const child = spawn(program, [...options.arguments], {
     cwd: files.folder,
-    env: { ...(options.environment ?? process.env) },
+    env: { ...quietEnvironment(options.environment ?? process.env) },
     detached: true,
     stdio: ['ignore', log.fd, log.fd],
     windowsHide: true,

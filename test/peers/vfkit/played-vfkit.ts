@@ -1,9 +1,10 @@
-import { chmod, mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { fileURLToPath } from 'node:url';
-import { readProcess, waitForEnd } from '../../../provisioners/store/process-identity.ts';
-import type { PlayedFault } from './world.ts';
+import { crashAll } from '../crash-all.ts';
+import { playedSshPort } from '../played-addresses.ts';
+import { writePlayedCommand } from '../played-command.ts';
+import type { PlayedFaultKind } from './world.ts';
 import { World } from './world.ts';
 
 /** A vfkit of its own, first in PATH, and what its Mac knows in a temporary folder. */
@@ -23,42 +24,29 @@ export interface PlayedVfkit extends AsyncDisposable {
   /** From now on machines are given other addresses. */
   moveAddresses(): void;
   /** What goes wrong at the next starts, one each. */
-  setFaults(faults: readonly PlayedFault[]): void;
+  setFaults(faults: readonly PlayedFaultKind[]): void;
 }
-
-/** Nobody listens there on every address of this computer, as somebody may at 22. */
-const sshPort = 22_022;
 
 export async function openPlayedVfkit(): Promise<PlayedVfkit> {
   const folder = await mkdtemp(join(tmpdir(), 'skiff-vfkit-'));
-  const program = fileURLToPath(new URL('./vfkit.ts', import.meta.url));
-  const command = join(folder, 'vfkit');
-  await writeFile(command, `#!/bin/sh\nexec '${process.execPath}' '${program}' "$@"\n`);
-  await chmod(command, 0o755);
+  await writePlayedCommand(join(folder, 'vfkit'), new URL('./vfkit.ts', import.meta.url));
   const world = new World(folder);
-  const crash = async (): Promise<void> => {
-    for (const pid of world.running()) {
-      const found = await readProcess(pid);
-      if (found === null) continue;
-      process.kill(pid, 'SIGKILL');
-      if (!(await waitForEnd(found, { timeoutMs: 10_000 }))) throw new Error(`the machine's process ${pid} goes on`);
-    }
-  };
+  const crash = (): Promise<void> => crashAll(world.running());
   return {
     environment: {
       ...process.env,
       PATH: `${folder}:${process.env['PATH'] ?? ''}`,
       PLAYED_VFKIT_HOME: folder,
-      PLAYED_VFKIT_SSH_PORT: String(sshPort),
+      PLAYED_VFKIT_SSH_PORT: String(playedSshPort),
     },
     folder,
     leasesFile: world.leasesFile,
-    sshPort,
+    sshPort: playedSshPort,
     running: () => world.running(),
     crash,
     powerOffInside: () => world.running().forEach((pid) => process.kill(pid, 'SIGUSR2')),
-    moveAddresses: () => world.move(),
-    setFaults: (faults) => world.setFaults(faults),
+    moveAddresses: () => world.addresses.move(),
+    setFaults: (faults) => world.faults.set(faults.map((kind) => ({ verb: 'start', kind }))),
     async [Symbol.asyncDispose]() {
       await crash();
       await rm(folder, { recursive: true, force: true });

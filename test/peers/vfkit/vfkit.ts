@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { PlayedSystem } from '../played-system.ts';
 import type { PlayedMachine } from './command-line.ts';
 import { readCommandLine, Refusal } from './command-line.ts';
-import type { PlayedFault } from './world.ts';
+import type { PlayedFaultKind } from './world.ts';
 import { World } from './world.ts';
 
 /**
@@ -15,12 +15,16 @@ import { World } from './world.ts';
 class PlayedVm {
   readonly #machine: PlayedMachine;
   readonly #world: World;
-  readonly #fault: PlayedFault | null;
+  readonly #fault: PlayedFaultKind | null;
   readonly #system: PlayedSystem;
   readonly #address: string;
   #state: 'Running' | 'Paused' = 'Running';
 
-  constructor(options: { readonly machine: PlayedMachine; readonly world: World; readonly fault: PlayedFault | null }) {
+  constructor(options: {
+    readonly machine: PlayedMachine;
+    readonly world: World;
+    readonly fault: PlayedFaultKind | null;
+  }) {
     this.#machine = options.machine;
     this.#world = options.world;
     this.#fault = options.fault;
@@ -108,7 +112,7 @@ class PlayedVm {
 const transitionError =
   'Error Domain=VZErrorDomain Code=3 Description="Invalid virtual machine state transition. Transition from state does not apply."';
 
-const refusals: Partial<Record<PlayedFault, string>> = {
+const refusals: Partial<Record<PlayedFaultKind, string>> = {
   'no-entitlement':
     'Error Domain=VZErrorDomain Code=2 Description="Invalid virtual machine configuration. The process doesn’t have the “com.apple.security.virtualization” entitlement."',
   'too-many':
@@ -126,7 +130,7 @@ async function main(): Promise<void> {
   const world = new World(home);
   try {
     const machine = readCommandLine(args);
-    const fault = world.takeFault();
+    const fault = world.faults.take('start');
     const refusal = fault === null ? undefined : refusals[fault];
     if (refusal !== undefined) throw new Refusal(refusal);
     await new PlayedVm({ machine, world, fault }).run();

@@ -1,0 +1,94 @@
+import { appendFileSync, existsSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { dirname, join } from 'node:path';
+import { PlayedSystem } from '../played-system.ts';
+import type { PlayedDescription } from './description.ts';
+import { hasBootSector, readDescription } from './description.ts';
+import type { PlayedState } from './world.ts';
+import { World } from './world.ts';
+
+/**
+ * One played machine that runs (vmware-vmx): a real sshd behind the address that NAT gave it. It boots only from a system disk with a boot
+ * sector, and stays dark otherwise, as firmware without a boot loader does.
+ */
+class PlayedGuest {
+  readonly #world: World;
+  readonly #vmx: string;
+  readonly #description: PlayedDescription;
+  readonly #system: PlayedSystem;
+  readonly #address: string;
+  #memory: NodeJS.Timeout | undefined;
+
+  constructor(world: World, vmx: string) {
+    this.#world = world;
+    this.#vmx = vmx;
+    this.#description = readDescription(vmx);
+    this.#address = world.addresses.of(this.#description.macAddress);
+    this.#system = new PlayedSystem({
+      folder: join(world.home, `guest-${process.pid}`),
+      say: (line) => this.#say(line),
+      listen: { host: this.#address, port: Number(process.env['PLAYED_VMWARE_SSH_PORT'] ?? 22) },
+      dataDisk: this.#description.dataDisk,
+    });
+  }
+
+  async run(isDark: boolean): Promise<void> {
+    process.on('SIGUSR1', () => this.#obey(this.#world.wish(this.#vmx)));
+    // The guest shuts itself down.
+    process.once('SIGUSR2', () => {
+      this.#system.powerOff();
+      this.#leave();
+    });
+    this.#become('running');
+    // It goes on until it is told to end, also when nothing runs in it.
+    setInterval(() => undefined, 60_000);
+    if (isDark || !hasBootSector(this.#description.systemDisk))
+      return this.#say('EFI: No compatible bootloader was found.');
+    this.#say(`skiff-boot: address ${this.#address}`);
+    await this.#system.boot(this.#description.seed);
+  }
+
+  #obey(wish: string): void {
+    switch (wish) {
+      case 'pause':
+        this.#system.standStill();
+        return this.#become('paused');
+      case 'unpause':
+        this.#system.goOn();
+        return this.#become('running');
+      case 'suspend':
+        this.#system.standStill();
+        writeFileSync(join(dirname(this.#vmx), 'skiff.vmss'), '');
+        appendFileSync(this.#vmx, 'checkpoint.vmState = "skiff.vmss"\n');
+        // Memory that was thrown away is none any more.
+        this.#memory = setInterval(() => {
+          if (!existsSync(this.#vmx) || !readFileSync(this.#vmx, 'utf8').includes('skiff.vmss')) this.#leave();
+        }, 100);
+        return this.#become('suspended');
+      case 'resume':
+        clearInterval(this.#memory);
+        rmSync(join(dirname(this.#vmx), 'skiff.vmss'), { force: true });
+        writeFileSync(this.#vmx, readFileSync(this.#vmx, 'utf8').replace(/^checkpoint\.vmState.*\n/m, ''));
+        this.#system.goOn();
+        return this.#become('running');
+      case 'stop':
+        this.#system.end();
+        return this.#leave();
+    }
+  }
+
+  #say(line: string): void {
+    if (this.#description.serialLog !== null) appendFileSync(this.#description.serialLog, `${line}\r\n`);
+  }
+
+  #become(state: PlayedState): void {
+    this.#world.put({ vmx: this.#vmx, pid: process.pid, state });
+  }
+
+  #leave(): void {
+    this.#world.remove(this.#vmx);
+    process.exit(0);
+  }
+}
+
+const [home = '', vmx = '', mood = ''] = process.argv.slice(2);
+await new PlayedGuest(new World(home), vmx).run(mood === 'dark');
