@@ -6,7 +6,10 @@
  * Names and paths are *byte strings*: one character for each byte (latin1), since a file name need not be UTF-8.
  */
 import { type BigIntStats, closeSync, constants, lstatSync, readdirSync, readlinkSync } from 'node:fs';
-import { SystemCallError, slowSystemCall, systemCall } from './libc.ts';
+import { constants as system } from 'node:os';
+import { answeredCall, SystemCallError, slowSystemCall, systemCall } from './libc.ts';
+
+const { errno } = system;
 
 /** An O_PATH descriptor names a file without opening it: a device or fifo is not touched by that. */
 export const oPath = 0o10000000;
@@ -16,6 +19,10 @@ const atRemoveDirectory = 0x200;
 
 const openat = systemCall<[number, Buffer, number, number]>(
   'int openat(int dirfd, const char *path, int flags, unsigned int mode)',
+);
+const openatOrNone = answeredCall<[number, Buffer, number, number]>(
+  'int openat(int dirfd, const char *path, int flags, unsigned int mode)',
+  [errno.ENOENT],
 );
 const mkdirat = systemCall<[number, Buffer, number]>('int mkdirat(int dirfd, const char *path, unsigned int mode)');
 const mknodat = systemCall<[number, Buffer, number, bigint]>(
@@ -48,8 +55,9 @@ const lsetxattr = systemCall<[Buffer, Buffer, Buffer, number, number]>(
 const fsetxattr = systemCall<[number, Buffer, Buffer, number, number]>(
   'int fsetxattr(int fd, const char *name, const void *value, size_t size, int flags)',
 );
-const lgetxattr = systemCall<[Buffer, Buffer, Buffer, number]>(
+const lgetxattr = answeredCall<[Buffer, Buffer, Buffer, number]>(
   'long lgetxattr(const char *path, const char *name, void *value, size_t size)',
+  [errno.ENODATA, errno.ENOTSUP],
 );
 const llistxattr = systemCall<[Buffer, Buffer, number]>('long llistxattr(const char *path, void *list, size_t size)');
 const lseek = systemCall<[number, number, number]>('int64_t lseek(int fd, int64_t offset, int whence)');
@@ -64,6 +72,11 @@ const openat2 = systemCall<[number, number, Buffer, Buffer, number]>(
 /** One name in `directory`, never followed when it is a link (ELOOP then, or ENOTDIR with O_DIRECTORY). */
 export function openAt(directory: number, name: string, flags: number, mode = 0): number {
   return openat(name, directory, cString(name), flags | constants.O_NOFOLLOW | oCloseOnExec, mode);
+}
+
+/** The same; null when there is nothing of that name. */
+export function openIfThere(directory: number, name: string, flags: number): number | null {
+  return openatOrNone(name, directory, cString(name), flags | constants.O_NOFOLLOW | oCloseOnExec, 0);
 }
 
 /** A path below `root`; links in it are followed as long as they stay below (EXDEV, ELOOP otherwise), absolute ones never. */
@@ -158,13 +171,8 @@ export function setAttributeOf(fd: number, attribute: { key: string; value: Buff
 /** Null when it does not have the attribute. */
 export function attributeAt(directory: number, name: string, key: string): Buffer | null {
   const value = Buffer.allocUnsafe(64 * 1024);
-  try {
-    const length = lgetxattr(`${key} of ${name}`, attributePath(directory, name), cString(key), value, value.length);
-    return Buffer.from(value.subarray(0, length));
-  } catch (error) {
-    if (isCode(error, 'ENODATA', 'ENOTSUP', 'EOPNOTSUPP')) return null;
-    throw error;
-  }
+  const length = lgetxattr(`${key} of ${name}`, attributePath(directory, name), cString(key), value, value.length);
+  return length === null ? null : Buffer.from(value.subarray(0, length));
 }
 
 export function attributeKeysAt(directory: number, name: string): readonly string[] {

@@ -13,7 +13,8 @@ export class SystemCallError extends Error {
   readonly syscall: string;
 
   constructor(syscall: string, errno: number, detail: string) {
-    const [code, text] = getSystemErrorMap().get(-errno) ?? [nameOfErrno(errno), 'system error'];
+    errorNames ??= getSystemErrorMap();
+    const [code, text] = errorNames.get(-errno) ?? [nameOfErrno(errno), 'system error'];
     super(`${syscall}${detail === '' ? '' : ` ${detail}`}: ${text} (${code})`);
     this.code = code;
     this.syscall = syscall;
@@ -21,6 +22,8 @@ export class SystemCallError extends Error {
 }
 
 let library: LibraryHandle | null = null;
+/** Node makes it anew each time. */
+let errorNames: ReturnType<typeof getSystemErrorMap> | null = null;
 
 /** The C library of this process; loaded at first use, so that importing this file does nothing. */
 export function libc(): LibraryHandle {
@@ -35,13 +38,24 @@ export function libc(): LibraryHandle {
 export function systemCall<Args extends readonly unknown[]>(
   prototype: string,
 ): (detail: string, ...args: Args) => number {
+  const call = answeredCall<Args>(prototype, []);
+  return (detail, ...args) => Number(call(detail, ...args));
+}
+
+/** The same, but null for the errors that are expected (numbers of `constants.errno`): an exception costs as much as ten calls. */
+export function answeredCall<Args extends readonly unknown[]>(
+  prototype: string,
+  expected: readonly number[],
+): (detail: string, ...args: Args) => number | null {
   let call: ((...args: Args) => number | bigint) | null = null;
   const name = /(\w+)\s*\(/.exec(prototype)?.[1] ?? prototype;
   return (detail, ...args) => {
     call ??= libc().func(prototype) as (...args: Args) => number | bigint;
     const result = Number(call(...args));
-    if (result === -1) throw new SystemCallError(name, koffi.errno(), detail);
-    return result;
+    if (result !== -1) return result;
+    const errno = koffi.errno();
+    if (expected.includes(errno)) return null;
+    throw new SystemCallError(name, errno, detail);
   };
 }
 

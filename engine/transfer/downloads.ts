@@ -46,6 +46,9 @@ export class SpoiltRemains extends EngineError {
 const gatheredBytes = 256 * 1024;
 const gatheredMs = 50;
 
+/** After so many, memory is given back: it takes a millisecond. */
+const trimmedBytes = 8 * 1024 * 1024;
+
 interface Running {
   readonly file: Promise<GrowingFile>;
   readonly done: Promise<Blob>;
@@ -59,6 +62,7 @@ export class Downloads {
   readonly #content: Content;
   readonly #turns: Turns;
   readonly #running = new Map<Digest, Running>();
+  #untrimmedBytes = 0;
 
   /** `most`: downloads at a time, of all pulls together. */
   constructor(parts: { readonly content: Content; readonly most: number }) {
@@ -123,8 +127,7 @@ export class Downloads {
     tellState(running, 'verifying');
     try {
       const blob = await ingest.commit();
-      // Some ten thousand chunks went through: the C library would keep what they lay in.
-      trimMalloc();
+      this.#trim(sizeBytes);
       tellState(running, 'complete');
       return blob;
     } catch (error) {
@@ -132,6 +135,14 @@ export class Downloads {
         throw new SpoiltRemains(digest, error);
       throw error;
     }
+  }
+
+  /** Thousands of chunks went through: the C library would keep what they lay in. */
+  #trim(sizeBytes: number): void {
+    this.#untrimmedBytes += sizeBytes;
+    if (this.#untrimmedBytes < trimmedBytes) return;
+    this.#untrimmedBytes = 0;
+    trimMalloc();
   }
 
   /** From the repository of one who waits; when that fails, from another's: one who may not read it there spoils nobody else's download. */

@@ -1,6 +1,15 @@
 /** What a path names in a stack of layers, as overlayfs would show it: topmost first, whiteouts and opaque directories obeyed. */
 import { type BigIntStats, closeSync, constants, copyFileSync, openSync } from 'node:fs';
-import { attributeAt, isCode, makeNodeAt, openAt, readLinkAt, statAt, symlinkAt } from '../../kernel/files.ts';
+import {
+  attributeAt,
+  isCode,
+  makeNodeAt,
+  openAt,
+  openIfThere,
+  readLinkAt,
+  statAt,
+  symlinkAt,
+} from '../../kernel/files.ts';
 import { isWhiteout, opaqueAttribute, type Place } from './layer-folder.ts';
 import { metadataOf, setMetadata } from './metadata.ts';
 import type { EntryPath } from './names.ts';
@@ -14,44 +23,46 @@ export interface LowerEntry extends Place, Disposable {
 
 /** Null when no layer has it. Links are not followed, on the way neither: what overlayfs merges are directories. */
 export function findInLayers(folders: readonly string[], path: EntryPath): LowerEntry | null {
-  let stack = folders.map((folder) => openSync(folder, readDirectory));
-  const closeStack = (): void => stack.forEach((fd) => closeSync(fd));
+  for (const folder of folders) {
+    const found = lookIn(folder, path);
+    if (found !== 'nothing') return found === 'hidden' ? null : found;
+  }
+  return null;
+}
+
+/** `nothing`: layers below may have it. `hidden`: whatever they have there is not to be seen. */
+function lookIn(folder: string, path: EntryPath): LowerEntry | 'nothing' | 'hidden' {
+  const [name, ...parents] = [path.at(-1) ?? '.', ...path.slice(0, -1)];
+  let directory = openSync(folder, readDirectory);
+  let isKept = false;
+  let below: 'nothing' | 'hidden' = 'nothing';
   try {
-    const [last, ...parents] = [path.at(-1) ?? '.', ...path.slice(0, -1)];
-    for (const name of parents) {
-      const next = mergedDirectories(stack, name);
-      closeStack();
-      stack = next;
+    for (const parent of parents) {
+      const next = openDirectory(directory, parent);
+      if (typeof next === 'string') return next === 'hidden' ? next : below;
+      closeSync(directory);
+      directory = next;
+      if (attributeAt(directory, '.', opaqueAttribute.key)?.equals(opaqueAttribute.value) === true) below = 'hidden';
     }
-    for (const directory of stack) {
-      const stats = statAt(directory, last);
-      if (stats === null) continue;
-      if (isWhiteout(stats)) return null;
-      const own = openAt(directory, '.', readDirectory);
-      return { directory: own, name: last, stats, [Symbol.dispose]: () => closeSync(own) };
-    }
-    return null;
+    const stats = statAt(directory, name);
+    if (stats === null) return below;
+    if (isWhiteout(stats)) return 'hidden';
+    isKept = true;
+    const kept = directory;
+    return { directory, name, stats, [Symbol.dispose]: () => closeSync(kept) };
   } finally {
-    closeStack();
+    if (!isKept) closeSync(directory);
   }
 }
 
-/** The directories called `name` that overlayfs would merge, opened, topmost first. */
-function mergedDirectories(stack: readonly number[], name: string): number[] {
-  const merged: number[] = [];
-  for (const directory of stack) {
-    try {
-      merged.push(openAt(directory, name, readDirectory));
-    } catch (error) {
-      if (isCode(error, 'ENOENT')) continue;
-      // A file, a link or a whiteout: it hides what is below it.
-      if (isCode(error, 'ENOTDIR', 'ELOOP')) break;
-      merged.forEach((fd) => closeSync(fd));
-      throw error;
-    }
-    if (attributeAt(directory, name, opaqueAttribute.key)?.equals(opaqueAttribute.value) === true) break;
+/** A file, a link or a whiteout hides what is below it. */
+function openDirectory(directory: number, name: string): number | 'nothing' | 'hidden' {
+  try {
+    return openIfThere(directory, name, readDirectory) ?? 'nothing';
+  } catch (error) {
+    if (isCode(error, 'ENOTDIR', 'ELOOP')) return 'hidden';
+    throw error;
   }
-  return merged;
 }
 
 /** Makes `to` what `from` is: a file, link or node with all that it carries. The place must be empty. */
