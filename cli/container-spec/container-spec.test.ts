@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import type { CreateContainerBody } from '../../api/containers.ts';
 import { parseFlags } from '../flags/parse-flags.ts';
-import { attachedStreams, createRequest } from './create-body.ts';
+import { attachedStreams, createBody } from './create-body.ts';
 import { pairsOfFile } from './environment.ts';
 import { parseCpus } from './limits.ts';
 import { parseExposed, parsePublished } from './ports.ts';
@@ -56,7 +56,6 @@ describe('volumes', () => {
     ).toEqual({
       binds: ['cache:/c', '/host/x:/x:ro', '/home/me/src:/src', '/home/me:/all', 'C:\\work:/w:ro,z'],
       anonymous: { '/data': {} },
-      paths: ['/host/x', '/home/me/src', '/home/me', 'C:\\work'],
     });
   });
 
@@ -94,7 +93,7 @@ describe('run flags to a request', () => {
   };
   const request = (...words: string[]): CreateContainerBody => {
     const { flags, args } = parseFlags(runFlags, words, { stopAt: 'first-argument', missing: missingRunFlags });
-    return createRequest(flags, args, sources).body;
+    return createBody(flags, args, sources);
   };
 
   it('asks for little when little is said', () => {

@@ -14,12 +14,6 @@ export interface CreateSources extends EnvironmentSources {
   readonly consoleSize: readonly [rows: number, columns: number] | null;
 }
 
-export interface CreateRequest {
-  readonly body: CreateContainerBody;
-  /** Sources of binds that are paths. */
-  readonly boundPaths: readonly string[];
-}
-
 export interface AttachedStreams {
   readonly stdin: boolean;
   readonly stdout: boolean;
@@ -39,11 +33,11 @@ export function attachedStreams(flags: RunFlags): AttachedStreams {
 }
 
 /** What `run` and `create` ask the engine for. Throws RangeError in docker's words. */
-export function createRequest(
+export function createBody(
   flags: RunFlags,
   [image = '', ...command]: readonly string[],
   sources: CreateSources,
-): CreateRequest {
+): CreateContainerBody {
   if (flags.rm && flags.restart && flags.restart.Name !== 'no') {
     throw new RangeError('conflicting options: cannot specify both --restart and --rm');
   }
@@ -54,7 +48,7 @@ export function createRequest(
   const networkAlias = [...flags.networkAlias, ...flags.netAlias];
   const networking = networkingOf([...flags.network, ...flags.net], { ...flags, networkAlias });
   const { consoleSize, readFile } = sources;
-  const body: CreateContainerBody = {
+  return {
     Image: image,
     ...(command.length > 0 ? { Cmd: command } : {}),
     // An empty --entrypoint takes the image's away.
@@ -83,8 +77,6 @@ export function createRequest(
       ? { NetworkingConfig: { EndpointsConfig: networking.endpoints } }
       : {}),
   };
-  const boundByMount = flags.mount.filter(({ Type }) => Type === 'bind').map(({ Source = '' }) => Source);
-  return { body, boundPaths: [...volumes.paths, ...boundByMount] };
 }
 
 /** Without the fields that nobody asked for: the engine has defaults of its own for them. */

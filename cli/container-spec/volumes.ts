@@ -5,8 +5,6 @@ export interface Volumes {
   readonly binds: readonly string[];
   /** Targets of anonymous volumes. */
   readonly anonymous: Readonly<Record<string, object>>;
-  /** Sources among the binds that are paths, not names of volumes. */
-  readonly paths: readonly string[];
 }
 
 /**
@@ -15,7 +13,6 @@ export interface Volumes {
  */
 export function parseVolumes(specs: readonly string[], workingDir: string): Volumes {
   const binds: string[] = [];
-  const paths: string[] = [];
   const anonymous: Record<string, object> = {};
   for (const spec of specs) {
     const [, drive = '', rest = ''] = /^([a-zA-Z]:(?=[\\/]))?(.*)$/s.exec(spec) ?? [];
@@ -29,8 +26,7 @@ export function parseVolumes(specs: readonly string[], workingDir: string): Volu
     }
     const isPath = drive !== '' || isAbsolute(source) || /^\.{1,2}([\\/]|$)/.test(source);
     const whole = isPath && drive === '' ? resolve(workingDir, source) : source;
-    if (isPath) paths.push(whole);
     binds.push([whole, target, ...(modes === undefined ? [] : [modes])].join(':'));
   }
-  return { binds, anonymous, paths };
+  return { binds, anonymous };
 }

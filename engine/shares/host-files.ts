@@ -67,7 +67,7 @@ export class HostFiles {
     } catch {
       return; // it has ended before it began
     }
-    this.#line?.[Symbol.dispose]();
+    this.#line?.endWhenAnswered();
     this.#line = line;
     for (const wake of this.#waiting.splice(0)) wake();
     if (this.#watched.length > 0) this.watch(this.#watched);

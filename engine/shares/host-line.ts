@@ -30,9 +30,10 @@ interface Pending {
 
 const lookEveryMs = 2_000;
 const greetingMs = 30_000;
+const lastAnswerMs = 5_000;
 
 /** The asking side of SFTP over one stream: any number of requests at once, each answered by its id. */
-export class HostLine implements Disposable {
+export class HostLine {
   /** Resolves when the stream has ended; never rejects. */
   readonly ended: Promise<void>;
   readonly #stream: Duplex;
@@ -42,6 +43,7 @@ export class HostLine implements Disposable {
   readonly #looking: NodeJS.Timeout;
   #lastId = 0;
   #isOpen = true;
+  #isEnding = false;
   #greeted: (() => void) | null = null;
 
   constructor(
@@ -79,8 +81,12 @@ export class HostLine implements Disposable {
     return this.#ask(packet, { write, data: undefined, many: [] });
   }
 
-  [Symbol.dispose](): void {
-    this.#stream.destroy();
+  /** Nothing is asked any more: it ends with the last answer that is still to come. */
+  endWhenAnswered(): void {
+    this.#isEnding = true;
+    if (this.#pending.size === 0) this.#stream.destroy();
+    // One that broke and has not been told so never answers.
+    else setTimeout(() => this.#stream.destroy(), lastAnswerMs).unref();
   }
 
   #ask(
@@ -91,7 +97,7 @@ export class HostLine implements Disposable {
       readonly many: Reply[] | null;
     },
   ): Promise<readonly Reply[]> {
-    if (!this.#isOpen) return Promise.reject(new LineLost());
+    if (!this.#isOpen || this.#isEnding) return Promise.reject(new LineLost());
     this.#lastId = (this.#lastId + 1) % changesId;
     const id = this.#lastId;
     of.write(packet.u32(id));
@@ -123,6 +129,7 @@ export class HostLine implements Disposable {
       return;
     }
     this.#pending.delete(id);
+    if (this.#isEnding && this.#pending.size === 0) this.#stream.destroy();
     if (pending.many === null) return pending.resolve([reply]);
     const isEnd = fields.u32() === 1;
     pending.resolve(isEnd ? pending.many : [failureOf(fields.text())]);

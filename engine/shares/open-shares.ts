@@ -60,8 +60,10 @@ class ProgramShares implements Shares {
   async attach(stream: Duplex): Promise<void> {
     // Its end is all that is told of a connection that breaks.
     stream.on('error', () => stream.destroy());
-    this.#stream?.destroy();
+    const before = this.#stream;
     this.#stream = stream;
+    // The program ends one that is in use when all that it asked there is answered.
+    if ((await this.#current()) === null) before?.destroy();
     const closed = new Promise<void>((resolve) => stream.once('close', () => resolve()));
     if ((await this.#current()) !== null) await this.#join();
     await closed;

@@ -61,7 +61,13 @@ export async function runHostAgent(options: HostAgentOptions): Promise<void> {
       .then(() => writeAgentState(paths.agentState, { identity, state: current }))
       .catch((error: unknown) => log(`the state could not be written: ${String(error)}`));
   };
-  const tunnel = new KeptTunnel({ open: options.openTunnel ?? (() => Promise.resolve(null)), signal: whole, log });
+  let onFasterWay = (): void => undefined;
+  const tunnel = new KeptTunnel({
+    open: options.openTunnel ?? (() => Promise.resolve(null)),
+    signal: whole,
+    log,
+    onOpen: () => onFasterWay(),
+  });
   const link = new MachineLink({
     open: options.open,
     signal: whole,
@@ -133,7 +139,15 @@ export async function runHostAgent(options: HostAgentOptions): Promise<void> {
       onFailure: (error) => log(`events of the engine: ${error.message}`),
     });
     const sharing =
-      options.shares === undefined ? null : keepShares({ ...options.shares, dial: dialEngine, signal: whole, log });
+      options.shares === undefined
+        ? null
+        : keepShares({
+            ...options.shares,
+            dial: dialEngine,
+            onFasterWay: (listener) => (onFasterWay = listener),
+            signal: whole,
+            log,
+          });
     await link.run();
     ending.abort();
     await tunnel[Symbol.asyncDispose]();

@@ -19,6 +19,8 @@ export interface KeepSharesOptions {
   readonly shares: () => Promise<MachineShares>;
   /** The machine's document, watched. */
   readonly document: string;
+  /** Calls back when a better way to the engine is there: the stream takes it. */
+  readonly onFasterWay?: (listener: () => void) => void;
   readonly signal: AbortSignal;
   readonly log: (line: string) => void;
 }
@@ -28,31 +30,27 @@ export interface KeepSharesOptions {
  * API: so they come over whatever way the connection has. All begins again when that breaks; what containers wait for waits meanwhile.
  */
 export async function keepShares(options: KeepSharesOptions): Promise<void> {
-  const { dial, signal, log } = options;
+  const { signal, log } = options;
   using folders = new OfferedFolders(log);
-  using changes = watchDocument(options.document);
+  using stirred = watchDocument(options.document);
+  const way = { isNew: false };
+  options.onFasterWay?.(() => {
+    way.isNew = true;
+    stirred.stir();
+  });
   while (!signal.aborted) {
     try {
-      using engine = new EngineClient(dial);
-      let current = '';
-      const tell = async (): Promise<void> => {
-        const { shares, ...others } = await options.shares();
-        const list: ShareList = { ...others, folders: shares.map(sharedFolder) };
-        const next = JSON.stringify([list, shares]);
-        if (next === current) return;
-        folders.offer(shares);
-        await engine.skiff.share(list, { signal });
-        current = next;
-      };
+      using engine = new EngineClient(options.dial);
+      const tell = teller({ ...options, engine, folders });
       await tell();
-      const stream = await engine.skiff.attachShares({ signal });
-      using _stream = { [Symbol.dispose]: () => stream.destroy() };
-      const serving = folders.serve(stream);
-      let isServing = true;
-      void serving.then(() => (isServing = false));
-      while (isServing && !signal.aborted) {
-        await Promise.race([serving, changes.next(), aborted(signal)]);
-        if (isServing && !signal.aborted) await tell();
+      let serving = await serve({ engine, folders, signal });
+      while (serving.isOpen && !signal.aborted) {
+        const next = stirred.next();
+        await tell();
+        // The engine ends the stream before when what it asked there is answered.
+        if (way.isNew) serving = await serve({ engine, folders, signal });
+        way.isNew = false;
+        await Promise.race([serving.ended, next, aborted(signal)]);
       }
     } catch (error) {
       if (signal.aborted) return;
@@ -62,22 +60,66 @@ export async function keepShares(options: KeepSharesOptions): Promise<void> {
   }
 }
 
+/** Offers what is shared now and tells the engine of it; nothing when that is known. */
+function teller(
+  of: Pick<KeepSharesOptions, 'shares' | 'signal'> & {
+    readonly engine: EngineClient;
+    readonly folders: OfferedFolders;
+  },
+): () => Promise<void> {
+  let current = '';
+  return async () => {
+    const { shares, ...others } = await of.shares();
+    const list: ShareList = { ...others, folders: shares.map(sharedFolder) };
+    const next = JSON.stringify([list, shares]);
+    if (next === current) return;
+    of.folders.offer(shares);
+    await of.engine.skiff.share(list, { signal: of.signal });
+    current = next;
+  };
+}
+
+interface Serving {
+  readonly isOpen: boolean;
+  readonly ended: Promise<void>;
+}
+
+async function serve(of: {
+  readonly engine: EngineClient;
+  readonly folders: OfferedFolders;
+  readonly signal: AbortSignal;
+}): Promise<Serving> {
+  const stream = await of.engine.skiff.attachShares({ signal: of.signal });
+  let isOpen = true;
+  const ended = of.folders.serve(stream).then(() => void (isOpen = false));
+  return {
+    get isOpen() {
+      return isOpen;
+    },
+    ended,
+  };
+}
+
 interface Changes extends Disposable {
   /** Resolves at the next change. */
   next(): Promise<void>;
+  /** As if it had changed. */
+  stir(): void;
 }
 
 /** By its folder: it is replaced as a whole. */
 function watchDocument(document: string): Changes {
   let changed = Promise.withResolvers<void>();
-  const watcher = watch(dirname(document), { persistent: false }, (_event, file) => {
-    if (file !== basename(document)) return;
+  const stir = (): void => {
     changed.resolve();
     changed = Promise.withResolvers();
+  };
+  const watcher = watch(dirname(document), { persistent: false }, (_event, file) => {
+    if (file === basename(document)) stir();
   });
   // A machine that is being removed; its agent ends too.
   watcher.on('error', () => watcher.close());
-  return { next: () => changed.promise, [Symbol.dispose]: () => watcher.close() };
+  return { next: () => changed.promise, stir, [Symbol.dispose]: () => watcher.close() };
 }
 
 function aborted(signal: AbortSignal): Promise<void> {

@@ -6,6 +6,8 @@ export interface KeptTunnelOptions {
   readonly open: (signal: AbortSignal) => Promise<BulkTunnel | null>;
   readonly signal: AbortSignal;
   readonly log: (line: string) => void;
+  /** It carries what is dialled from now on. */
+  readonly onOpen?: () => void;
   /** How long after the connection it is opened. */
   readonly pauseMs?: number;
 }
@@ -61,6 +63,7 @@ export class KeptTunnel implements AsyncDisposable {
       if (tunnel === null) return;
       this.#current = tunnel;
       log('the fast way for bulk streams is open');
+      this.#options.onOpen?.();
       await new Promise<void>((resolve) => {
         if (signal.aborted) resolve();
         else signal.addEventListener('abort', () => resolve(), { once: true });

@@ -19,6 +19,7 @@ import {
   type MachineState,
   type RemoteCommand,
   type Resized,
+  type ShareChange,
   type SnapshotChange,
 } from '../../provisioners/machines.ts';
 import type { Operation } from '../../provisioners/progress.ts';

@@ -3,7 +3,7 @@ import { familiarImageName, parseImageName, withDefaultTag } from '../../../api/
 import type { ImageName } from '../../../api/image-names.ts';
 import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { EngineError, messageOf } from '../../../client/errors.ts';
-import { attachedStreams, createRequest } from '../../container-spec/create-body.ts';
+import { attachedStreams, createBody } from '../../container-spec/create-body.ts';
 import { missingRunFlags, runFlags } from '../../container-spec/run-flags.ts';
 import type { RunFlags } from '../../container-spec/run-flags.ts';
 import { describeError, writeLines } from '../../report.ts';
@@ -98,8 +98,7 @@ async function createContainer(flags: RunFlags, args: readonly string[], context
     const message = `container ID file found, make sure the other container isn't running or delete ${flags.cidfile}`;
     throw new Error(message);
   }
-  const { body, boundPaths } = requestOf(flags, args, context);
-  if (!context.isHostGiven) await warnOfPaths(boundPaths, context);
+  const body = bodyOf(flags, args, context);
   const image = nameToPull(args[0] ?? '');
   if (pullPolicy === 'always' && image !== null) await pull(image, flags, context);
   const { Id, Warnings } = await createOrPull(body, image, flags, context);
@@ -140,9 +139,9 @@ async function pull(image: ImageName, flags: RunFlags, context: Context): Promis
   await pullForContainer(context, image, flags);
 }
 
-function requestOf(flags: RunFlags, args: readonly string[], context: Context): ReturnType<typeof createRequest> {
+function bodyOf(flags: RunFlags, args: readonly string[], context: Context): ReturnType<typeof createBody> {
   try {
-    return createRequest(flags, args, {
+    return createBody(flags, args, {
       variables: context.environment,
       readFile: (path) => readFileSync(path, 'utf8'),
       workingDir: context.workingDir,
@@ -157,14 +156,6 @@ function pullPolicyOf({ pull = 'missing' }: RunFlags): 'always' | 'missing' | 'n
   if (pull === 'always' || pull === 'missing' || pull === 'never') return pull;
   const message = `invalid pull option: '${pull}': must be one of "always", "missing" or "never"`;
   throw new CommandError(message, { exitCode: ownFailure });
-}
-
-async function warnOfPaths(paths: readonly string[], context: Context): Promise<void> {
-  const lines = paths.map(
-    (path) =>
-      `WARNING: ${path} is taken from machine "${context.machineName}": folders of this computer are not shared with machines yet`,
-  );
-  await writeLines(context.stderr, lines);
 }
 
 /** docker's: 127 when the program is not there, 126 when it cannot be executed, else 125; read from the engine's words. */
