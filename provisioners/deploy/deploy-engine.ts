@@ -7,7 +7,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { createGzip, gzipSync } from 'node:zlib';
 import { z } from 'zod';
 import { EngineClient } from '../../client/engine-client.ts';
-import { tarMember } from '../machine-image/seed.ts';
+import { tarMember } from '../machine-image/tar.ts';
 import { MachineError } from '../machines.ts';
 import type { Line } from '../line/line.ts';
 import { shellQuote } from '../line/line.ts';

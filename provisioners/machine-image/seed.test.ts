@@ -4,7 +4,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { describeWith } from '../../test/skip.ts';
-import { type Seed, tarMember, writeSeed } from './seed.ts';
+import { type Seed, writeSeed } from './seed.ts';
+import { tarMember } from './tar.ts';
 
 const seed: Seed = {
   name: 'web',

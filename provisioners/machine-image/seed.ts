@@ -4,6 +4,7 @@
  * driver for it. resources/machine-image/README.md describes it for those who write one by other means.
  */
 import { MachineError } from '../machines.ts';
+import { tarEnd, tarMember } from './tar.ts';
 
 export type SeedNetwork =
   | {
@@ -42,8 +43,7 @@ export function writeSeed(seed: Seed): Buffer {
   if (seed.authorizedKeys.length === 0)
     throw new MachineError('invalid-setting', 'A machine needs at least one key that may log in.');
   const parts = files.flatMap(([name, mode, text]) => tarMember({ name, mode, data: Buffer.from(text) }));
-  // Two empty blocks end an archive.
-  return Buffer.concat([...parts, Buffer.alloc(1024)]);
+  return Buffer.concat([...parts, tarEnd]);
 }
 
 /** The same facts as machine.json, for a shell to read: every value stands in single quotes and holds none. */
@@ -76,27 +76,4 @@ function check(what: string, value: string, pattern: RegExp): string {
 
 function withNewline(text: string): string {
   return text.endsWith('\n') ? text : `${text}\n`;
-}
-
-/** One member in POSIX ustar form (IEEE Std 1003.1, pax): a 512-byte header and the content in whole blocks. */
-export function tarMember({ name, mode, data }: { name: string; mode: number; data: Buffer }): readonly Buffer[] {
-  if (Buffer.byteLength(name) > 100) throw new Error(`a ustar name of more than 100 bytes: ${name}`);
-  const header = Buffer.alloc(512);
-  header.write(name, 0, 100);
-  header.write(octal(mode, 7), 100);
-  header.write(octal(0, 7), 108);
-  header.write(octal(0, 7), 116);
-  header.write(octal(data.length, 11), 124);
-  header.write(octal(0, 11), 136);
-  header.write('        ', 148);
-  header.write('0', 156);
-  header.write('ustar\x0000', 257, 'latin1');
-  const sum = header.reduce((total, byte) => total + byte, 0);
-  header.write(`${octal(sum, 6)}\0 `, 148, 'latin1');
-  const rest = data.length % 512;
-  return [header, data, Buffer.alloc(rest === 0 ? 0 : 512 - rest)];
-}
-
-function octal(value: number, digits: number): string {
-  return value.toString(8).padStart(digits, '0');
 }

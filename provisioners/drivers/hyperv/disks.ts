@@ -6,9 +6,9 @@ import type { MachinePaths } from '../../store/home.ts';
 import type { DriverMachine, DriverRun } from '../driver.ts';
 import { seedOf } from '../vm/guest-seed.ts';
 import type { Powershell } from './powershell.ts';
-import { vhdxToRaw } from './read-vhdx.ts';
+import { vhdxToRaw } from '../vm/read-vhdx.ts';
 import { copyDisk } from './virtual-machine.ts';
-import { diskOfBytes, emptyDisk, rawToVhdx, writeVhdx } from './write-vhdx.ts';
+import { diskOfBytes, emptyDisk, rawToVhdx, writeVhdx } from '../vm/write-vhdx.ts';
 
 type Folder = Pick<MachinePaths, 'folder'>;
 

@@ -26,6 +26,9 @@ import type { Computer } from '../vm/find-program.ts';
 import { thisComputer } from '../vm/find-program.ts';
 import { requireSpace } from '../vm/free-space.ts';
 import { powerOffInside } from '../vm/power-off-inside.ts';
+import { SharedLook } from '../vm/shared-look.ts';
+import { parseVmName, vmNameOf } from '../vm/vm-name.ts';
+import { windowsFolder } from '../vm/windows-folder.ts';
 import {
   dataDiskOf,
   diskFilesOf,
@@ -40,8 +43,8 @@ import {
 } from './disks.ts';
 import { hypervSettings } from './hyperv-settings.ts';
 import { neighboursOf } from './neighbours.ts';
-import { findPowershell, Powershell, windowsFolder } from './powershell.ts';
-import { macOf, parseVmName, readMemory, vmNameOf } from './remembered.ts';
+import { findPowershell, Powershell } from './powershell.ts';
+import { macOf, readMemory } from './remembered.ts';
 import { taggedVms } from './tagged.ts';
 import type { KnownVm, VirtualMachine } from './virtual-machine.ts';
 import {
@@ -57,7 +60,6 @@ import {
   removeVm,
   startVm,
 } from './virtual-machine.ts';
-import { VmList } from './vm-list.ts';
 
 const bootTries = 2;
 const usualBootMs = 60_000;
@@ -99,7 +101,7 @@ export class HypervDriver implements Driver {
   readonly #computer: Computer;
   readonly #bootMs: number;
   readonly #sshPort: number;
-  readonly #vms = new VmList(async () => listVms(await this.#powershell()));
+  readonly #vms = new SharedLook(async () => listVms(await this.#powershell()));
 
   constructor(
     options: {

@@ -2,7 +2,7 @@ import { execFile } from 'node:child_process';
 import { promisify } from 'node:util';
 import type { Computer } from '../vm/find-program.ts';
 import { findProgram } from '../vm/find-program.ts';
-import { windowsFolder } from './powershell.ts';
+import { windowsFolder } from '../vm/windows-folder.ts';
 
 const runProgram = promisify(execFile);
 

@@ -1,10 +1,10 @@
 import { execFile } from 'node:child_process';
-import { join } from 'node:path';
 import { z } from 'zod';
 import { MachineError } from '../../machines.ts';
 import type { MachineErrorCode } from '../../machines.ts';
 import type { Computer } from '../vm/find-program.ts';
 import { findProgram } from '../vm/find-program.ts';
+import { windowsFolder } from '../vm/windows-folder.ts';
 
 /**
  * Windows PowerShell as a caller of Hyper-V's cmdlets. It takes a second to begin, so several cmdlets go into one call. Nothing of ours
@@ -189,11 +189,6 @@ function explain({ cmdlet, id, message }: { cmdlet: string; id: string; message:
   return meaning === undefined
     ? new CmdletError('internal', `Hyper-V refused ${cmdlet}: ${said}`, name)
     : new CmdletError(meaning[1], `${meaning[2]}. Hyper-V says: ${said}`, name);
-}
-
-/** A folder of Windows itself. */
-export function windowsFolder({ environment }: Computer, ...names: readonly string[]): string {
-  return join(environment['SystemRoot'] ?? environment['SYSTEMROOT'] ?? 'C:\\Windows', ...names);
 }
 
 /** Windows' own, which always has Hyper-V's module where that is installed. Null when it is not there. */

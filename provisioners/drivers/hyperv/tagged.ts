@@ -1,7 +1,7 @@
 import { rm } from 'node:fs/promises';
 import type { TaggedResource } from '../driver.ts';
+import { parseVmName } from '../vm/vm-name.ts';
 import type { Powershell } from './powershell.ts';
-import { parseVmName } from './remembered.ts';
 import type { VirtualMachine } from './virtual-machine.ts';
 import { attachedDisks, cutPower, listVms, removeVm } from './virtual-machine.ts';
 

@@ -4,7 +4,7 @@ export PATH=/usr/sbin:/usr/bin
 # `skiff-boot: <stage> <seconds since the kernel started>`
 stage() {
   read -r up _ </proc/uptime
-  echo "skiff-boot: $1 $up" >/dev/console
+  echo "skiff-boot: $1 $up" >"${SKIFF_CONSOLE:-/dev/console}"
 }
 
 # `skiff-boot: failed <stage> <seconds> <why>`, and the machine goes off: half a machine would only look like a slow one.
