@@ -49,8 +49,9 @@ describeWith(needs, 'the line to a machine in another network', () => {
   });
 
   async function begin(how: { readonly keepAliveMs: number; readonly watchEveryMs: number }): Promise<void> {
-    const { host, port, user, identity, hostKey } = far;
-    const target = pinnedTarget({ host, port, user, privateKey: identity.privateKey, hostKey: hostKey.publicKey });
+    const { network, port, identity, hostKey } = far;
+    const at = { host: network.host, port, user: 'root' };
+    const target = pinnedTarget({ ...at, privateKey: identity.privateKey, hostKey: hostKey.publicKey });
     agent = runHostAgent({
       paths: { agentState: join(folder, 'agent.json'), dockerSocket: join(folder, 'docker.sock') },
       engineSocket: join(folder, 'engine.sock'),
@@ -86,9 +87,9 @@ describeWith(needs, 'the line to a machine in another network', () => {
 
   it('goes on as if nothing had been when the network is away for a moment', async () => {
     await begin({ keepAliveMs: 15_000, watchEveryMs: 60_000 });
-    far.cutLink();
+    far.network.cutLink();
     const answer = answers();
-    far.mendLink();
+    far.network.mendLink();
     await answer;
     expect(log.filter((line) => line.includes('lost'))).toEqual([]);
   });
@@ -96,17 +97,17 @@ describeWith(needs, 'the line to a machine in another network', () => {
   it('ends every stream when the network stays away, and is there again when that is', async () => {
     await begin({ keepAliveMs: 200, watchEveryMs: 60_000 });
     const stream = await quietStream();
-    far.cutLink();
+    far.network.cutLink();
     await told('Keepalive timeout', 1);
     await stream.ended;
-    far.mendLink();
+    far.network.mendLink();
     await told('is ready', 2);
     await answers();
   });
 
   it('is made anew in another network as soon as this computer is seen to be there', async () => {
     await begin({ keepAliveMs: 60_000, watchEveryMs: 100 });
-    far.moveComputer();
+    far.network.moveComputer();
     await told('the network of this computer changed', 1);
     await told('is ready', 2);
     await answers();

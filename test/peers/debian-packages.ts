@@ -11,6 +11,8 @@ export interface WantedPackages {
   /** They are unpacked once, into `<cache>/peers/<name>`. */
   readonly cacheFolder: string;
   readonly name: string;
+  /** Of Debian; default `sid`. */
+  readonly suite?: string;
   readonly packages: readonly string[];
   /** A file of theirs, relative: when it is there, all of them are. */
   readonly proof: string;
@@ -25,7 +27,7 @@ export function userCache(): string {
 
 /** Root folder of the unpacked packages. Throws when apt cannot have them. */
 export function fetchPackages(wantedPackages: WantedPackages): string {
-  const { cacheFolder, name, packages, proof } = wantedPackages;
+  const { cacheFolder, name, packages, proof, suite = 'sid' } = wantedPackages;
   const wanted = path.join(cacheFolder, 'peers', name);
   if (existsSync(path.join(wanted, proof))) return wanted;
   const scratch = mkdtempSync(path.join(os.tmpdir(), 'peer-apt-'));
@@ -35,7 +37,7 @@ export function fetchPackages(wantedPackages: WantedPackages): string {
     const sources = path.join(scratch, 'etc/sources.list');
     writeFileSync(
       sources,
-      `deb [signed-by=/usr/share/keyrings/debian-archive-keyring.gpg] ${debianMirror()} sid main\n`,
+      `deb [signed-by=/usr/share/keyrings/debian-archive-keyring.gpg] ${debianMirror()} ${suite} main\n`,
     );
     const options = [
       `Dir::Etc::sourcelist=${sources}`,

@@ -127,7 +127,8 @@ After=network-online.target local-fs.target
 Wants=network-online.target
 
 [Service]
-ExecStart=${serviceFolder}/engine-service
+# By the shell: where SELinux is enforced (Fedora, RHEL-likes), systemd may run no file below /var itself.
+ExecStart=/bin/sh ${serviceFolder}/engine-service
 Restart=on-failure
 # Containers and their monitor live on while the engine restarts; their cgroups are theirs.
 KillMode=process
