@@ -32,7 +32,7 @@ const port = 22;
 export interface SystemdHostOptions {
   /** Root folders of programs that this computer has not, unpacked. */
   readonly extra?: readonly string[];
-  /** Who can log in besides root, and use sudo if that is among `extra`. */
+  /** Who can log in, and use sudo if that is among `extra`. */
   readonly users?: readonly HostUser[];
 }
 

@@ -11,7 +11,7 @@ export interface HostFacts {
   readonly packageManager: PackageManager | null;
   readonly init: 'systemd' | 'openrc' | 'none';
   readonly libc: 'glibc' | 'musl';
-  /** Which of the programs that were asked for are there. */
+  /** Which of the programs and libraries that were asked for are there. */
   readonly programs: ReadonlySet<string>;
   /** A docker daemon answers there; it is left alone. */
   readonly hasDockerd: boolean;
@@ -25,6 +25,9 @@ export type PackageManager = (typeof packageManagers)[number];
 /** Programs that the engine, or its deployment, calls. */
 const wantedPrograms = ['crun', 'tar', 'gunzip', 'sha256sum', 'setsid', 'modprobe'] as const;
 
+/** Libraries that it loads. */
+const wantedLibraries = ['libnftables.so.1'] as const;
+
 /** One command that tells all of it, in lines `key value`: over a slow line each command costs. */
 export function factsScript(marker: string): string {
   return [
@@ -37,6 +40,7 @@ export function factsScript(marker: string): string {
     '[ -d /run/openrc ] && command -v rc-service >/dev/null 2>&1 && echo "init openrc"',
     'ls /lib/ld-musl-* >/dev/null 2>&1 && echo "libc musl"',
     `for program in ${wantedPrograms.join(' ')}; do command -v "$program" >/dev/null 2>&1 && echo "program $program"; done`,
+    `for library in ${wantedLibraries.join(' ')}; do ls -d /lib*/$library /usr/lib*/$library /usr/lib/*/$library 2>/dev/null | grep -q . && echo "program $library"; done`,
     '[ -S /var/run/docker.sock ] && echo "dockerd yes"',
     `[ -r ${marker} ] && echo "owner $(cat ${marker})"`,
     'true',
@@ -65,7 +69,7 @@ export function parseFacts(answer: string): HostFacts {
 }
 
 export function missingPrograms(facts: HostFacts): readonly string[] {
-  return wantedPrograms.filter((program) => !facts.programs.has(program));
+  return [...wantedPrograms, ...wantedLibraries].filter((program) => !facts.programs.has(program));
 }
 
 /** os-release(5) is shell syntax: values may stand in quotes. */

@@ -1,13 +1,15 @@
 import type { HostFacts, PackageManager } from './host-facts.ts';
 
-/** Which package holds a program, where it is not called like it. */
+const common = { gunzip: 'gzip', sha256sum: 'coreutils', setsid: 'util-linux', modprobe: 'kmod' };
+
+/** Which package holds a program or library, where it is not called like it. */
 const packageOf: Readonly<Record<PackageManager, Readonly<Record<string, string>>>> = {
-  'apt-get': { gunzip: 'gzip', sha256sum: 'coreutils', setsid: 'util-linux', modprobe: 'kmod' },
-  dnf: { gunzip: 'gzip', sha256sum: 'coreutils', setsid: 'util-linux', modprobe: 'kmod' },
-  yum: { gunzip: 'gzip', sha256sum: 'coreutils', setsid: 'util-linux', modprobe: 'kmod' },
-  apk: { gunzip: 'gzip', sha256sum: 'coreutils', setsid: 'util-linux', modprobe: 'kmod' },
-  pacman: { gunzip: 'gzip', sha256sum: 'coreutils', setsid: 'util-linux', modprobe: 'kmod' },
-  zypper: { gunzip: 'gzip', sha256sum: 'coreutils', setsid: 'util-linux', modprobe: 'kmod' },
+  'apt-get': { ...common, 'libnftables.so.1': 'libnftables1' },
+  dnf: { ...common, 'libnftables.so.1': 'nftables' },
+  yum: { ...common, 'libnftables.so.1': 'nftables' },
+  apk: { ...common, 'libnftables.so.1': 'nftables' },
+  pacman: { ...common, 'libnftables.so.1': 'nftables' },
+  zypper: { ...common, 'libnftables.so.1': 'libnftables1' },
 };
 
 /** The command that installs what holds `programs`; null where the host has no package manager that is known here. */

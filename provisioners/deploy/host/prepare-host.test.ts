@@ -16,7 +16,7 @@ const signal = new AbortController().signal;
 /** What hosts of several distributions answer to the script of host-facts.ts, cut to what matters. */
 const answers: Readonly<Record<string, string>> = {
   debian:
-    'system Linux\nkernel 6.1.0-13-amd64\ntitle "Debian GNU/Linux 12 (bookworm)"\nid debian\nmanager apt-get\ninit systemd\nprogram tar\nprogram gunzip\nprogram sha256sum\nprogram setsid\nprogram modprobe',
+    'system Linux\nkernel 6.1.0-13-amd64\ntitle "Debian GNU/Linux 12 (bookworm)"\nid debian\nmanager apt-get\ninit systemd\nprogram tar\nprogram gunzip\nprogram sha256sum\nprogram setsid\nprogram modprobe\nprogram libnftables.so.1',
   ubuntu:
     'system Linux\nkernel 6.8.0-40-generic\ntitle "Ubuntu 24.04 LTS"\nid ubuntu\nlike debian\nmanager apt-get\ninit systemd\ndockerd yes\nprogram tar\nprogram gunzip',
   fedora:
@@ -61,15 +61,18 @@ describe('a host that cannot carry the engine', () => {
 
 describe('what a host lacks', () => {
   it.each([
-    ['debian', /^DEBIAN_FRONTEND=noninteractive apt-get .*update && .*install -y --no-install-recommends crun gzip$/],
+    [
+      'debian',
+      /^DEBIAN_FRONTEND=noninteractive apt-get .*update && .*install -y --no-install-recommends crun gzip libnftables1$/,
+    ],
     ['ubuntu', /DPkg::Lock::Timeout=300/],
-    ['fedora', /^dnf install -y .*crun gzip$/],
+    ['fedora', /^dnf install -y .*crun gzip nftables$/],
     ['rocky', /^dnf install -y/],
-    ['alpine', /^apk add --no-cache crun gzip$/],
-    ['arch', /^pacman -Sy --noconfirm --needed crun gzip$/],
-    ['suse', /^zypper --non-interactive install --no-recommends crun gzip$/],
+    ['alpine', /^apk add --no-cache crun gzip nftables$/],
+    ['arch', /^pacman -Sy --noconfirm --needed crun gzip nftables$/],
+    ['suse', /^zypper --non-interactive install --no-recommends crun gzip libnftables1$/],
   ])('is installed on %s by its own package manager', (name, command) => {
-    expect(installCommand(factsOf(name), ['crun', 'gunzip'])).toMatch(command);
+    expect(installCommand(factsOf(name), ['crun', 'gunzip', 'libnftables.so.1'])).toMatch(command);
   });
 
   it('cannot be installed without a package manager', () => {
