@@ -76,4 +76,12 @@ chromiumSuite('the first run', (open) => {
     await page.getByRole('heading', { name: 'Containers' }).waitFor();
     await page.getByText('The machine “default” is being made.').waitFor();
   });
+
+  it('leads to other kinds of machines, for a computer that is not to have its own', async () => {
+    await using opened = await open();
+    const { page } = opened;
+    await page.getByRole('link', { name: 'Other kinds of machines …' }).click();
+    await page.getByRole('heading', { name: 'New machine' }).waitFor();
+    expect(await page.getByRole('textbox', { name: 'Name' }).inputValue()).toBe('default');
+  });
 });

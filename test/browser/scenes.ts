@@ -75,6 +75,20 @@ export function imageDay(world: FixtureWorld): void {
         : [];
 }
 
+/** What a machine writes to its console while it boots. */
+export function bootLines(world: FixtureWorld): void {
+  const feed = world.console('default');
+  for (let line = 0; line < 60; line += 1)
+    feed.write(
+      `[    ${(line * 0.0371).toFixed(6)}] virtio_blk virtio${line % 4}: ${line + 1}/0/0 default/read/poll queues\n`,
+    );
+  feed.write(
+    '[    2.481120] EXT4-fs (vdb): mounted filesystem with ordered data mode\n',
+    'skiff: network is up\n',
+    'skiff: ssh is listening on port 22\n',
+  );
+}
+
 /** What a look at the machines finds, and the snapshots of the one called `build-box`. */
 export function examined(world: FixtureWorld): void {
   world.machineFacts.findings = [

@@ -7,39 +7,20 @@
  */
 import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
-import type { Page } from 'playwright-core';
 import { DesktopError } from '../../desktop/contract/errors.ts';
 import { startDesktopServer } from '../../desktop/server/desktop-server.ts';
 import { buildRenderer, launchChromium } from './chromium.ts';
 import { containerRow, firstRunSteps, machineRow, operationRow, pullLayer, pullRow } from './fixture-rows.ts';
 import { FixtureWorld } from './fixture-world.ts';
-import { emptyMachine, examined, imageDay, named, workingDay } from './scenes.ts';
-
-interface Scene {
-  readonly name: string;
-  readonly set: (world: FixtureWorld) => void;
-  readonly hash?: string;
-  readonly act?: (page: Page, world: FixtureWorld) => Promise<void>;
-}
+import { machinePictures } from './machine-pictures.ts';
+import type { Picture } from './picture.ts';
+import { bootLines, emptyMachine, imageDay, named, workingDay } from './scenes.ts';
 
 const [folder = 'dist/screenshots', ...wanted] = process.argv.slice(2);
 const sizes = [
   { width: 1280, height: 800 },
   { width: 1024, height: 700 },
 ];
-
-function bootLines(world: FixtureWorld): void {
-  const feed = world.console('default');
-  for (let line = 0; line < 60; line += 1)
-    feed.write(
-      `[    ${(line * 0.0371).toFixed(6)}] virtio_blk virtio${line % 4}: ${line + 1}/0/0 default/read/poll queues\n`,
-    );
-  feed.write(
-    '[    2.481120] EXT4-fs (vdb): mounted filesystem with ordered data mode\n',
-    'skiff: network is up\n',
-    'skiff: ssh is listening on port 22\n',
-  );
-}
 
 function webLog(world: FixtureWorld): { readonly machine: string; readonly id: string } {
   workingDay(world);
@@ -73,7 +54,7 @@ function webLog(world: FixtureWorld): { readonly machine: string; readonly id: s
   return web;
 }
 
-const scenes: readonly Scene[] = [
+const scenes: readonly Picture[] = [
   { name: 'welcome', set: () => {} },
   {
     name: 'first-run',
@@ -269,146 +250,7 @@ const scenes: readonly Scene[] = [
       await page.getByRole('button', { name: 'Jump to newest' }).waitFor();
     },
   },
-  {
-    name: 'machines',
-    set: (world) => {
-      workingDay(world);
-      world.machines.set(
-        machineRow({
-          name: 'build-box',
-          driver: 'ec2',
-          state: 'starting',
-          operation: operationRow({ verb: 'start', steps: firstRunSteps(2) }),
-        }),
-      );
-      world.machines.set(
-        machineRow({
-          name: 'old',
-          state: 'unknown',
-          error: 'QEMU is not installed any more: install it, or remove this machine.',
-        }),
-      );
-    },
-    hash: '#/machines',
-  },
-  {
-    name: 'machine',
-    set: (world) => {
-      workingDay(world);
-      examined(world);
-    },
-    hash: '#/machines/default',
-    act: (page) => page.getByText('Debian GNU/Linux').waitFor(),
-  },
-  {
-    name: 'machine-stopped',
-    set: (world) => {
-      workingDay(world);
-      examined(world);
-      world.machines.set(machineRow({ name: 'build-box', state: 'stopped', address: null, connection: null }));
-    },
-    hash: '#/machines/build-box',
-    act: async (page) => {
-      await page.getByText('before-upgrade').waitFor();
-      await page.getByRole('button', { name: 'More actions' }).click();
-      await page.getByRole('menuitem', { name: 'Clone …' }).waitFor();
-    },
-  },
-  {
-    name: 'machine-creating',
-    set: (world) => {
-      workingDay(world);
-      const operation = operationRow({ verb: 'create', steps: firstRunSteps(2) });
-      world.machines.set(machineRow({ name: 'build-box', state: 'creating', dockerHost: null, operation }));
-    },
-    hash: '#/machines/build-box',
-  },
-  {
-    name: 'machine-failed',
-    set: (world) => {
-      workingDay(world);
-      const steps = firstRunSteps(2).map((step) =>
-        step.state === 'running' ? { ...step, state: 'failed' as const } : step,
-      );
-      const error = {
-        code: 'boot-failed' as const,
-        message: 'Nothing came on its console within 60 s; try again, or give it more memory.',
-      };
-      world.machines.set(
-        machineRow({
-          name: 'build-box',
-          state: 'create-failed',
-          error: error.message,
-          address: null,
-          resources: [
-            { key: 'server', title: 'Server', state: 'asked', id: null },
-            { key: 'key', title: 'SSH key', state: 'made', id: 'key-0f31aa' },
-          ],
-          operation: operationRow({ verb: 'create', state: 'failed', steps, error }),
-        }),
-      );
-    },
-    hash: '#/machines/build-box',
-  },
-  {
-    name: 'machine-logs',
-    set: (world) => {
-      workingDay(world);
-      bootLines(world);
-    },
-    hash: '#/machines/default/logs',
-    act: (page) => page.getByText('ssh is listening').waitFor(),
-  },
-  {
-    name: 'machine-resize',
-    set: workingDay,
-    hash: '#/machines/default',
-    act: async (page) => {
-      await page.getByRole('button', { name: 'More actions' }).click();
-      await page.getByRole('menuitem', { name: 'Change its sizes …' }).click();
-      await page.getByRole('textbox', { name: 'Disk' }).fill('20');
-      await page.getByRole('textbox', { name: 'Memory' }).focus();
-    },
-  },
-  {
-    name: 'new-machine',
-    set: workingDay,
-    hash: '#/new-machine',
-    act: (page) => page.getByText('1 not usable').click(),
-  },
-  {
-    name: 'new-machine-host',
-    set: workingDay,
-    hash: '#/new-machine',
-    act: async (page) => {
-      await page.getByRole('radio', { name: 'A Linux host by SSH' }).check();
-      await page.getByText('More settings').click();
-      await page.getByRole('textbox', { name: 'Port' }).fill('70000');
-      await page.getByRole('button', { name: 'Make the machine' }).click();
-      await page.getByText('This is needed.').waitFor();
-    },
-  },
-  {
-    name: 'machines-clean-up',
-    set: (world) => {
-      workingDay(world);
-      world.machineFacts.leftovers = [
-        { title: 'docker context "skiff-old" of a machine that is gone', sizeBytes: null, cost: null },
-        {
-          title: 'process 4711 of machine "old", which is gone',
-          sizeBytes: null,
-          cost: 'its processor time and memory',
-        },
-        { title: 'half an import (.import-x1)', sizeBytes: 12_400_000_000, cost: 'its disk space' },
-      ];
-    },
-    hash: '#/machines',
-    act: async (page) => {
-      await page.getByRole('button', { name: 'Import and clean up' }).click();
-      await page.getByRole('menuitem', { name: 'Clean up …' }).click();
-      await page.getByText('half an import').waitFor();
-    },
-  },
+  ...machinePictures,
 ];
 
 await mkdir(folder, { recursive: true });
