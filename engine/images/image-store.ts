@@ -95,9 +95,20 @@ export class ImageStore implements Images {
     await using plain = await inflatedArchive(archive, { file: `${file}.packed`, layers: this.#layers, signal });
     await using spool = await Spool.fill({ archive: plain.bytes, file, signal });
     this.#reach('image:spooled');
+    const images = readArchive(spool, options.platforms ?? []);
     try {
-      for await (const image of readArchive(spool, options.platforms ?? [])) {
-        yield* this.#loadOne(image, signal, () => options.onLoaded?.(image.id));
+      for (let next = await images.next(); next.done !== true;) {
+        const image = next.value;
+        // One step ahead: what is wrong with the next is told when it is its turn.
+        const following = images.next();
+        const isLast = await following.then(
+          ({ done }) => done === true,
+          () => true,
+        );
+        // Without the archive, only the layers have to be written to the disk.
+        const onUnpacked = async (): Promise<void> => (isLast ? spool.drop() : undefined);
+        yield* this.#loadOne(image, { signal, onUnpacked, onLoaded: () => options.onLoaded?.(image.id) });
+        next = await following;
       }
     } finally {
       ended.abort(new Error('the load was ended'));
@@ -308,15 +319,21 @@ export class ImageStore implements Images {
 
   async *#loadOne(
     image: IncomingImage,
-    signal: AbortSignal,
-    onLoaded: () => void,
+    options: {
+      readonly signal: AbortSignal;
+      /** The archive is read, and nothing is on the disk yet. */
+      readonly onUnpacked: () => Promise<void>;
+      readonly onLoaded: () => void;
+    },
   ): AsyncGenerator<ProgressMessage, void, void> {
     const { id, layers, names } = image;
+    const { signal, onUnpacked, onLoaded } = options;
     using hold = this.#layers.hold(chainIds(image.config.diffIds));
     const progress = new ProgressQueue();
     const ended = new AbortController();
     const adding = this.#layers.add(layers, {
       signal: AbortSignal.any([signal, ended.signal]),
+      onUnpacked,
       onProgress: (step) => progress.put(step),
     });
     // Awaited below; an error must not count as unhandled while messages are being read.

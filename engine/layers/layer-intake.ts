@@ -83,7 +83,9 @@ export class LayerIntake {
           await settled(this.#inFlight.get(chainId)?.done);
         options.signal.throwIfAborted();
         if (this.#find(chainId) !== null) continue;
-        const job = this.#inFlight.get(chainId) ?? this.#begin({ layer, chainId, parent: chain[index - 1] ?? null });
+        const parent = chain[index - 1] ?? null;
+        const isAwaited = options.durability !== 'soon';
+        const job = this.#inFlight.get(chainId) ?? this.#begin({ layer, chainId, parent, isAwaited });
         leaving.push(this.#join(job, layer, options));
         waits.push(job.done.then(() => options.onAdded?.(chainId)));
       }
@@ -91,6 +93,7 @@ export class LayerIntake {
       options.signal.addEventListener('abort', onAbort, { once: true });
       try {
         await Promise.all(waits);
+        await options.onUnpacked?.();
         if (options.durability !== 'soon') await this.#writeOut.settled();
       } finally {
         options.signal.removeEventListener('abort', onAbort);
@@ -117,7 +120,7 @@ export class LayerIntake {
     const folder = this.#newFolder();
     try {
       const unpacked = await this.#complete(
-        { parent, folder, write: this.#writing(layer) },
+        { parent, folder, isAwaited: true, write: this.#writing(layer) },
         { signal, below: null, onRead: 'onRead' in layer ? layer.onRead : () => undefined },
       );
       const chainId = chainIdOn(parent, unpacked.diffId);
@@ -135,8 +138,13 @@ export class LayerIntake {
     }
   }
 
-  #begin(what: { layer: IncomingLayer; chainId: ChainId; parent: ChainId | null }): InFlight {
-    const { layer, chainId, parent } = what;
+  #begin(what: {
+    readonly layer: IncomingLayer;
+    readonly chainId: ChainId;
+    readonly parent: ChainId | null;
+    readonly isAwaited: boolean;
+  }): InFlight {
+    const { layer, chainId, parent, isAwaited } = what;
     const abort = new AbortController();
     const listeners = new Set<(readBytes: number) => void>();
     const finished = Promise.withResolvers<void>();
@@ -148,7 +156,7 @@ export class LayerIntake {
       try {
         const onRead = (): void => onProgress(totalBytesOf(layer.source));
         const write: WriteLayer = (target) => this.#workers.unpack({ ...layer, ...target, onProgress }, signal);
-        const unpacked = await this.#complete({ parent, folder, write }, { signal, below, onRead });
+        const unpacked = await this.#complete({ parent, folder, isAwaited, write }, { signal, below, onRead });
         finished.resolve();
         await below?.done;
         signal.throwIfAborted();
@@ -185,12 +193,17 @@ export class LayerIntake {
 
   /** Folder and recipe are complete when this resolves, though not on the disk. */
   async #complete(
-    what: { readonly parent: ChainId | null; readonly folder: string; readonly write: WriteLayer },
+    what: {
+      readonly parent: ChainId | null;
+      readonly folder: string;
+      readonly isAwaited: boolean;
+      readonly write: WriteLayer;
+    },
     control: { readonly signal: AbortSignal; readonly below: InFlight | null; readonly onRead: () => void },
   ): Promise<Completed> {
-    const { parent, folder, write } = what;
+    const { parent, folder, isAwaited, write } = what;
     const { signal, below, onRead } = control;
-    const target = { folder, recipe: recipeOfFolder(folder) };
+    const target = { folder, recipe: recipeOfFolder(folder), isAwaited };
     const unpacked = await write(target, signal).catch(async (error: unknown) => {
       await this.#clear(folder);
       if (!isDiskFull(error) || (await this.#spare()) === 0) throw error;

@@ -5,6 +5,7 @@
  */
 import { closeSync, constants, mkdirSync, openSync, readdirSync } from 'node:fs';
 import path from 'node:path';
+import type { StatementSync } from 'node:sqlite';
 import type { Content } from '../content/content.ts';
 import type { Log } from '../diagnostics/log.ts';
 import type { Pieces } from '../kernel/job-output.ts';
@@ -38,6 +39,7 @@ export class LayerStore {
   readonly #reserve: Pick<DiskReserve, 'around'>;
   readonly #tars: LayerTars;
   readonly #content: Pick<Content, 'collect' | 'findOf'>;
+  readonly #findRow: StatementSync;
   readonly #root: string;
   readonly #directory: number;
   readonly #intake: LayerIntake;
@@ -58,6 +60,7 @@ export class LayerStore {
     readonly reserve?: Pick<DiskReserve, 'around'>;
   }) {
     this.#database = parts.database;
+    this.#findRow = parts.database.sql.prepare('SELECT * FROM layers WHERE chain_id = ?');
     this.#log = parts.log;
     this.#workers = parts.workers;
     this.#writeOut = parts.writeOut;
@@ -85,7 +88,7 @@ export class LayerStore {
   }
 
   find(chainId: ChainId): Layer | null {
-    const row = this.#database.sql.prepare('SELECT * FROM layers WHERE chain_id = ?').get(chainId);
+    const row = this.#findRow.get(chainId);
     return row === undefined ? null : this.#layerOf(row);
   }
 

@@ -45,6 +45,8 @@ export interface AddOptions {
     readonly readBytes: number;
     readonly totalBytes: number;
   }) => void;
+  /** All of the stack are there, though not on the disk yet: no source is read any more. */
+  readonly onUnpacked?: () => Promise<void>;
   /** A layer that was not there is complete: once each, in the order in which they end. */
   readonly onAdded?: (chainId: ChainId) => void;
 }

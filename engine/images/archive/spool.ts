@@ -71,6 +71,11 @@ export class Spool implements AsyncDisposable {
     return buffer;
   }
 
+  /** Nothing of it is read any more: its bytes go, and need not be written to the disk. */
+  async drop(): Promise<void> {
+    await this.#handle.truncate(0);
+  }
+
   async [Symbol.asyncDispose](): Promise<void> {
     await this.#handle.close();
     await rm(this.#file, { force: true });
