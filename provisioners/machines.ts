@@ -278,6 +278,8 @@ export interface Machines {
    * is not ours is made fit again.
    */
   upgrade(name: string, operation: Operation, options?: { readonly isThorough?: boolean }): Promise<Machine>;
+  /** A new SSH key for a machine that runs, in place of the one that this computer logs in with. Connections that are open go on. */
+  renewKeys(name: string, operation: Operation): Promise<Machine>;
   /** What earlier machines left on this computer: their folders are gone, something of them is not. */
   leftovers(): Promise<readonly Leftover[]>;
   /** What machines need on this computer, and each machine, looked at; for people. */

@@ -1,10 +1,12 @@
 import { execFile } from 'node:child_process';
-import { existsSync } from 'node:fs';
-import { mkdtemp, readFile, readdir, rm, writeFile } from 'node:fs/promises';
+import { randomUUID } from 'node:crypto';
+import { existsSync, readdirSync, readFileSync } from 'node:fs';
+import { mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
-import { afterAll, beforeAll, expect, it } from 'vitest';
+import { afterAll, beforeAll, expect, it, vi } from 'vitest';
+import { z } from 'zod';
 import { sshdProgram, startSshd } from '../../test/peers/sshd.ts';
 import type { TestSshd } from '../../test/peers/sshd.ts';
 import { describeWith } from '../../test/skip.ts';
@@ -14,8 +16,18 @@ import { keyFingerprint, publicKeyBlob } from '../ssh/keys.ts';
 import { openMachines } from './open-machines.ts';
 
 const runProgram = promisify(execFile);
-const operation: Operation = { report: () => undefined, signal: new AbortController().signal };
-const password = 'a-password-that-must-not-be-written';
+/** Each must stand nowhere that anybody could read it. */
+const marks = {
+  GENERIC_SSH_PASSPHRASE: `marked-passphrase-${randomUUID()}`,
+  GENERIC_SSH_PASSWORD: `marked-password-${randomUUID()}`,
+  SKIFF_SUDO_PASSWORD: `marked-sudo-password-${randomUUID()}`,
+};
+/** All that operations told, and what processes showed a mark meanwhile. */
+const told: string[] = [];
+const operation: Operation = {
+  signal: new AbortController().signal,
+  report: (report) => void told.push(JSON.stringify(report), ...markedProcesses()),
+};
 
 /** The engine on hosts that are not ours, brought there for real, below a folder of the test. */
 describeWith(['linux', 'root', { program: sshdProgram }, { program: 'docker' }, { program: 'crun' }], 'a host', () => {
@@ -28,8 +40,14 @@ describeWith(['linux', 'root', { program: sshdProgram }, { program: 'docker' }, 
     home = await mkdtemp(join(tmpdir(), 'skiff-hosts-'));
     root = await mkdtemp(join(tmpdir(), 'skiff-hosts-root-'));
     sshd = await startSshd();
-    await writeFile(join(sshd.folder, 'id_user'), sshd.identity.privateKey, { mode: 0o600 });
-    const environment = { ...process.env, DOCKER_CONFIG: join(home, 'docker'), SKIFF_SUDO_PASSWORD: password };
+    const key = join(sshd.folder, 'id_user');
+    await writeFile(key, sshd.identity.privateKey, { mode: 0o600 });
+    await runProgram('ssh-keygen', ['-p', '-P', '', '-N', marks.GENERIC_SSH_PASSPHRASE, '-f', key], {
+      timeout: 10_000,
+    });
+    // As a user gives them: every program that is started could inherit them.
+    for (const [name, mark] of Object.entries(marks)) vi.stubEnv(name, mark);
+    const environment = { ...process.env, DOCKER_CONFIG: join(home, 'docker') };
     machines = openMachines({ home, environment });
   });
   afterAll(async () => {
@@ -40,6 +58,7 @@ describeWith(['linux', 'root', { program: sshdProgram }, { program: 'docker' }, 
       await rm(home, { recursive: true, force: true });
     }
     await rm(root, { recursive: true, force: true });
+    vi.unstubAllEnvs();
   });
 
   const docker = async (name: string, ...words: readonly string[]): Promise<string> => {
@@ -49,7 +68,7 @@ describeWith(['linux', 'root', { program: sshdProgram }, { program: 'docker' }, 
   };
 
   const kinds: readonly (readonly [string, () => MachineSettings])[] = [
-    ['local', () => ({ prefix: root })],
+    ['local', () => ({ prefix: root, sudoPassword: marks.SKIFF_SUDO_PASSWORD })],
     [
       'generic',
       () => ({
@@ -57,14 +76,30 @@ describeWith(['linux', 'root', { program: sshdProgram }, { program: 'docker' }, 
         sshPort: sshd.port,
         sshUser: sshd.user,
         sshKey: join(sshd.folder, 'id_user'),
+        sshPassphrase: marks.GENERIC_SSH_PASSPHRASE,
+        sshPassword: marks.GENERIC_SSH_PASSWORD,
         hostKey: keyFingerprint(publicKeyBlob(sshd.hostKey.publicKey)),
         prefix: root,
       }),
     ],
   ];
 
+  /** The old key is let in no more, and the agent, which logs in with the new one, comes back. */
+  async function renewed(): Promise<void> {
+    const { ssh } = await machines.inspect('generic');
+    if (ssh === null) throw new Error('it does not run');
+    const before = await readFile(ssh.identityFile, 'utf8');
+    await machines.renewKeys('generic', operation);
+    expect(await readFile(ssh.identityFile, 'utf8')).not.toBe(before);
+    const ours = (await readFile(join(sshd.folder, '.ssh/authorized_keys'), 'utf8')).trim().split('\n');
+    expect(ours).toEqual([expect.stringMatching(/^ssh-ed25519 \S+ skiff-machine-[0-9a-f]{32}$/)]);
+    expect(ours[0]).toContain((await readFile(`${ssh.identityFile}.pub`, 'utf8')).split(' ')[1]);
+    sshd.cut();
+    expect(await docker('generic', 'ps', '--format', '{{.Names}}')).toBe('one\n');
+  }
+
   it.each(kinds)(
-    'of the driver %s gets an engine, is stopped and started, and is left as it was',
+    'of the driver %s gets an engine, is stopped and started, is left as it was, and shows nobody a secret',
     async (driver, of) => {
       const made = await machines.create({ name: driver, driver, settings: of() }, operation);
       expect(made).toMatchObject({ state: 'running', agent: { connection: 'ready' } });
@@ -77,8 +112,11 @@ describeWith(['linux', 'root', { program: sshdProgram }, { program: 'docker' }, 
       expect(await docker(driver, 'ps', '-a', '--format', '{{.Names}} {{.State}}')).toBe('one exited\n');
       await docker(driver, 'start', 'one');
 
-      expect(await grepFiles(home, password)).toEqual([]);
+      if (driver === 'generic') await renewed();
+      told.push(JSON.stringify(await machines.inspect(driver)), ...markedProcesses());
+      expect(await markedFiles(home, root, sshd.folder)).toEqual([]);
       await machines.remove(driver, operation);
+      expect(told.filter(isMarked)).toEqual([]);
       expect(await machines.list()).toEqual([]);
       expect(await filesBelow(root)).toEqual([]);
       expect(existsSync(join(sshd.folder, '.ssh/authorized_keys'))).toBe(false);
@@ -111,11 +149,33 @@ async function filesBelow(folder: string): Promise<string[]> {
   return entries.filter((entry) => !entry.isDirectory()).map(({ parentPath, name }) => join(parentPath, name));
 }
 
-async function grepFiles(folder: string, text: string): Promise<string[]> {
-  const entries = await readdir(folder, { recursive: true, withFileTypes: true });
-  const files = entries.filter((entry) => entry.isFile()).map(({ parentPath, name }) => join(parentPath, name));
-  const found = await Promise.all(
-    files.map(async (file) => ((await readFile(file, 'latin1')).includes(text) ? [file] : [])),
-  );
-  return found.flat();
+function isMarked(text: string): boolean {
+  return Object.values(marks).some((mark) => text.includes(mark));
+}
+
+/** Files that hold a mark: whatever was written while machines were made and ran, but not what containers see of the system. */
+async function markedFiles(...folders: readonly string[]): Promise<string[]> {
+  const words = Object.values(marks).flatMap((mark) => ['-e', mark]);
+  // An engine that runs takes files away meanwhile, of which grep says nothing (-s); its own answer is the list.
+  const args = [...folders, '-xdev', '-type', 'f', '-exec', 'grep', '-lsF', ...words, '{}', '+'];
+  const { stdout } = await runProgram('find', args, { timeout: 60_000 }).catch((error: unknown) => {
+    const found = z.object({ stdout: z.string(), code: z.literal(1) }).safeParse(error);
+    if (found.success) return found.data;
+    throw error;
+  });
+  return stdout.split('\n').filter((line) => line !== '');
+}
+
+/** Command lines and variables of the processes that run now; this one is the user's own and has been given them. */
+function markedProcesses(): string[] {
+  const others = readdirSync('/proc').filter((name) => /^\d+$/.test(name) && Number(name) !== process.pid);
+  return others.flatMap((pid) => {
+    try {
+      const shown = ['cmdline', 'environ'].map((file) => readFileSync(join('/proc', pid, file), 'latin1')).join('\0');
+      return isMarked(shown) ? [`process ${pid}: ${shown}`] : [];
+    } catch {
+      // It has ended, or is the kernel's.
+      return [];
+    }
+  });
 }

@@ -30,6 +30,7 @@ import { cloneMachine, exportMachine, importMachine } from './copy-machine.ts';
 import { examine } from './doctor.ts';
 import { findLeftovers } from './leftovers.ts';
 import { MachineSession } from './machine-session.ts';
+import { renewKeys } from './renew-keys.ts';
 import { viewMachine } from './machine-view.ts';
 import type { MachinesContext } from './machines-context.ts';
 
@@ -68,6 +69,10 @@ export class MachineChanges {
       waiting = await resizeMachine(session, settings, run);
     });
     return { machine, waiting };
+  }
+
+  renewKeys(name: string, operation: Operation): Promise<Machine> {
+    return this.change(name, { verb: 'change', title: 'Renewing its SSH key', operation }, renewKeys);
   }
 
   async snapshots(name: string): Promise<readonly MachineSnapshot[]> {

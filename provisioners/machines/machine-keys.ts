@@ -4,7 +4,7 @@ import type { Line } from '../line/line.ts';
 import { LocalLine } from '../line/local-line.ts';
 import { MachineError } from '../machines.ts';
 import type { SshKeyPair } from '../ssh/keys.ts';
-import { generateSshKeyPair } from '../ssh/keys.ts';
+import { generateSshKeyPair, keyPairOf } from '../ssh/keys.ts';
 import { ownLogins } from '../ssh/own-logins.ts';
 import type { SshTarget } from '../ssh/ssh-connection.ts';
 import { connectSsh, pinnedHostKey, pinnedTarget } from '../ssh/ssh-connection.ts';
@@ -37,7 +37,8 @@ export async function readKeys(paths: KeyPaths): Promise<MachineKeys> {
   const pair = async (path: string): Promise<SshKeyPair> => {
     try {
       const [privateKey, publicKey] = await Promise.all([readFile(path, 'utf8'), readFile(`${path}.pub`, 'utf8')]);
-      return { privateKey, publicKey: publicKey.trim() };
+      // The private one counts: a renewal that was cut off may have left the public one behind.
+      return keyPairOf(privateKey, publicKey.trim().split(' ').slice(2).join(' '));
     } catch (cause) {
       throw new MachineError(
         'internal',

@@ -41,6 +41,23 @@ export function generateSshKeyPair(comment: string): SshKeyPair {
   };
 }
 
+/** The pair of a private key in the form that generateSshKeyPair writes. */
+export function keyPairOf(privateKey: string, comment: string): SshKeyPair {
+  const body = /-----BEGIN OPENSSH PRIVATE KEY-----([\s\S]*?)-----END/.exec(privateKey)?.[1] ?? '';
+  const bytes = Buffer.from(body, 'base64');
+  // PROTOCOL.key: the magic; cipher, KDF and its options as strings; the number of keys; the public key as a string.
+  let at = 'openssh-key-v1\0'.length;
+  const next = (): Buffer => {
+    const start = at + 4;
+    if (start > bytes.length) throw new MachineError('internal', 'The private key of the machine is damaged');
+    at = start + bytes.readUInt32BE(at);
+    return bytes.subarray(start, at);
+  };
+  for (let strings = 0; strings < 3; strings++) next();
+  at += 4;
+  return { privateKey, publicKey: `${keyType} ${next().toString('base64')} ${comment}` };
+}
+
 /** The key itself out of a public key line, as it goes over the wire. */
 export function publicKeyBlob(line: string): Buffer {
   const [type, encoded] = line.trim().split(/\s+/);

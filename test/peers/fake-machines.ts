@@ -53,6 +53,7 @@ export type FakeVerb =
   | 'suspend'
   | 'resize'
   | 'upgrade'
+  | 'renewKeys'
   | 'snapshot'
   | 'clone'
   | 'export'
@@ -245,6 +246,11 @@ export class FakeMachines implements Machines {
 
   async upgrade(name: string, operation: Operation): Promise<Machine> {
     return this.#through({ verb: 'upgrade', name, during: 'starting', after: 'running', operation });
+  }
+
+  async renewKeys(name: string, operation: Operation): Promise<Machine> {
+    const { state } = this.#get(name);
+    return this.#through({ verb: 'renewKeys', name, during: state, after: state, operation });
   }
 
   async examine(): Promise<readonly Finding[]> {

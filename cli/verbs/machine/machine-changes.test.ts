@@ -132,11 +132,27 @@ describe('what scripts of docker-machine ask for', () => {
 
   it.each([
     [['mount', '/data'], 'Name the folder as MACHINE:PATH'],
-    [['regenerate-certs', 'web'], 'There are no certificates'],
     [['scp', '/a', '/b'], 'name it as MACHINE:PATH'],
     [['scp', 'web:/a', '/b'], 'is this computer itself'],
   ])('%j says what is there instead', async (words, says) => {
     expect(await machine(some('web'), words)).toMatchObject({ exitCode: 1, stderr: expect.stringContaining(says) });
+  });
+});
+
+describe('regenerate-certs', () => {
+  it('makes new SSH keys when that is agreed to', async () => {
+    const machines = some('web', 'two');
+    const renewed: string[] = [];
+    machines.script = async (verb, _operation, name) => void renewed.push(`${verb} ${name}`);
+    expect(await machine(machines, ['regenerate-certs', 'web'], { input: 'n\n' })).toMatchObject({
+      exitCode: 1,
+      stderr: 'Nothing was changed.\n',
+    });
+    expect(renewed).toEqual([]);
+    expect((await machine(machines, ['regenerate-certs', '-f', 'web', 'two'])).stdout).toBe(
+      'Machine "web" has a new SSH key.\nMachine "two" has a new SSH key.\n',
+    );
+    expect(renewed).toEqual(['renewKeys web', 'renewKeys two']);
   });
 });
 
@@ -148,7 +164,7 @@ describe('gc', () => {
     expect((await machine(machines, ['gc', '--dry-run'])).stdout).toBe('process 7 of machine "old", which is gone\n');
     expect(await machine(machines, ['gc'], { input: 'n\n' })).toMatchObject({ exitCode: 1 });
     expect(machines.left).toHaveLength(1);
-    expect((await machine(machines, ['gc', '-y'])).stdout).toContain('Removed process 7');
+    expect((await machine(machines, ['gc', '-f'])).stdout).toContain('Removed process 7');
     expect(machines.left).toEqual([]);
   });
 });

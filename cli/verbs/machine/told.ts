@@ -3,7 +3,8 @@ import { flag } from '../../flags/flag.ts';
 import { describeError, writeLines } from '../../report.ts';
 import { CommandError } from '../../usage-error.ts';
 import { defineVerb } from '../../verb.ts';
-import { chosenMachine } from './chosen.ts';
+import { chosenMachine, chosenMachines } from './chosen.ts';
+import { operateOnEach } from './operation.ts';
 
 /** Verbs for shells and scripts that used docker-machine. */
 
@@ -52,27 +53,37 @@ export const version = defineVerb({
 
 export const regenerateCertificates = defineVerb({
   usage: '[OPTIONS] [NAME...]',
-  summary: 'Machines have no certificates: says what is there instead',
+  summary: 'Make a new SSH key for a machine, which is what Skiff has in the place of certificates',
   flags: {
-    clientCerts: flag.switch({ help: 'As docker-machine has it' }),
-    force: flag.switch({ short: 'f', help: 'As docker-machine has it' }),
+    clientCerts: flag.switch({
+      help: 'As docker-machine has it: there is one key for both sides, so it changes nothing',
+    }),
+    force: flag.switch({ short: 'f', help: 'Do not ask' }),
   },
-  async run() {
-    throw new CommandError(
-      'There are no certificates to make anew: machines are reached by SSH, with a key for each that does not expire, and the engine listens on no port',
-    );
+  async run({ flags: { force }, args, context }) {
+    const machines = await context.machines();
+    const names = (await chosenMachines(machines, args)).map(({ name }) => name);
+    const question = `New SSH keys for ${names.join(', ')}: whoever has a copy of the old ones is not let in any more.`;
+    if (!force && !(await (await import('../../confirm.ts')).confirm(context, question)))
+      throw new CommandError('Nothing was changed.');
+    return operateOnEach(context, names, {
+      work: (name, operation) => machines.renewKeys(name, operation),
+      say: (name) => `Machine "${name}" has a new SSH key.`,
+    });
   },
 });
 
 export const gc = defineVerb({
   usage: '[OPTIONS]',
-  summary: 'Find what machines that are gone left on this computer, show it, and remove it',
+  summary:
+    'Find what machines that are gone left behind, here and where drivers made them, show it with its cost, and remove it',
   flags: {
     dryRun: flag.switch({ help: 'Only show what there is' }),
-    yes: flag.switch({ short: 'y', help: 'Remove without asking' }),
+    force: flag.switch({ short: 'f', help: 'Remove without asking' }),
+    yes: flag.switch({ short: 'y', help: 'The same' }),
   },
   max: 0,
-  async run({ flags: { dryRun, yes }, context }) {
+  async run({ flags: { dryRun, force, yes }, context }) {
     const { confirm } = await import('../../confirm.ts');
     const left = await (await context.machines()).leftovers();
     if (left.length === 0) {
@@ -84,7 +95,8 @@ export const gc = defineVerb({
       left.map(({ title, cost }) => `${title}${cost === null ? '' : ` (costs ${cost})`}`),
     );
     if (dryRun) return 0;
-    if (!yes && !(await confirm(context, 'Remove all of it?'))) throw new CommandError('Nothing was removed.');
+    if (!force && !yes && !(await confirm(context, 'Remove all of it?')))
+      throw new CommandError('Nothing was removed.');
     let exitCode = 0;
     for (const { title, remove } of left) {
       try {
