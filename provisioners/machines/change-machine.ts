@@ -86,7 +86,9 @@ async function growFileSystem(session: MachineSession, signal: AbortSignal): Pro
   const access = await session.driver.access(session.query);
   if (access === null) return;
   await using line = await openLine(access, { keys: await readKeys(session.paths), signal, deadlineMs: 20_000 });
-  await line.check('resize2fs /dev/vdb', { signal, timeoutMs: 120_000 });
+  // Hypervisors differ in what the disk is called.
+  const disk = `"$(awk '$2 == "/var/lib/skiff" { print $1 }' /proc/mounts)"`;
+  await line.check(`resize2fs ${disk}`, { signal, timeoutMs: 120_000 });
 }
 
 export type SnapshotVerb = 'take' | 'restore' | 'remove';
