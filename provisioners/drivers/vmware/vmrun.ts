@@ -59,8 +59,13 @@ export class Vmrun {
   }
 
   async isRunning(vmx: string, call: VmrunCall = {}): Promise<boolean> {
+    return await this.isAmong(vmx, await this.running(call));
+  }
+
+  /** Whether one of `files` is this vmx file. */
+  async isAmong(vmx: string, files: readonly string[]): Promise<boolean> {
     const wanted = await this.#comparable(vmx);
-    for (const one of await this.running(call)) if ((await this.#comparable(one)) === wanted) return true;
+    for (const one of files) if ((await this.#comparable(one)) === wanted) return true;
     return false;
   }
 

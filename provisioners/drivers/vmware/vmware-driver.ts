@@ -29,6 +29,7 @@ import { toldAddress } from '../vm/guest-address.ts';
 import { seedOf, toWholeMebibytes } from '../vm/guest-seed.ts';
 import { powerOffInside } from '../vm/power-off-inside.ts';
 import { provideRawDisk, takeRawDisk } from '../vm/raw-disk.ts';
+import { SharedLook } from '../vm/shared-look.ts';
 import { filesOf } from './machine-files.ts';
 import { readMemory } from './remembered.ts';
 import { makeSparse } from './sparse-file.ts';
@@ -70,6 +71,7 @@ export class VmwareDriver implements Driver {
     takeDisk: ({ paths, settings }, file) =>
       takeRawDisk(file, { path: paths.dataDisk, sizeBytes: vmwareSettings.resolve(settings).diskBytes }),
   };
+  readonly #running = new SharedLook(async () => (await this.#vmrun()).running({ timeoutMs: 20_000 }));
   readonly #computer: Computer;
   readonly #sshPort: number;
   readonly #bootMs: number;
@@ -169,7 +171,7 @@ export class VmwareDriver implements Driver {
     const { vmx } = filesOf(machine.paths);
     const text = await readIfThere(vmx);
     if (text === null) return 'absent';
-    if (await (await this.#vmrun()).isRunning(vmx, { timeoutMs: 20_000 }))
+    if (await (await this.#vmrun()).isAmong(vmx, await this.#running.get()))
       return readMemory(machine.memory).isPaused ? 'paused' : 'running';
     return isSuspended(text) ? 'suspended' : 'stopped';
   }
