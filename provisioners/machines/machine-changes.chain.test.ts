@@ -1,4 +1,4 @@
-import { mkdtemp, readdir, rm, stat, writeFile } from 'node:fs/promises';
+import { mkdtemp, readdir, readFile, rm, stat, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { PassThrough } from 'node:stream';
@@ -45,6 +45,19 @@ describeWith(['linux', { program: 'qemu-system-x86_64' }, { program: 'mmdebstrap
   }
   const pidOfKept = (name: string): Promise<unknown> =>
     engine(name, async (client) => (await client.containers.inspect('kept')).State.Pid);
+
+  it('gets a new SSH key, with which all that follows logs in', async () => {
+    const { ssh } = await machines.inspect('one');
+    const keyOf = async (): Promise<string> => await readFile(ssh?.identityFile ?? '', 'utf8');
+    const before = await keyOf();
+    await machines.renewKeys('one', operation);
+    expect(await keyOf()).not.toBe(before);
+    const said = new PassThrough();
+    const command = { command: 'grep -c . /run/skiff/seed/authorized_keys', stdin: null, stdout: said, stderr: said };
+    await machines.run('one', { ...command, terminal: null, signal: operation.signal });
+    said.end();
+    expect(await text(said)).toBe('1\n');
+  });
 
   it('stands still and goes on, its containers with it', async () => {
     const before = await pidOfKept('one');
