@@ -134,14 +134,19 @@ export class Announcements {
   }
 
   async #removed({ folder, name, target }: Place): Promise<void> {
-    const node = folder.children.get(name);
-    if (node === undefined) return await this.#forget(folder, name);
+    const nodes = this.#options.nodes();
+    const known = folder.children.get(name);
+    // One that the kernel has forgotten meanwhile is heard of by who watches its folder: a file, for all that is known.
+    const node = known ?? nodes.found(folder, name, { ...folder.file, mode: 0o100644, inode: 0 });
+    if (known !== undefined) node.lookups += 1;
     this.#leaving = node;
     try {
+      await this.#forget(folder, name);
       if ((node.file.mode & 0o170000) === 0o040000) await rmdir(target);
       else await unlink(target);
     } finally {
       this.#leaving = null;
+      nodes.forget(node.id, 1);
     }
   }
 

@@ -5,8 +5,10 @@ import type { Announcements } from './announcements.ts';
 import * as fuse from './fuse/codec.ts';
 import type { FuseRequest, KernelAttributes } from './fuse/codec.ts';
 import type { FuseDevice } from './fuse/device.ts';
-import { FileError, type HostFiles, type HostHandle } from './host-files.ts';
+import { FileError, type HostFiles, type OpenedFile } from './host-files.ts';
+import { Listings } from './listings.ts';
 import { type Node, Nodes } from './nodes.ts';
+import { type OpenFile, OpenFiles, isUnchanged } from './open-files.ts';
 import type { Owners } from './owners.ts';
 
 const { errno } = constants;
@@ -15,15 +17,6 @@ const { errno } = constants;
 const believedMs = 1_000;
 /** Somebody else's view of who owns a file is forgotten after so long. */
 const askerMs = 10_000;
-
-interface OpenFile {
-  readonly node: Node;
-  readonly host: HostHandle;
-}
-
-interface Listing {
-  readonly entries: readonly (readonly [name: string, file: FileAttributes])[];
-}
 
 export interface SharedFileSystemOptions {
   readonly share: string;
@@ -41,15 +34,15 @@ export interface SharedFileSystemOptions {
 export class SharedFileSystem {
   readonly nodes: Nodes;
   readonly #options: SharedFileSystemOptions;
-  readonly #files = new Map<number, OpenFile>();
-  readonly #listings = new Map<number, Listing | null>();
+  readonly #files: OpenFiles;
+  readonly #listings = new Listings();
   readonly #askers = new Map<number, number>();
   #device: FuseDevice | null = null;
-  #lastHandle = 0;
 
   constructor(options: SharedFileSystemOptions) {
     this.#options = options;
     this.nodes = new Nodes(options.share);
+    this.#files = new OpenFiles(options.host, this.nodes);
   }
 
   serve(device: FuseDevice): void {
@@ -119,25 +112,25 @@ export class SharedFileSystem {
       case opcode.write:
         return await this.#write(request);
       case opcode.release:
-        return this.#release(request);
+        this.#files.release(fuse.readU64(body, 0));
+        return null;
       case opcode.flush:
-        return null; // each write was answered by the user's computer itself
+        await this.#files.flush(this.#files.get(fuse.readU64(body, 0)));
+        return null;
       case opcode.fsync:
-        await this.#options.host.fsync(this.#file(body).host);
+        await this.#fsync(this.#files.get(fuse.readU64(body, 0)));
         return null;
       case opcode.fsyncdir:
         return null;
       case opcode.statfs:
         return await this.#statfs();
       case opcode.opendir:
-        this.#lastHandle += 1;
-        this.#listings.set(this.#lastHandle, null);
-        return fuse.writeOpened(this.#lastHandle, 0);
+        return fuse.writeOpened(this.#listings.open(), 0);
       case opcode.readdir:
       case opcode.readdirplus:
         return await this.#readFolder(request);
       case opcode.releasedir:
-        this.#listings.delete(fuse.readU64(body, 0));
+        this.#listings.close(fuse.readU64(body, 0));
         return null;
       default:
         throw new FileError('ENOSYS');
@@ -177,46 +170,27 @@ export class SharedFileSystem {
   }
 
   async #setattr(request: FuseRequest): Promise<Buffer> {
-    const { body } = request;
-    const { host, announcements } = this.#options;
+    const { host, announcements, owners } = this.#options;
+    const { uid, gid } = request;
     const node = this.#node(request);
-    const bit = fuse.attributeBit;
-    const valid = body.readUInt32LE(0);
-    const has = (one: number): boolean => (valid & one) !== 0;
     if (announcements.isOwn(request)) return this.#attributes(request, node);
     const path = this.nodes.path(node);
-    if (has(bit.uid | bit.gid)) this.#give(request, node);
-    if (has(bit.size)) {
-      const change = { sizeBytes: fuse.readU64(body, 16) };
-      const file = has(bit.handle) ? this.#files.get(fuse.readU64(body, 8)) : undefined;
-      if (file !== undefined) await host.changeOpen(file.host, change);
-      else if (path !== null) await host.change(path, change);
-      node.file = { ...node.file, ...change };
+    const change = fuse.readChange(request.body);
+    if (path !== null && (change.uid !== null || change.gid !== null)) {
+      const before = owners.of(path) ?? { uid, gid };
+      owners.give(path, { uid: change.uid ?? before.uid, gid: change.gid ?? before.gid });
     }
-    if (path !== null && has(bit.mode)) await host.change(path, { permissions: body.readUInt32LE(68) & 0o7777 });
-    if (path !== null && has(bit.accessed | bit.modified)) {
-      const timeAt = (at: number, how: { set: number; now: number }): number => {
-        if (!has(how.set)) return NaN;
-        if (has(how.now)) return Infinity;
-        return Number(body.readBigInt64LE(at)) * 1000 + body.readUInt32LE(56 + (at - 32) / 2) / 1e6;
-      };
-      const accessedMs = timeAt(32, { set: bit.accessed, now: bit.accessedNow });
-      const modifiedMs = timeAt(40, { set: bit.modified, now: bit.modifiedNow });
-      await host.change(path, { times: { accessedMs, modifiedMs } });
+    const { sizeBytes, permissions, times } = change;
+    if (sizeBytes !== null) {
+      const opened = change.handle === null ? null : this.#files.get(change.handle).host;
+      if (opened !== null) await host.changeOpen(opened, { sizeBytes });
+      else if (path !== null) await host.change(path, { sizeBytes });
+      node.file = { ...node.file, sizeBytes };
     }
+    if (path !== null && permissions !== null) await host.change(path, { permissions });
+    if (path !== null && times !== null) await host.change(path, { times });
     if (path !== null) node.file = await host.lstat(path);
     return this.#attributes(request, node);
-  }
-
-  #give({ body, uid, gid }: FuseRequest, node: Node): void {
-    const path = this.nodes.path(node);
-    if (path === null) return;
-    const valid = body.readUInt32LE(0);
-    const before = this.#options.owners.of(path) ?? { uid, gid };
-    this.#options.owners.give(path, {
-      uid: (valid & fuse.attributeBit.uid) === 0 ? before.uid : body.readUInt32LE(76),
-      gid: (valid & fuse.attributeBit.gid) === 0 ? before.gid : body.readUInt32LE(80),
-    });
   }
 
   async #mknod(request: FuseRequest): Promise<Buffer> {
@@ -275,9 +249,9 @@ export class SharedFileSystem {
     const path = this.#path(request);
     if (this.#options.announcements.isOwn(request)) return this.#openForAnnouncement(node);
     const flags = flagsOf(request.body.readUInt32LE(0));
-    const { line, name, file } = await this.#options.host.open(path, { flags, permissions: 0 });
-    if (file.inode !== node.file.inode) throw new FileError('ESTALE'); // replaced since: the kernel looks it up anew
-    return this.#opened(node, { line, name, file, flags });
+    const opened = await this.#options.host.open(path, { flags, permissions: 0 });
+    if (opened.file.inode !== node.file.inode) throw new FileError('ESTALE'); // replaced since: the kernel looks it up anew
+    return this.#opened(node, opened, flags);
   }
 
   async #create(request: FuseRequest): Promise<Buffer> {
@@ -293,68 +267,38 @@ export class SharedFileSystem {
     const permissions = body.readUInt32LE(4) & 0o7777;
     const opened = await this.#options.host.open(path, { flags, permissions });
     const node = this.nodes.found(folder, name, opened.file);
-    return Buffer.concat([this.#entry(request, node), this.#opened(node, { ...opened, flags })]);
+    return Buffer.concat([this.#entry(request, node), this.#opened(node, opened, flags)]);
   }
 
-  /** Pages that the kernel has of it stay only if it is still what it was. */
-  #opened(
-    node: Node,
-    opened: Pick<NonNullable<HostHandle['opened']>, 'line' | 'name'> & {
-      readonly file: FileAttributes;
-      readonly flags: number;
-    },
-  ): Buffer {
-    const { line, name, file, flags } = opened;
-    const isSame = node.openedAs?.modifiedMs === file.modifiedMs && node.openedAs.sizeBytes === file.sizeBytes;
+  #opened(node: Node, opened: OpenedFile, flags: number): Buffer {
+    const { file } = opened;
+    const isSame = isUnchanged(node, file);
     node.file = file;
     node.openedAs = file;
-    this.#lastHandle += 1;
-    const host: HostHandle = {
-      path: () => this.nodes.path(node),
-      flags: flags & (openFlag.read | openFlag.write),
-      opened: { line, name },
-    };
-    this.#files.set(this.#lastHandle, { node, host });
-    return fuse.writeOpened(this.#lastHandle, isSame ? fuse.openedFlag.keepCache : 0);
+    return fuse.writeOpened(this.#files.add(node, opened, flags), isSame ? fuse.openedFlag.keepCache : 0);
   }
 
   /** What is written to make a change heard reaches nothing. */
   #openForAnnouncement(node: Node): Buffer {
-    this.#lastHandle += 1;
-    this.#files.set(this.#lastHandle, { node, host: { path: () => null, flags: 0, opened: null } });
-    return fuse.writeOpened(this.#lastHandle, fuse.openedFlag.directIo);
+    return fuse.writeOpened(this.#files.addNowhere(node), fuse.openedFlag.directIo);
+  }
+
+  async #fsync(file: OpenFile): Promise<void> {
+    await this.#files.flush(file);
+    if (file.host !== null) await this.#options.host.fsync(file.host);
   }
 
   async #read({ body }: FuseRequest): Promise<Buffer> {
-    const { host } = this.#file(body);
-    const wanted = body.readUInt32LE(16);
-    const at = fuse.readU64(body, 8);
-    const bytes = await this.#options.host.read(host, at, wanted);
-    // A file of /proc and the like gives less than it has; others only at their end.
-    return bytes;
+    const file = this.#files.get(fuse.readU64(body, 0));
+    return await this.#files.read(file, fuse.readU64(body, 8), body.readUInt32LE(16));
   }
 
-  async #write(request: FuseRequest): Promise<Buffer> {
-    const { body } = request;
-    const { node, host } = this.#file(body);
-    const at = fuse.readU64(body, 8);
+  async #write({ body }: FuseRequest): Promise<Buffer> {
     const bytes = body.subarray(40, 40 + body.readUInt32LE(16));
-    if (!this.#options.announcements.isOwn(request)) {
-      await this.#options.host.write(host, at, bytes);
-      node.file = { ...node.file, sizeBytes: Math.max(node.file.sizeBytes, at + bytes.length) };
-      node.openedAs = null;
-    }
+    await this.#files.write(this.#files.get(fuse.readU64(body, 0)), fuse.readU64(body, 8), bytes);
     const written = Buffer.alloc(8);
     written.writeUInt32LE(bytes.length, 0);
     return written;
-  }
-
-  #release({ body }: FuseRequest): null {
-    const handle = fuse.readU64(body, 0);
-    const file = this.#files.get(handle);
-    this.#files.delete(handle);
-    if (file !== undefined) void this.#options.host.close(file.host);
-    return null;
   }
 
   async #statfs(): Promise<Buffer> {
@@ -371,31 +315,19 @@ export class SharedFileSystem {
 
   async #readFolder(request: FuseRequest): Promise<Buffer> {
     const { body } = request;
-    const handle = fuse.readU64(body, 0);
-    const from = fuse.readU64(body, 8);
-    const room = body.readUInt32LE(16);
-    const isPlus = request.opcode === fuse.opcode.readdirplus;
     const folder = this.#node(request);
-    let listing = this.#listings.get(handle) ?? null;
-    if (listing === null || from === 0) {
-      const own = [['.', folder.file] as const, ['..', folder.parent?.file ?? folder.file] as const];
-      listing = { entries: [...own, ...(await this.#options.host.list(this.#path(request)))] };
-      this.#listings.set(handle, listing);
-    }
-    const into = Buffer.alloc(room);
-    let used = 0;
-    for (let at = from; at < listing.entries.length; at++) {
-      const [name = '', file] = listing.entries[at] ?? [];
-      if (file === undefined) break;
-      const head = isPlus ? fuse.entryBytes : 0;
-      if (used + head + fuse.directoryEntryBytes(name) > room) break;
-      // The kernel counts an entry as a lookup, but for these two.
-      if (isPlus && name !== '.' && name !== '..')
-        this.#entry(request, this.nodes.found(folder, name, file)).copy(into, used);
-      fuse.writeDirectoryEntry({ inode: file.inode, name, mode: file.mode, next: at + 1 }, into, used + head);
-      used += head + fuse.directoryEntryBytes(name);
-    }
-    return into.subarray(0, used);
+    const isPlus = request.opcode === fuse.opcode.readdirplus;
+    return await this.#listings.read({
+      handle: fuse.readU64(body, 0),
+      from: fuse.readU64(body, 8),
+      roomBytes: body.readUInt32LE(16),
+      list: async () => {
+        const own = [['.', folder.file] as const, ['..', folder.parent?.file ?? folder.file] as const];
+        return [...own, ...(await this.#options.host.list(this.#path(request)))];
+      },
+      // The kernel counts an entry as a lookup.
+      entry: isPlus ? (name, file) => this.#entry(request, this.nodes.found(folder, name, file)) : null,
+    });
   }
 
   #entry(request: FuseRequest, node: Node): Buffer {
@@ -455,12 +387,6 @@ export class SharedFileSystem {
     const path = this.nodes.pathIn(folder, name);
     if (path === null) throw new FileError('ENOENT');
     return path;
-  }
-
-  #file(body: Buffer): OpenFile {
-    const file = this.#files.get(fuse.readU64(body, 0));
-    if (file === undefined) throw new FileError('EBADF');
-    return file;
   }
 
   #errnoOf(error: unknown, { opcode }: FuseRequest): number {

@@ -36,7 +36,7 @@ export const opcode = {
 } as const;
 
 /** What FATTR_… bits of a SETATTR mean. */
-export const attributeBit = {
+const attributeBit = {
   mode: 1,
   uid: 2,
   gid: 4,
@@ -47,6 +47,37 @@ export const attributeBit = {
   accessedNow: 128,
   modifiedNow: 256,
 } as const;
+
+/** What a SETATTR asks for; times as in `AttributeChange`. */
+export interface KernelChange {
+  readonly uid: number | null;
+  readonly gid: number | null;
+  readonly sizeBytes: number | null;
+  /** Of the open file that is cut; null: by its name. */
+  readonly handle: number | null;
+  readonly permissions: number | null;
+  readonly times: { readonly accessedMs: number; readonly modifiedMs: number } | null;
+}
+
+export function readChange(body: Buffer): KernelChange {
+  const valid = body.readUInt32LE(0);
+  const when = <T>(bit: number, value: () => T): T | null => ((valid & bit) === 0 ? null : value());
+  const timeAt = (at: number, nanosecondsAt: number): number =>
+    Number(body.readBigInt64LE(at)) * 1000 + body.readUInt32LE(nanosecondsAt) / 1e6;
+  const time = (set: number, now: number, value: () => number): number =>
+    when(now, () => Infinity) ?? when(set, value) ?? NaN;
+  return {
+    uid: when(attributeBit.uid, () => body.readUInt32LE(76)),
+    gid: when(attributeBit.gid, () => body.readUInt32LE(80)),
+    sizeBytes: when(attributeBit.size, () => readU64(body, 16)),
+    handle: when(attributeBit.handle, () => readU64(body, 8)),
+    permissions: when(attributeBit.mode, () => body.readUInt32LE(68) & 0o7777),
+    times: when(attributeBit.accessed | attributeBit.modified, () => ({
+      accessedMs: time(attributeBit.accessed, attributeBit.accessedNow, () => timeAt(32, 56)),
+      modifiedMs: time(attributeBit.modified, attributeBit.modifiedNow, () => timeAt(40, 60)),
+    })),
+  };
+}
 
 export const openedFlag = { directIo: 1, keepCache: 2 } as const;
 
