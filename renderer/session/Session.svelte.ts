@@ -37,6 +37,8 @@ export class Session {
   readonly pulls = new LiveList<Pull, string>(byId);
   /** Ended pulls that were put away. */
   readonly hiddenPulls = new SvelteSet<string>();
+  /** Operations on machines whose failure was read and put away, by id. */
+  readonly hiddenOperations = new SvelteSet<string>();
   readonly tasks = new LiveList<Task, string>(byId);
   readonly forwards = new LiveList<Forward, string>(byId);
   /** What is being done to containers, by their key text, and what of it failed. */

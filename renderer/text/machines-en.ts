@@ -152,6 +152,7 @@ export const machinesEn = {
       stale: 'reconnecting',
       failed: 'not answering',
     },
+    verbFailed: (verb: string) => `${verb} did not work`,
     verb: {
       create: 'Making the machine',
       start: 'Starting the machine',

@@ -103,6 +103,9 @@ describe('changes of machines', () => {
     const made = desktop.client.machines.create({ name: 'new', driver: 'nonsense' }, slow);
     await expect(made).rejects.toMatchObject({ code: 'no-such-driver' });
     await list.until((rows) => rows.every((machine) => machine.name !== 'new') || undefined);
+    // Nor is it remembered: the next one of that name is another.
+    await desktop.client.machines.ensureRunning({ name: 'new' }, slow);
+    await row(({ state, driver }) => state === 'running' && driver === 'fake', 'new');
   });
 
   it('goes on with what was asked for, its secrets too, when it is told to try again', async () => {

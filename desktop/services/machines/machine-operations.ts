@@ -233,7 +233,10 @@ export class MachineOperations implements AsyncDisposable {
       throw desktopError(error);
     } finally {
       await list.refresh();
-      if (asksForMachine.includes(verb) && list.document(name) === null) list.setRecord(name, before);
+      if (asksForMachine.includes(verb) && list.document(name) === null) {
+        list.setRecord(name, before);
+        this.#wanted.delete(name);
+      }
     }
   }
 }
