@@ -91,7 +91,10 @@ export function describeFaults(options: FaultOptions): void {
         await peer.heal?.();
         if (outcome !== null) expect(outcome).toBeInstanceOf(MachineError);
         await settle(ways[call % 2] ?? 'end');
-        if (outcome === null) break;
+        if (outcome === null) {
+          expect(call, 'calls that were cut off').toBeGreaterThan(0);
+          break;
+        }
       }
     });
 
@@ -103,7 +106,10 @@ export function describeFaults(options: FaultOptions): void {
         await peer.cutAt(call, 'after');
         const outcome = await failureOf(driver.remove(machine, run));
         await peer.heal?.();
-        if (outcome === null) break;
+        if (outcome === null) {
+          expect(call, 'calls that were cut off').toBeGreaterThan(0);
+          break;
+        }
       }
       await settle('take back');
     });

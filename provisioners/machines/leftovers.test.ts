@@ -104,6 +104,9 @@ describe('what is left over', () => {
   });
 
   it('cannot be told while a driver does not answer, which it says', async () => {
+    expect(await titles()).toEqual([]);
+    expect(await readdir(home), 'asking makes nothing').toEqual([]);
+    expect(store.owner()).toMatch(/^[0-9a-f]{16}$/);
     cloud.isDown = true;
     await expect(findLeftovers(context)).rejects.toThrow(
       'This computer does not say what machines it has: 503 Service Unavailable',

@@ -44,12 +44,14 @@ function driverRun(): DriverRun {
 }
 
 async function allTagged({ drivers, store }: MachinesContext): Promise<readonly TaggedResource[]> {
+  const owner = store.knownOwner();
+  if (owner === null) return [];
   const found = await Promise.all(
     [...drivers.values()].map(async (driver) => {
       // Without its tool nothing can be asked; what it made is found when the tool is back.
       if (driver.tagged === undefined || (await driver.availability()) !== null) return [];
       try {
-        return await driver.tagged.find(store.owner(), driverRun());
+        return await driver.tagged.find(owner, driverRun());
       } catch (cause) {
         const why = cause instanceof Error ? cause.message : String(cause);
         throw new MachineError('internal', `${driver.title} does not say what machines it has: ${why}`, { cause });

@@ -33,6 +33,11 @@ export class MachineStore {
     return this.#owner;
   }
 
+  /** Null where nothing was ever made: then nothing carries its tag. */
+  knownOwner(): string | null {
+    return this.#owner ?? readOwner(this.paths.installation);
+  }
+
   machine(name: MachineName): MachinePaths {
     return machinePaths(this.#home, name);
   }
