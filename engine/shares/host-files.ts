@@ -3,6 +3,7 @@ import type { Duplex } from 'node:stream';
 import { type AttributeChange, type FileAttributes, readAttributes, writeChange } from '../../api/shares/attributes.ts';
 import { PacketWriter, extension, packetType, statusCode } from '../../api/shares/packets.ts';
 import type { FileChange } from '../../api/shares/shares.ts';
+import type { FreeSpace } from './fuse/codec.ts';
 import { HostLine, LineLost, type Reply } from './host-line.ts';
 
 /** What the user's computer says of a request, as the kernel wants it: a number of errno. */
@@ -23,15 +24,6 @@ export interface HostHandle {
   /** Of `openFlag`, without those that make or empty a file. */
   readonly flags: number;
   opened: { readonly line: HostLine; readonly name: string } | null;
-}
-
-export interface FreeSpace {
-  readonly blockBytes: number;
-  readonly blocks: number;
-  readonly free: number;
-  readonly available: number;
-  readonly files: number;
-  readonly freeFiles: number;
 }
 
 export interface HostFilesOptions {

@@ -302,15 +302,7 @@ export class SharedFileSystem {
   }
 
   async #statfs(): Promise<Buffer> {
-    const space = await this.#options.host.statfs(this.nodes.path(this.nodes.root) ?? '/');
-    const answer = Buffer.alloc(80);
-    const { blocks, free, available, files, freeFiles } = space;
-    for (const [index, value] of [blocks, free, available, files, freeFiles].entries())
-      fuse.writeU64(answer, value, index * 8);
-    answer.writeUInt32LE(space.blockBytes, 40);
-    answer.writeUInt32LE(255, 44);
-    answer.writeUInt32LE(space.blockBytes, 48);
-    return answer;
+    return fuse.writeSpace(await this.#options.host.statfs(this.nodes.path(this.nodes.root) ?? '/'));
   }
 
   async #readFolder(request: FuseRequest): Promise<Buffer> {

@@ -1,16 +1,9 @@
 import {
   closeSync,
-  constants,
-  fchmodSync,
   fstatSync,
   fsyncSync,
-  ftruncateSync,
   linkSync,
   lstatSync,
-  lutimesSync,
-  mkdirSync,
-  chmodSync,
-  openSync,
   readSync,
   readdirSync,
   readlinkSync,
@@ -21,13 +14,13 @@ import {
   unlinkSync,
   writeSync,
 } from 'node:fs';
-import type { Stats, StatsFs } from 'node:fs';
+import type { StatsFs } from 'node:fs';
 import { readChange, writeAttributes } from '../../api/shares/attributes.ts';
-import type { AttributeChange, FileAttributes } from '../../api/shares/attributes.ts';
+import type { FileAttributes } from '../../api/shares/attributes.ts';
 import type { PacketReader } from '../../api/shares/packets.ts';
 import { PacketWriter, extension, mostDataBytes, openFlag, packetType, statusCode } from '../../api/shares/packets.ts';
+import { attributesOf, changeAt, changeOpen, codeOf, coded, makeFolder, openFor, statsAt } from './file-work.ts';
 import type { SafeTree } from './safe-tree.ts';
-import { openFile } from './safe-tree.ts';
 
 /** A folder as it is offered to a machine. */
 export interface OfferedFolder {
@@ -308,82 +301,6 @@ function placeIn({ tree }: OfferedFolder, path: string): Place {
   return { tree, path: path.slice(1).replace(/^[^/]*\/?/, '') };
 }
 
-function openFor(path: Buffer, asked: number, permissions: number): number {
-  const has = (flag: number): boolean => (asked & flag) !== 0;
-  const access = !has(openFlag.write) ? constants.O_RDONLY : has(openFlag.read) ? constants.O_RDWR : constants.O_WRONLY;
-  const flags = access | (has(openFlag.truncate) ? constants.O_TRUNC : 0);
-  if (!has(openFlag.create)) return openFile(path, flags, 0);
-  try {
-    const fd = openFile(path, flags | constants.O_CREAT | constants.O_EXCL, permissions);
-    // This process keeps its own files from others; what a container makes has the mode that it asked for.
-    fchmodSync(fd, permissions);
-    return fd;
-  } catch (error) {
-    if (has(openFlag.exclusive) || codeOf(error) !== 'EEXIST') throw error;
-    return openFile(path, flags, 0);
-  }
-}
-
-function makeFolder(path: Buffer, permissions: number): void {
-  mkdirSync(path, permissions);
-  chmodSync(path, permissions);
-}
-
-/** Never what a link leads to: its own times can be changed, and nothing else of it. */
-function changeAt(path: Buffer, { sizeBytes, permissions, times }: AttributeChange): void {
-  const isLink = lstatSync(path).isSymbolicLink();
-  if (isLink && (sizeBytes !== undefined || permissions !== undefined)) throw coded('EOPNOTSUPP');
-  if (sizeBytes !== undefined) {
-    const fd = openFile(path, constants.O_WRONLY, 0);
-    try {
-      ftruncateSync(fd, sizeBytes);
-    } finally {
-      closeSync(fd);
-    }
-  }
-  if (permissions !== undefined) changeMode(path, permissions);
-  if (times !== undefined) {
-    const now = Date.now();
-    const before = lstatSync(path);
-    const timeOf = (wanted: number, old: number): number =>
-      (Number.isNaN(wanted) ? old : wanted === Infinity ? now : wanted) / 1000;
-    lutimesSync(path, timeOf(times.accessedMs, before.atimeMs), timeOf(times.modifiedMs, before.mtimeMs));
-  }
-}
-
-function changeMode(path: Buffer, permissions: number): void {
-  if (process.platform !== 'linux') return chmodSync(path, permissions);
-  // By a descriptor of the file itself (O_PATH): chmod would follow what has become a link meanwhile.
-  const fd = openSync(path, constants.O_NOFOLLOW | 0x20_0000);
-  try {
-    chmodSync(`/proc/self/fd/${fd}`, permissions);
-  } finally {
-    closeSync(fd);
-  }
-}
-
-function changeOpen(fd: number, { sizeBytes, permissions }: AttributeChange): void {
-  if (sizeBytes !== undefined) ftruncateSync(fd, sizeBytes);
-  if (permissions !== undefined) fchmodSync(fd, permissions);
-}
-
-function statsAt(path: Buffer): FileAttributes {
-  return attributesOf(lstatSync(path));
-}
-
-function attributesOf(stats: Stats): FileAttributes {
-  return {
-    mode: stats.mode,
-    sizeBytes: stats.size,
-    inode: stats.ino,
-    links: stats.nlink,
-    blocks: stats.blocks,
-    accessedMs: stats.atimeMs,
-    modifiedMs: stats.mtimeMs,
-    changedMs: stats.ctimeMs,
-  };
-}
-
 function attributes(id: number, file: FileAttributes): Buffer {
   return writeAttributes(new PacketWriter(packetType.attrs, 120).u32(id), file).bytes();
 }
@@ -406,13 +323,4 @@ function failure(id: number, code: string): Buffer {
 
 function status(id: number, code: number, words: string): Buffer {
   return new PacketWriter(packetType.status, 48).u32(id).u32(code).text(words).text('').bytes();
-}
-
-function coded(code: string): NodeJS.ErrnoException {
-  return Object.assign(new Error(code), { code });
-}
-
-function codeOf(error: unknown): string {
-  const code = error instanceof Error && 'code' in error ? error.code : undefined;
-  return typeof code === 'string' && /^E[A-Z0-9]+$/.test(code) ? code : 'EIO';
 }

@@ -195,6 +195,27 @@ function writeAttributes(file: KernelAttributes, into: Buffer, at: number): void
   into.writeUInt32LE(0, at + 84);
 }
 
+/** Of the file system below, in its own blocks. */
+export interface FreeSpace {
+  readonly blockBytes: number;
+  readonly blocks: number;
+  readonly free: number;
+  readonly available: number;
+  readonly files: number;
+  readonly freeFiles: number;
+}
+
+export function writeSpace(space: FreeSpace): Buffer {
+  const answer = Buffer.alloc(80);
+  const { blocks, free, available, files, freeFiles } = space;
+  for (const [index, value] of [blocks, free, available, files, freeFiles].entries())
+    writeU64(answer, value, index * 8);
+  answer.writeUInt32LE(space.blockBytes, 40);
+  answer.writeUInt32LE(255, 44);
+  answer.writeUInt32LE(space.blockBytes, 48);
+  return answer;
+}
+
 export interface DirectoryEntry {
   readonly inode: number;
   /** Latin1. */
