@@ -100,13 +100,15 @@ export function actOnMachine(options: {
   return session.machineActions.run({
     key: bookKey(name, change.verb),
     action: change.verb,
-    work: () => perform(session, name, change),
+    work: () => perform(session.client.machines, { name, change }),
   });
 }
 
-async function perform(session: Session, name: string, change: MachineChange): Promise<unknown> {
+async function perform(
+  machines: Session['client']['machines'],
+  { name, change }: { readonly name: string; readonly change: MachineChange },
+): Promise<unknown> {
   const patient = { timeoutMs: null };
-  const { machines } = session.client;
   switch (change.verb) {
     case 'start':
     case 'stop':

@@ -29,9 +29,9 @@ test('a form begins with what a new machine gets by itself', () => {
 });
 
 test('only what was changed is asked for', () => {
-  expect(parseSettings(fields, texts)).toEqual({ kind: 'ready', settings: { host: 'h' } });
+  expect(parseSettings(fields, { texts })).toEqual({ kind: 'ready', settings: { host: 'h' } });
   const changed = { ...texts, cpus: ' 4 ', memoryBytes: '1.5g', jumps: 'a\n\n b ', token: ' t ', adopt: true };
-  expect(parseSettings(fields, changed)).toEqual({
+  expect(parseSettings(fields, { texts: changed })).toEqual({
     kind: 'ready',
     settings: { host: 'h', cpus: 4, memoryBytes: 1.5 * GiB, jumps: ['a', 'b'], token: ' t ', adopt: true },
   });
@@ -45,7 +45,7 @@ test.each([
   ['1 TB', 'no-size'],
   ['much', 'no-size'],
 ])('a size of %s is %j', (text, means) => {
-  const parsed = parseSettings(fields, { ...texts, memoryBytes: text });
+  const parsed = parseSettings(fields, { texts: { ...texts, memoryBytes: text } });
   if (means === 'no-size')
     expect(parsed).toEqual({
       kind: 'problems',
@@ -55,7 +55,7 @@ test.each([
 });
 
 test('every field says for itself what is wrong with it', () => {
-  expect(parseSettings(fields, { ...texts, host: ' ', cpus: '9' })).toEqual({
+  expect(parseSettings(fields, { texts: { ...texts, host: ' ', cpus: '9' } })).toEqual({
     kind: 'problems',
     problems: { host: { kind: 'missing' }, cpus: { kind: 'no-number', least: '1', most: '8' } },
   });
@@ -64,19 +64,19 @@ test('every field says for itself what is wrong with it', () => {
 test('a list that is emptied is asked for, so that what there would be by itself is not', () => {
   const shares: SettingField = { ...plain, ...last, key: 'shares', flag: 'mount', kind: 'list', standard: ['~'] };
   expect(textsOf([shares])).toEqual({ shares: '~' });
-  expect(parseSettings([shares], { shares: ' ' })).toEqual({ kind: 'ready', settings: { shares: [] } });
+  expect(parseSettings([shares], { texts: { shares: ' ' } })).toEqual({ kind: 'ready', settings: { shares: [] } });
 });
 
 test('of a machine that is there, a disk only grows and what is untouched stays', () => {
   const now = { cpus: 2, memoryBytes: GiB + 12_345, diskBytes: 32 * GiB, host: 'h' };
   const sizes = fields.filter(({ key }) => key in now);
   const untouched = textsOf(sizes, now);
-  expect(parseSettings(sizes, untouched, now)).toEqual({ kind: 'ready', settings: {} });
-  expect(parseSettings(sizes, { ...untouched, diskBytes: '40' }, now)).toEqual({
+  expect(parseSettings(sizes, { texts: untouched, before: now })).toEqual({ kind: 'ready', settings: {} });
+  expect(parseSettings(sizes, { texts: { ...untouched, diskBytes: '40' }, before: now })).toEqual({
     kind: 'ready',
     settings: { diskBytes: 40 * GiB },
   });
-  expect(parseSettings(sizes, { ...untouched, diskBytes: '20 GB' }, now)).toEqual({
+  expect(parseSettings(sizes, { texts: { ...untouched, diskBytes: '20 GB' }, before: now })).toEqual({
     kind: 'problems',
     problems: { diskBytes: { kind: 'only-grows', now: '32 GB' } },
   });

@@ -25,9 +25,9 @@ export function textsOf(fields: readonly SettingField[], values: MachineSettings
 /** Only what differs from `before` (by default: from what a new machine gets by itself) is in the settings. */
 export function parseSettings(
   fields: readonly SettingField[],
-  texts: SettingTexts,
-  before?: MachineSettings,
+  typed: { readonly texts: SettingTexts; readonly before?: MachineSettings },
 ): ParsedSettings {
+  const { texts, before } = typed;
   const settings: Record<string, SettingValue> = {};
   const problems: Record<string, SettingProblem> = {};
   for (const field of fields) {

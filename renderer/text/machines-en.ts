@@ -15,7 +15,6 @@ export const machinesEn = {
   machines: {
     title: 'Machines',
     list: 'Machines',
-    lead: 'Linux machines that Skiff made and looks after.',
     loading: 'Loading machines',
     failedTitle: 'The machines cannot be listed',
     emptyTitle: 'No machines',
@@ -60,9 +59,6 @@ export const machinesEn = {
       share: 'Share a folder …',
       clone: 'Clone …',
       export: 'Export …',
-      'take-snapshot': 'Take a snapshot …',
-      'restore-snapshot': 'Roll back …',
-      'remove-snapshot': 'Delete …',
     },
     /** Where nothing of the user's can be in it yet. */
     rollBack: 'Remove what was made …',

@@ -38,7 +38,7 @@ export function machineServices(options: MachineServicesOptions): Services {
       yield* list.watch(signal);
     },
     snapshots: ({ name }) => asked(async () => ({ snapshots: [...(await machines.snapshots(name))] })),
-    usage: ({ name }, signal) => asked(() => machineUsage({ machines, client: client(name) }, name, signal)),
+    usage: ({ name }, signal) => asked(() => machineUsage(name, { machines, client: client(name), signal })),
     examine: () => asked(async () => ({ findings: [...(await machines.examine())] })),
     leftovers: () =>
       asked(async () => ({

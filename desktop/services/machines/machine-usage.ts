@@ -6,11 +6,10 @@ import { TextSink } from './text-sink.ts';
 
 /** What a running machine uses of its disk and memory. The engine knows where its data lies, the machine's system the rest. */
 export async function machineUsage(
-  known: { readonly machines: Machines; readonly client: EngineClient },
   name: string,
-  signal: AbortSignal,
+  known: { readonly machines: Machines; readonly client: EngineClient; readonly signal: AbortSignal },
 ): Promise<Usage> {
-  const { machines, client } = known;
+  const { machines, client, signal } = known;
   const { DockerRootDir: root, OperatingSystem: system, KernelVersion: kernel } = await client.info({ signal });
   const stdout = new TextSink();
   const stderr = new TextSink();
