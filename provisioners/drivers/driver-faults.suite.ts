@@ -98,6 +98,26 @@ export function describeFaults(options: FaultOptions): void {
       }
     });
 
+    it('loses its connection after anything that it wrote down: what it makes is ended, or taken back', async (context) => {
+      const { peer } = test;
+      if (peer?.breakConnections === undefined) return context.skip('it holds no connection');
+      let failures = 0;
+      for (let broken = 0, isAll = false; !isAll; broken++) {
+        let writes = 0;
+        isAll = true;
+        const disturbed = watched(machine, () => {
+          if (writes++ !== broken) return;
+          isAll = false;
+          peer.breakConnections?.();
+        });
+        const outcome = await failureOf(driver.create(disturbed, run));
+        if (outcome !== null) expect(outcome).toBeInstanceOf(MachineError);
+        failures += outcome === null ? 0 : 1;
+        await settle(ways[broken % 2] ?? 'end');
+      }
+      expect(failures).toBeGreaterThan(0);
+    });
+
     it('loses the network at one call of each try to remove it: it is removed in the end', async (context) => {
       const { peer } = test;
       if (peer?.cutAt === undefined) return context.skip('its peer cannot be cut off');
@@ -226,6 +246,25 @@ async function failureOf(work: Promise<unknown>): Promise<unknown> {
   } catch (error) {
     return error;
   }
+}
+
+/** The same machine; somebody is told of each thing that is written down, when it is. */
+function watched(machine: DriverMachine, onWritten: () => void): DriverMachine {
+  const { resources } = machine;
+  const told = async (writing: Promise<void>): Promise<void> => {
+    await writing;
+    onWritten();
+  };
+  return withMachine(machine, {
+    remember: (memory, facts) => told(machine.remember(memory, facts)),
+    resources: {
+      get all() {
+        return resources.all;
+      },
+      put: (resource) => told(resources.put(resource)),
+      drop: (key) => told(resources.drop(key)),
+    },
+  });
 }
 
 interface Mortal {

@@ -23,6 +23,8 @@ export interface PeerUnderTest {
   readonly deleteElsewhere?: () => void | Promise<void>;
   /** The network breaks, or the tool dies, at this call from now on (0: the next one): before its work was done, or after. */
   readonly cutAt?: (call: number, when: 'before' | 'after') => void | Promise<void>;
+  /** Every connection of the moment breaks; new ones are taken. For drivers that hold one through many calls. */
+  readonly breakConnections?: () => void;
   /** The next calls are refused for a moment: too many requests, locked by another. The driver gets through all the same. */
   readonly throttle?: () => void | Promise<void>;
   /** What makes a creation fail: bad credentials, a quota, no room. */

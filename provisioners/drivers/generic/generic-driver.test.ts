@@ -69,6 +69,7 @@ function peerOf(sshd: TestSshd): PeerUnderTest {
   const authorizedKeys = join(sshd.folder, '.ssh/authorized_keys');
   return {
     left: async () => ((await readIfThere(authorizedKeys)) ?? '').split('\n').filter((line) => line.includes('skiff')),
+    breakConnections: () => sshd.cut(),
     refusals: [
       {
         title: 'a key that is not let in',
