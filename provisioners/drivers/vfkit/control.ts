@@ -8,6 +8,8 @@ import { MachineError } from '../../machines.ts';
 const stateAnswer = z.object({ state: z.string() });
 const errorAnswer = z.object({ error: z.string() });
 
+const wishMs = 10_000;
+
 export type VfkitWish = 'Pause' | 'Resume' | 'HardStop';
 
 /** Null when nobody answers: it has just started, or it is ending. */
@@ -29,7 +31,7 @@ export async function askFor(socket: string, wish: VfkitWish): Promise<void> {
     socket,
     method: 'POST',
     body: JSON.stringify({ state: wish }),
-    timeoutMs: 20_000,
+    timeoutMs: wishMs,
   });
   if (status < 300) return;
   const parsed = errorAnswer.safeParse(parseJson(text));

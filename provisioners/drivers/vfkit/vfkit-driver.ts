@@ -28,14 +28,14 @@ import { thisComputer } from '../vm/find-program.ts';
 import { requireSpace } from '../vm/free-space.ts';
 import { toldAddress } from '../vm/guest-address.ts';
 import { seedOf } from '../vm/guest-seed.ts';
+import { macLeasesFile, readMacLease } from '../vm/mac-leases.ts';
 import { powerOffInside } from '../vm/power-off-inside.ts';
 import { provideRawDisk, takeRawDisk } from '../vm/raw-disk.ts';
-import { endVmProcess, findVmProcess, forgetVmProcess } from '../vm/vm-process.ts';
+import { findVmProcess, forgetVmProcess } from '../vm/vm-process.ts';
 import { askFor, askState } from './control.ts';
-import { macLeasesFile, readLease } from './dhcp-leases.ts';
 import { readMemory } from './remembered.ts';
 import { macAddressOf, vfkitArguments } from './vfkit-arguments.ts';
-import { controlSocketOf, filesOf, startVfkit } from './vfkit-process.ts';
+import { controlSocketOf, endVfkit, filesOf, startVfkit } from './vfkit-process.ts';
 import type { VfkitProgram } from './vfkit-program.ts';
 import { findVfkit, vfkitMissing } from './vfkit-program.ts';
 import { vfkitSettings } from './vfkit-settings.ts';
@@ -117,7 +117,7 @@ export class VfkitDriver implements Driver {
       await this.#become(machine, 'running');
       // Whoever started it may have died before it was up.
       if ((await this.#awaitUp(machine, { identity: running, run })).kind === 'up') return;
-      await endVmProcess(running);
+      await endVfkit(machine.paths, running);
     }
     await this.#boot(machine, run);
   }
@@ -133,14 +133,14 @@ export class VfkitDriver implements Driver {
     const timeoutMs = Math.max(0, deadline - performance.now());
     if (!(await waitForEnd(identity, { timeoutMs, signal: run.signal }))) {
       run.tell({ detail: 'it does not power off; ending it' });
-      await endVmProcess(identity);
+      await endVfkit(machine.paths, identity);
     }
     await forgetVmProcess(filesOf(machine.paths));
   }
 
   async kill({ paths }: DriverMachine): Promise<void> {
     const identity = await findVmProcess(filesOf(paths));
-    if (identity !== null) await endVmProcess(identity);
+    if (identity !== null) await endVfkit(paths, identity);
     await forgetVmProcess(filesOf(paths));
   }
 
@@ -208,7 +208,7 @@ export class VfkitDriver implements Driver {
     const outcome = await awaitSsh({
       address: async () => {
         // The machine itself knows best; what the DHCP server gave counts where its console is not heard.
-        address = (await toldAddress(serialLog)) ?? (await readLease(this.#leasesFile, macAddressOf(machine.id)));
+        address = (await toldAddress(serialLog)) ?? (await readMacLease(this.#leasesFile, macAddressOf(machine.id)));
         return address === null ? null : { host: address, port: this.#sshPort };
       },
       serialLog,

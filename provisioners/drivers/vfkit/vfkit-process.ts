@@ -1,7 +1,10 @@
 import { join } from 'node:path';
 import type { MachinePaths } from '../../store/home.ts';
+import type { ProcessIdentity } from '../../store/process-identity.ts';
+import { waitForEnd } from '../../store/process-identity.ts';
 import type { StartedVm, VmProcessFiles } from '../vm/vm-process.ts';
-import { startVmProcess } from '../vm/vm-process.ts';
+import { endVmProcess, startVmProcess } from '../vm/vm-process.ts';
+import { askFor } from './control.ts';
 
 type VfkitPaths = Pick<MachinePaths, 'folder' | 'serialLog' | 'sockets'>;
 
@@ -32,4 +35,15 @@ export function startVfkit(options: {
   const script = 'echo $$ >"$1" && shift && exec "$@"';
   const shellArguments = ['-c', script, 'sh', files.pidFile, options.program, ...options.arguments];
   return startVmProcess({ program: '/bin/sh', arguments: shellArguments, files, environment: options.environment });
+}
+
+/** Its own end lets go of disks and addresses; a process that does not take it is killed. */
+export async function endVfkit(paths: VfkitPaths, identity: ProcessIdentity): Promise<void> {
+  try {
+    await askFor(controlSocketOf(paths), 'HardStop');
+    if (await waitForEnd(identity, { timeoutMs: 3_000 })) return;
+  } catch {
+    // It may end before it answers, or not answer at all; whether it did end is looked at below.
+  }
+  await endVmProcess(identity);
 }

@@ -23,8 +23,10 @@ const needs = ['linux', 'root', { program: sshdProgram }] as const;
 
 type Made = MadeMachine & { readonly driver: Driver; readonly vmware: PlayedVmware };
 
-const openDriver = ({ environment, sshPort }: PlayedVmware, bootMs = 30_000): VmwareDriver =>
-  new VmwareDriver({ computer: { platform: 'linux', arch: 'x64', environment }, sshPort, bootMs });
+const openDriver = ({ environment, sshPort, world }: PlayedVmware, bootMs = 30_000): VmwareDriver => {
+  const computer = { platform: 'linux', arch: 'x64', environment } as const;
+  return new VmwareDriver({ computer, leasesFiles: [world.leasesFile], sshPort, bootMs });
+};
 
 async function make(): Promise<Made> {
   const vmware = await openPlayedVmware();
@@ -76,8 +78,6 @@ describeDriver({
         left: () => left(vmware),
         deleteElsewhere: () => rm(filesOf(machine.paths).folder, { recursive: true }),
         moveAddress: () => vmware.world.addresses.move(),
-        cutAt: (call, when) => vmware.world.faults.set([{ verb: '*', kind: `killed-${when}`, after: call }]),
-        heal: () => vmware.world.faults.set([]),
       },
       async [Symbol.asyncDispose]() {
         expect(left(vmware)).toEqual([]);
@@ -123,12 +123,37 @@ describeWith(needs, 'the VMware driver, when VMware or its guest goes wrong', ()
     expect(await driver.state(machine)).toBe('stopped');
   });
 
+  it('finds by the DHCP server a machine whose console nobody hears', async () => {
+    made.vmware.world.faults.set([{ verb: 'start', kind: 'silent-console' }]);
+    await driver.start(machine, run);
+    expect(await shell(made, 'echo here')).toBe('here\n');
+  });
+
   it('starts the machine whose start was cut off', async () => {
     made.vmware.world.faults.set([{ verb: 'start', kind: 'killed-after' }]);
     await expect(driver.start(machine, run)).rejects.toMatchObject({ code: 'internal' });
     expect(await driver.state(machine)).toBe('running');
     await driver.start(machine, run);
     expect(await shell(made, 'echo here')).toBe('here\n');
+  });
+
+  it('is removed although vmrun died at some call of it', async () => {
+    for (let call = 0; ; call++) {
+      await driver.create(machine, run);
+      await driver.start(machine, run);
+      made.vmware.world.faults.set([{ verb: '*', kind: 'killed-before', after: call }]);
+      const isCut = await driver.remove(machine, run).then(
+        () => false,
+        () => true,
+      );
+      made.vmware.world.faults.set([]);
+      await driver.remove(machine, run);
+      expect(left(made.vmware)).toEqual([]);
+      if (isCut) continue;
+      // Looking, ending, looking: a fault that came at no call would prove nothing.
+      expect(call).toBe(3);
+      return;
+    }
   });
 
   it('ends soon when it is told to', async () => {
@@ -179,6 +204,11 @@ describe('the VMware driver says why it cannot be used', () => {
     expect(await availability({ arch: 'arm64' })).toContain('VMware Fusion');
     expect(await availability({ platform: 'win32' })).toContain('Workstation');
     expect(await availability({ platform: 'win32', arch: 'arm64' })).toContain('--driver qemu');
+  });
+
+  it('not for copies of disks on Windows', () => {
+    const { snapshots, copies } = new VmwareDriver({ computer: { platform: 'win32', arch: 'x64', environment: none } });
+    expect([snapshots, copies]).toEqual([undefined, undefined]);
   });
 
   it('where its version is too old, or is none', async () => {

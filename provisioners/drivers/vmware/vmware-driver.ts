@@ -14,6 +14,7 @@ import type {
   DriverState,
   DriverStateQuery,
   PauseRole,
+  SnapshotRole,
   StopRun,
   SuspendRole,
 } from '../driver.ts';
@@ -30,6 +31,7 @@ import { seedOf, toWholeMebibytes } from '../vm/guest-seed.ts';
 import { powerOffInside } from '../vm/power-off-inside.ts';
 import { provideRawDisk, takeRawDisk } from '../vm/raw-disk.ts';
 import { SharedLook } from '../vm/shared-look.ts';
+import { leasesFilesOf, readLease } from './dhcp-leases.ts';
 import { filesOf } from './machine-files.ts';
 import { readMemory } from './remembered.ts';
 import { makeSparse } from './sparse-file.ts';
@@ -46,39 +48,31 @@ const pauseMs = 200;
 
 /**
  * Machines of VMware Fusion (macOS) and Workstation (Windows, Linux). All that there is of one lies in its folder: the vmx file, which is
- * written anew at each boot, and raw disks with a descriptor each. It is reached at the address that VMware's NAT network gives it, which it
- * tells on its console; neither VMware's tools in the guest nor administrator rights are needed.
+ * written anew at each boot, and raw disks with a descriptor each. It is reached at the address that VMware's NAT network gives it; neither VMware's tools in the guest nor administrator rights are needed.
  */
 export class VmwareDriver implements Driver {
   readonly name = 'vmware';
   readonly title = 'VMware Fusion, VMware Workstation';
   readonly capabilities: DriverCapabilities = { system: 'skiff-image', place: 'this-computer', console: 'serial-log' };
   readonly settings = vmwareSettings;
-  readonly snapshots = diskSnapshots({
-    isRunning: async (machine) => {
-      const state = await this.state(machine);
-      return state === 'running' || state === 'paused';
-    },
-    letGo: (machine) => this.#forgetMemory(machine),
-  });
+  readonly snapshots?: SnapshotRole;
   readonly pause: PauseRole = {
     pause: (machine, run) => this.#setPaused(machine, true, run),
     resume: (machine, run) => this.#setPaused(machine, false, run),
   };
   readonly suspend: SuspendRole = { suspend: (machine, run) => this.#suspend(machine, run) };
-  readonly copies: CopyRole = {
-    writeDisk: ({ paths }, file, run) => copyDisk(paths.dataDisk, file, run.signal),
-    takeDisk: ({ paths, settings }, file) =>
-      takeRawDisk(file, { path: paths.dataDisk, sizeBytes: vmwareSettings.resolve(settings).diskBytes }),
-  };
+  readonly copies?: CopyRole;
   readonly #running = new SharedLook(async () => (await this.#vmrun()).running({ timeoutMs: 20_000 }));
   readonly #computer: Computer;
+  readonly #leasesFiles: readonly string[];
   readonly #sshPort: number;
   readonly #bootMs: number;
 
   constructor(
     options: {
       readonly computer?: Computer;
+      /** Where the DHCP servers of VMware's network note what they gave. */
+      readonly leasesFiles?: readonly string[];
       /** Where machines' SSH listens. */
       readonly sshPort?: number;
       /** How long a machine may take until its SSH answers, before it is started again. */
@@ -86,8 +80,23 @@ export class VmwareDriver implements Driver {
     } = {},
   ) {
     this.#computer = options.computer ?? thisComputer();
+    this.#leasesFiles = options.leasesFiles ?? leasesFilesOf(this.#computer);
     this.#sshPort = options.sshPort ?? 22;
     this.#bootMs = options.bootMs ?? usualBootMs;
+    // A copy of a sparse file is a full one on Windows.
+    if (this.#computer.platform === 'win32') return;
+    this.snapshots = diskSnapshots({
+      isRunning: async (machine) => {
+        const state = await this.state(machine);
+        return state === 'running' || state === 'paused';
+      },
+      letGo: (machine) => this.#forgetMemory(machine),
+    });
+    this.copies = {
+      writeDisk: ({ paths }, file, run) => copyDisk(paths.dataDisk, file, run.signal),
+      takeDisk: ({ paths, settings }, file) =>
+        takeRawDisk(file, { path: paths.dataDisk, sizeBytes: vmwareSettings.resolve(settings).diskBytes }),
+    };
   }
 
   async availability(): Promise<string | null> {
@@ -219,7 +228,8 @@ export class VmwareDriver implements Driver {
     let address: string | null = null;
     const outcome = await awaitSsh({
       address: async () => {
-        address = await toldAddress(serialLog);
+        // The machine itself knows best; what the DHCP server gave counts where its console is not heard.
+        address = (await toldAddress(serialLog)) ?? (await readLease(this.#leasesFiles, vmwareMacAddress(machine.id)));
         return address === null ? null : { host: address, port: this.#sshPort };
       },
       serialLog,

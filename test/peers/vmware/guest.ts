@@ -13,16 +13,19 @@ import { World } from './world.ts';
 class PlayedGuest {
   readonly #world: World;
   readonly #vmx: string;
+  /** `well`, or what goes wrong in it. */
+  readonly #mood: string;
   readonly #description: PlayedDescription;
   readonly #system: PlayedSystem;
   readonly #address: string;
   #memory: NodeJS.Timeout | undefined;
 
-  constructor(world: World, vmx: string) {
+  constructor(world: World, { vmx, mood }: { readonly vmx: string; readonly mood: string }) {
     this.#world = world;
     this.#vmx = vmx;
+    this.#mood = mood;
     this.#description = readDescription(vmx);
-    this.#address = world.addresses.of(this.#description.macAddress);
+    this.#address = world.lease(this.#description.macAddress);
     this.#system = new PlayedSystem({
       folder: join(world.home, `guest-${process.pid}`),
       say: (line) => this.#say(line),
@@ -31,7 +34,7 @@ class PlayedGuest {
     });
   }
 
-  async run(isDark: boolean): Promise<void> {
+  async run(): Promise<void> {
     process.on('SIGUSR1', () => this.#obey(this.#world.wish(this.#vmx)));
     // The guest shuts itself down.
     process.once('SIGUSR2', () => {
@@ -41,7 +44,7 @@ class PlayedGuest {
     this.#become('running');
     // It goes on until it is told to end, also when nothing runs in it.
     setInterval(() => undefined, 60_000);
-    if (isDark || !hasBootSector(this.#description.systemDisk))
+    if (this.#mood === 'dark' || !hasBootSector(this.#description.systemDisk))
       return this.#say('EFI: No compatible bootloader was found.');
     this.#say(`skiff-boot: address ${this.#address}`);
     await this.#system.boot(this.#description.seed);
@@ -77,7 +80,8 @@ class PlayedGuest {
   }
 
   #say(line: string): void {
-    if (this.#description.serialLog !== null) appendFileSync(this.#description.serialLog, `${line}\r\n`);
+    const { serialLog } = this.#description;
+    if (serialLog !== null && this.#mood !== 'silent-console') appendFileSync(serialLog, `${line}\r\n`);
   }
 
   #become(state: PlayedState): void {
@@ -91,4 +95,4 @@ class PlayedGuest {
 }
 
 const [home = '', vmx = '', mood = ''] = process.argv.slice(2);
-await new PlayedGuest(new World(home), vmx).run(mood === 'dark');
+await new PlayedGuest(new World(home), { vmx, mood }).run();

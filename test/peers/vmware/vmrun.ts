@@ -25,7 +25,7 @@ async function start(world: World, [vmx = '', mode]: readonly string[], fault: P
   readDescription(vmx);
   const log = openSync(join(world.home, 'guest.log'), 'a');
   const program = fileURLToPath(new URL('./guest.ts', import.meta.url));
-  const args = [program, world.home, vmx, fault === 'dark' ? 'dark' : 'well'];
+  const args = [program, world.home, vmx, fault === 'dark' || fault === 'silent-console' ? fault : 'well'];
   spawn(process.execPath, args, { detached: true, stdio: ['ignore', log, log] }).unref();
   await becomes(world, vmx, 'running');
 }

@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import { readFileSync, writeFileSync } from 'node:fs';
+import { appendFileSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { PlayedAddresses } from '../played-addresses.ts';
 import { isAlive, PlayedFaults, PlayedRecords } from '../played-record.ts';
@@ -14,7 +14,14 @@ export interface PlayedVm {
 }
 
 export type PlayedFaultKind =
-  'in-use' | 'no-virtualisation' | 'little-memory' | 'dark' | 'killed-before' | 'killed-after' | 'hangs';
+  | 'in-use'
+  | 'no-virtualisation'
+  | 'little-memory'
+  | 'dark'
+  | 'silent-console'
+  | 'killed-before'
+  | 'killed-after'
+  | 'hangs';
 
 /** What the machine's process is to do when it is next told (SIGUSR1). */
 export type PlayedWish = 'pause' | 'unpause' | 'suspend' | 'resume' | 'stop';
@@ -22,12 +29,15 @@ export type PlayedWish = 'pause' | 'unpause' | 'suspend' | 'resume' | 'stop';
 /** What the played VMware knows, as files below its home. */
 export class World {
   readonly home: string;
+  /** As `vmnetdhcp.leases`. */
+  readonly leasesFile: string;
   readonly addresses: PlayedAddresses;
   readonly faults: PlayedFaults<PlayedFaultKind>;
   readonly #vms: PlayedRecords<PlayedVm & { readonly id: string }>;
 
   constructor(home: string) {
     this.home = home;
+    this.leasesFile = join(home, 'vmnetdhcp.leases');
     this.addresses = new PlayedAddresses(home);
     this.faults = new PlayedFaults(home);
     this.#vms = new PlayedRecords(home, 'machines');
@@ -47,6 +57,13 @@ export class World {
 
   remove(vmx: string): void {
     this.#vms.remove(idOf(vmx));
+  }
+
+  /** What the DHCP server gives to a card, and notes. */
+  lease(macAddress: string): string {
+    const address = this.addresses.of(macAddress);
+    appendFileSync(this.leasesFile, `lease ${address} {\n\thardware ethernet ${macAddress};\n}\n`);
+    return address;
   }
 
   setWish(vmx: string, wish: PlayedWish): void {

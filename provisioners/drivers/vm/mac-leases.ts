@@ -10,7 +10,7 @@ const ipv4 = z.ipv4();
  * The address that was given to a network card; null when there is none. Entries are blocks of `key=value` lines between braces:
  * `hw_address=1,a:b:c:d:e:f` without leading zeros, `lease=0x…` the second at which it ends. Of several, the newest counts.
  */
-export function findLease(text: string, macAddress: string): string | null {
+export function findMacLease(text: string, macAddress: string): string | null {
   const wanted = shortMac(macAddress);
   let newest: { readonly address: string; readonly endsAt: number } | null = null;
   for (const [block] of text.matchAll(/\{[^}]*\}/g)) {
@@ -32,6 +32,6 @@ function shortMac(address: string): string {
     .join(':');
 }
 
-export async function readLease(file: string, macAddress: string): Promise<string | null> {
-  return findLease((await readIfThere(file)) ?? '', macAddress);
+export async function readMacLease(file: string, macAddress: string): Promise<string | null> {
+  return findMacLease((await readIfThere(file)) ?? '', macAddress);
 }
