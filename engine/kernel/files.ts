@@ -65,10 +65,6 @@ const seekData = 3;
 const seekHole = 4;
 const syncfs = systemCall<[number]>('int syncfs(int fd)');
 const syncfsAside = slowSystemCall<[number]>('int syncfs(int fd)');
-const syncFileRange = systemCall<[number, number, number, number]>(
-  'int sync_file_range(int fd, int64_t offset, int64_t count, unsigned int flags)',
-);
-const syncFileRangeWrite = 2;
 const openat2 = systemCall<[number, number, Buffer, Buffer, number]>(
   'long syscall(long number, int dirfd, const char *path, const void *how, size_t size)',
 );
@@ -212,11 +208,6 @@ export function dataPartsOf(
     at = end;
   }
   return parts;
-}
-
-/** The content of an open file begins to be written to the disk; nobody waits for it, and it promises nothing. Source: sync_file_range(2). */
-export function beginWriting(fd: number): void {
-  syncFileRange('', fd, 0, 0, syncFileRangeWrite);
 }
 
 /** Writes everything of the file system that `fd` is on to the disk. Takes as long as that takes: not for the main thread. */

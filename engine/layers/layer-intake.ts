@@ -83,9 +83,7 @@ export class LayerIntake {
           await settled(this.#inFlight.get(chainId)?.done);
         options.signal.throwIfAborted();
         if (this.#find(chainId) !== null) continue;
-        const parent = chain[index - 1] ?? null;
-        const isAwaited = options.durability !== 'soon';
-        const job = this.#inFlight.get(chainId) ?? this.#begin({ layer, chainId, parent, isAwaited });
+        const job = this.#inFlight.get(chainId) ?? this.#begin({ layer, chainId, parent: chain[index - 1] ?? null });
         leaving.push(this.#join(job, layer, options));
         waits.push(job.done.then(() => options.onAdded?.(chainId)));
       }
@@ -120,7 +118,7 @@ export class LayerIntake {
     const folder = this.#newFolder();
     try {
       const unpacked = await this.#complete(
-        { parent, folder, isAwaited: true, write: this.#writing(layer) },
+        { parent, folder, write: this.#writing(layer) },
         { signal, below: null, onRead: 'onRead' in layer ? layer.onRead : () => undefined },
       );
       const chainId = chainIdOn(parent, unpacked.diffId);
@@ -138,13 +136,8 @@ export class LayerIntake {
     }
   }
 
-  #begin(what: {
-    readonly layer: IncomingLayer;
-    readonly chainId: ChainId;
-    readonly parent: ChainId | null;
-    readonly isAwaited: boolean;
-  }): InFlight {
-    const { layer, chainId, parent, isAwaited } = what;
+  #begin(what: { layer: IncomingLayer; chainId: ChainId; parent: ChainId | null }): InFlight {
+    const { layer, chainId, parent } = what;
     const abort = new AbortController();
     const listeners = new Set<(readBytes: number) => void>();
     const finished = Promise.withResolvers<void>();
@@ -156,7 +149,7 @@ export class LayerIntake {
       try {
         const onRead = (): void => onProgress(totalBytesOf(layer.source));
         const write: WriteLayer = (target) => this.#workers.unpack({ ...layer, ...target, onProgress }, signal);
-        const unpacked = await this.#complete({ parent, folder, isAwaited, write }, { signal, below, onRead });
+        const unpacked = await this.#complete({ parent, folder, write }, { signal, below, onRead });
         finished.resolve();
         await below?.done;
         signal.throwIfAborted();
@@ -193,17 +186,12 @@ export class LayerIntake {
 
   /** Folder and recipe are complete when this resolves, though not on the disk. */
   async #complete(
-    what: {
-      readonly parent: ChainId | null;
-      readonly folder: string;
-      readonly isAwaited: boolean;
-      readonly write: WriteLayer;
-    },
+    what: { readonly parent: ChainId | null; readonly folder: string; readonly write: WriteLayer },
     control: { readonly signal: AbortSignal; readonly below: InFlight | null; readonly onRead: () => void },
   ): Promise<Completed> {
-    const { parent, folder, isAwaited, write } = what;
+    const { parent, folder, write } = what;
     const { signal, below, onRead } = control;
-    const target = { folder, recipe: recipeOfFolder(folder), isAwaited };
+    const target = { folder, recipe: recipeOfFolder(folder) };
     const unpacked = await write(target, signal).catch(async (error: unknown) => {
       await this.#clear(folder);
       if (!isDiskFull(error) || (await this.#spare()) === 0) throw error;

@@ -41,12 +41,10 @@ export interface Removal {
   readonly names: readonly string[];
 }
 
-/** Where a layer is written to: `folder` and `recipe` are absolute paths of what is not there yet, and is deleted again by who writes it when that fails. */
+/** Where a layer is written to: absolute paths of what is not there yet, and is deleted again by who writes it when that fails. */
 export interface LayerTarget {
   readonly folder: string;
   readonly recipe: string;
-  /** Somebody waits until it is on the disk, which begins to write while files are still being made. */
-  readonly isAwaited: boolean;
 }
 
 export interface Unpacked {

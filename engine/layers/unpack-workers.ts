@@ -70,7 +70,7 @@ export class UnpackWorkers implements AsyncDisposable {
    * Jobs begin in the order of the calls. Throws `invalid` for a broken layer, `internal` when there is no space.
    */
   async unpack(job: UnpackJob, signal: AbortSignal): Promise<Answer<'unpacked'>> {
-    const { source, blobDigest, diffId, folder, recipe, isAwaited, onProgress } = job;
+    const { source, blobDigest, diffId, folder, recipe, onProgress } = job;
     const pool = isGrowing(source) ? this.#followers : this.#pool;
     return await pool.run(async (worker) => {
       const job = this.#start(worker, {
@@ -88,7 +88,6 @@ export class UnpackWorkers implements AsyncDisposable {
         diffId,
         folder,
         recipe,
-        isAwaited,
       } satisfies UnpackRequest);
       return await job.answer('unpacked');
     }, signal);

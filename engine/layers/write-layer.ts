@@ -28,13 +28,13 @@ export interface WrittenTar {
 }
 
 /** Neither is on the disk yet when this resolves. Nothing is left of both when it rejects, with a TarError when the tar is to blame. */
-export async function writeLayer({ folder, recipe, isAwaited }: LayerTarget, tar: WrittenTar): Promise<Unpacked> {
+export async function writeLayer({ folder, recipe }: LayerTarget, tar: WrittenTar): Promise<Unpacked> {
   using parent = heldDirectory(openSync(path.dirname(folder), constants.O_DIRECTORY));
   const name = path.basename(folder);
   try {
     mkdirSync(folder, { mode: madeDirectoryMode });
     using root = heldDirectory(openAt(parent.fd, name, constants.O_DIRECTORY));
-    using writer = new LayerWriter(root.fd, { isAwaited });
+    using writer = new LayerWriter(root.fd);
     const read = await writeBoth(recipe, tar, writer);
     const work = writer.finish();
     const isLittle = isLittleWork(work);

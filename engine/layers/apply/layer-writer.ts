@@ -1,5 +1,5 @@
 import { closeSync, constants, ftruncateSync, writeSync } from 'node:fs';
-import { beginWriting, openAt } from '../../kernel/files.ts';
+import { openAt } from '../../kernel/files.ts';
 import { type TarEntry, TarError } from '../../../api/tar/entry.ts';
 import type { TarEvent } from '../../../api/tar/reader.ts';
 import { type Cleared, LayerFolder, madeDirectoryMode, type Place } from './layer-folder.ts';
@@ -7,9 +7,6 @@ import { type LateWork, linkTarget, named } from './late-work.ts';
 import { type Metadata, setLinkMetadata, setMetadata, setMetadataOf } from './metadata.ts';
 import { entryPath, type EntryPath, type Whiteout, whiteoutOf } from './names.ts';
 import { makeSpecialFile } from './special-file.ts';
-
-/** The disk takes larger files well one by one; small ones are left for it to put together. */
-const writtenAloneBytes = 128 * 1024;
 
 const noAttributes: ReadonlyMap<string, Buffer> = new Map();
 
@@ -28,7 +25,6 @@ type LateLink = LateWork['links'][number];
  */
 export class LayerWriter implements Disposable {
   readonly #folder: LayerFolder;
-  readonly #isAwaited: boolean;
   #file: OpenFile | null = null;
   #name: Buffer = Buffer.alloc(0);
   #sizeBytes = 0;
@@ -39,9 +35,7 @@ export class LayerWriter implements Disposable {
   /** Directories that no entry announced. */
   readonly #implicit = new Set<string>(['']);
 
-  /** `root`: the open, empty folder. `isAwaited`: see `LayerTarget`. */
-  constructor(root: number, { isAwaited }: { readonly isAwaited: boolean }) {
-    this.#isAwaited = isAwaited;
+  constructor(root: number) {
     this.#folder = new LayerFolder(root, (path) => void this.#implicit.add(path.join('/')));
   }
 
@@ -126,7 +120,6 @@ export class LayerWriter implements Disposable {
     try {
       if (file.writtenTo < file.entry.sizeBytes) ftruncateSync(file.fd, file.entry.sizeBytes);
       setMetadataOf(file.fd, file.entry, file.entry.mode);
-      if (this.#isAwaited && file.entry.sizeBytes >= writtenAloneBytes) beginWriting(file.fd);
     } finally {
       closeSync(file.fd);
     }
