@@ -213,6 +213,16 @@ describeWith(['linux', 'root', { program: sshdProgram }], 'a host is refused', (
     expect(await machines.list()).toEqual([]);
   });
 
+  it('for a port at which nobody listens, at once', async () => {
+    const { port } = sshd;
+    await sshd[Symbol.asyncDispose]();
+    expect(await refusalOf(make({ hostKey: 'accept-new' }))).toBe(
+      `ssh-failed: SSH to 127.0.0.1:${port} failed: connect ECONNREFUSED 127.0.0.1:${port}. ` +
+        'Are its address (--generic-ip-address) and port (--generic-ssh-port) right, and does its SSH server run?',
+    );
+    sshd = await startSshd();
+  });
+
   it('for a key of ours that it does not let in', async () => {
     const hostKey = fingerprint(sshd.hostKey.publicKey);
     expect(await refusalOf(make({ hostKey, sshKey: join(home, 'id_stranger') }))).toBe(

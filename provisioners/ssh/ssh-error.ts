@@ -30,8 +30,18 @@ export function connectFailure(
     const message = `The machine at ${where} refused this computer's SSH key: its authorized_keys do not hold the key of this machine's folder`;
     return { error: new SshRefusal(message, { cause }), isFinal: true };
   }
+  if (of.isFirstLogin) {
+    const code = cause instanceof Error && 'code' in cause ? String(cause.code) : '';
+    const message =
+      `SSH to ${where} failed: ${text}. ` +
+      'Are its address (--generic-ip-address) and port (--generic-ssh-port) right, and does its SSH server run?';
+    // A machine of ours may still be booting; a host that somebody names is there, or it is not.
+    return { error: new MachineError('ssh-failed', message, { cause }), isFinal: nobodyThere.has(code) };
+  }
   return { error: new MachineError('ssh-failed', `SSH to ${where} failed: ${text}`, { cause }), isFinal: false };
 }
+
+const nobodyThere: ReadonlySet<string> = new Set(['ECONNREFUSED', 'ENOTFOUND', 'EHOSTUNREACH', 'ENETUNREACH']);
 
 /** A name with several addresses fails with an error for each, and no words of its own. */
 function toldBy(error: Error): string {
