@@ -5,7 +5,7 @@ const qemu =
     : ['qemu-system-x86', 'seabios', 'ipxe-qemu'];
 const image = ['mmdebstrap', 'erofs-utils', 'xz-utils', 'binutils', 'tar', 'debian-archive-keyring'];
 const engine = ['crun', 'nftables', 'libnftables1', 'iproute2', 'busybox-static', 'tini'];
-const tests = ['chromium', 'openssh-server', 'e2fsprogs', 'cpio', 'dosfstools', 'gdisk'];
+const tests = ['chromium', 'openssh-server', 'qemu-utils', 'e2fsprogs', 'cpio', 'dosfstools', 'gdisk'];
 /** To boot disks as other hypervisors do; on arm64 it is among QEMU's own. */
 const firmware = process.arch === 'arm64' ? [] : ['ovmf'];
 

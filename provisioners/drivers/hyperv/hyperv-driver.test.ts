@@ -26,7 +26,8 @@ async function make(options: { readonly bootMs: number } = { bootMs: 60_000 }): 
   const { computer, sshPort } = hyperv;
   const made = await makeDriverMachine({
     open: () => new HypervDriver({ computer, sshPort, bootMs: options.bootMs }),
-    settings: { cpus: 1, memoryBytes: GiB, diskBytes: 2 * GiB },
+    // Memory that Hyper-V would not take as it is.
+    settings: { cpus: 1, memoryBytes: GiB + 1, diskBytes: 2 * GiB },
     image: await writeImage(join(hyperv.host.home, 'image.raw'), { isBootable: true }),
   });
   return {

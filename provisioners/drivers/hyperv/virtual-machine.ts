@@ -80,7 +80,13 @@ export async function makeVm(
   },
 ): Promise<string> {
   const { name, folder, memoryBytes, signal } = options;
-  const parameters = { Name: name, Path: folder, Generation: 2, MemoryStartupBytes: memoryBytes, NoVHD: true };
+  const parameters = {
+    Name: name,
+    Path: folder,
+    Generation: 2,
+    MemoryStartupBytes: wholePairs(memoryBytes),
+    NoVHD: true,
+  };
   const [rows = []] = await powershell.run([{ cmdlet: 'New-VM', parameters, select: ['Id'] }], { signal });
   const id = z.guid().safeParse(rows[0]?.['Id']);
   if (!id.success) throw new MachineError('internal', 'Hyper-V does not tell the id of the machine that it made');
@@ -137,7 +143,7 @@ export async function startVm(
       parameters: {
         ProcessorCount: cpus,
         StaticMemory: true,
-        MemoryStartupBytes: memoryBytes,
+        MemoryStartupBytes: wholePairs(memoryBytes),
         AutomaticStartAction: 'Nothing',
         AutomaticStopAction: 'ShutDown',
         // Windows makes some by itself, and a disk with checkpoints cannot grow.
@@ -233,5 +239,8 @@ export async function awaitStopped({ powershell, vmId, signal }: VirtualMachine,
     await delay(pauseMs, undefined, { signal });
   }
 }
+
+/** Hyper-V gives memory in pairs of mebibytes. */
+const wholePairs = (bytes: number): number => Math.floor(bytes / 2 ** 21) * 2 ** 21;
 
 const theVm = (vmId: string): Step => ({ cmdlet: 'Get-VM', parameters: { Id: vmId } });

@@ -14,7 +14,9 @@ export interface PlayedWsl2 extends AsyncDisposable {
   crash(): void;
 }
 
-export async function openPlayedWsl2(): Promise<PlayedWsl2> {
+export async function openPlayedWsl2(
+  options: { readonly system: 'played' | 'real' } = { system: 'played' },
+): Promise<PlayedWsl2> {
   const folder = await mkdtemp(join(tmpdir(), 'skiff-wsl2-'));
   const host = new PlayedWsl2Host(folder);
   const system32 = join(folder, 'Windows', 'System32');
@@ -37,6 +39,7 @@ export async function openPlayedWsl2(): Promise<PlayedWsl2> {
         SystemRoot: join(folder, 'Windows'),
         NODE_COMPILE_CACHE: compileCache,
         PLAYED_WSL2: folder,
+        PLAYED_WSL2_SYSTEM: options.system,
       },
     },
     async [Symbol.asyncDispose]() {

@@ -6,6 +6,7 @@ import { isAlive } from '../played-record.ts';
 import type { PlayedDistribution } from './host.ts';
 import { diskOf, PlayedWsl2Host, seedOf } from './host.ts';
 import { holdMachine } from './machine.ts';
+import { holdSystem, importSystem, runCommand } from './real-system.ts';
 
 /**
  * A played wsl.exe 2, written from Microsoft's reference: it keeps distributions, refuses what the real one refuses with its codes, writes
@@ -21,6 +22,9 @@ class Refusal extends Error {
 }
 
 type Verb = (host: PlayedWsl2Host, args: readonly string[]) => string | Promise<string>;
+
+/** Whether the systems in it are real ones, and not played. */
+const isReal = process.env['PLAYED_WSL2_SYSTEM'] === 'real';
 
 const done = 'Der Vorgang wurde erfolgreich beendet.';
 
@@ -54,6 +58,7 @@ const verbs: Readonly<Record<string, Verb>> = {
       const members = execFileSync('tar', ['-tf', file], { encoding: 'utf8', maxBuffer: 64 * 1024 ** 2 }).split('\n');
       if (!members.includes('usr/lib/skiff/wsl-machine'))
         throw new Refusal('Wsl/Service/RegisterDistro/WSL_E_IMPORT_FAILED', 'Das ist kein System.');
+      if (isReal) importSystem(made, file);
       const opened = openSync(disk, 'wx');
       ftruncateSync(opened, 1024 ** 2);
       closeSync(opened);
@@ -88,6 +93,11 @@ const verbs: Readonly<Record<string, Verb>> = {
     const [user, root, cd, slash, exec, command = '', ...rest] = args;
     if ([user, root, cd, slash, exec].join(' ') !== '--user root --cd / --exec') throw usage(args.join(' '));
     const known = find(host, name);
+    if (isReal && command === '/usr/lib/skiff/wsl-machine') await holdSystem(host, known, Number(rest[0]));
+    if (isReal) {
+      runCommand(known, [command, ...rest]);
+      return '';
+    }
     switch ([command, ...rest].join(' ').replace(/\d+$/, 'PORT')) {
       case '/usr/lib/skiff/wsl-seed':
         writeFileSync(seedOf(known), await buffer(process.stdin), { mode: 0o600 });
