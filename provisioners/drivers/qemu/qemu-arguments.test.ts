@@ -21,6 +21,7 @@ const boot: QemuBoot = {
   serialLog: '/m/serial.log',
   pidFile: '/m/qemu.pid',
   qmpSocket: '/m/qmp.sock',
+  givesMemoryBack: true,
 };
 
 /** Values that follow an option, in order. */

@@ -18,6 +18,8 @@ export interface QemuBoot {
   readonly serialLog: string;
   readonly pidFile: string;
   readonly qmpSocket: string | null;
+  /** Whether this computer takes pages back that the guest does not use; QEMU cannot tell Windows so. */
+  readonly givesMemoryBack: boolean;
 }
 
 /** What the guest's address is in QEMU's user network, as the seed tells it. */
@@ -54,6 +56,8 @@ export function qemuArguments(boot: QemuBoot): string[] {
     ['-device', 'virtio-net-pci,netdev=net0,romfile='],
     ['-object', 'rng-builtin,id=rng0'],
     ['-device', 'virtio-rng-pci,rng=rng0'],
+    // Takes memory away while the guest runs; what the guest frees by itself goes back to this computer too.
+    ['-device', `virtio-balloon-pci,free-page-reporting=${boot.givesMemoryBack ? 'on' : 'off'}`],
     ['-chardev', `file,id=serial0,path=${escapeCommas(boot.serialLog)}`],
     ['-serial', 'chardev:serial0'],
     boot.qmpSocket === null

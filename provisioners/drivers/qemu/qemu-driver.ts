@@ -261,17 +261,16 @@ export class QemuDriver implements Driver {
     return false;
   }
 
-  /** The disk of a running machine grows at once; processors and memory wait for its next start. */
+  /** The disk of a running machine grows at once, its memory becomes less at once; processors and more memory wait for its next start. */
   async #resize(machine: DriverMachine): Promise<readonly string[]> {
     const { cpus: cpuCount, memoryBytes, diskBytes } = qemuSettings.resolve(machine.settings);
     const { lastBoot } = readMemory(machine.memory);
     using qmp = await QmpConnection.connect(controlSocket(machine));
     await qmp.execute('block_resize', { arguments: { 'node-name': 'data', size: diskBytes } });
-    const isOf = (key: string, isSame: boolean): string[] => (isSame ? [] : [key]);
-    return [
-      ...isOf('cpus', lastBoot?.cpus === cpuCount),
-      ...isOf('memoryBytes', lastBoot?.memoryBytes === memoryBytes),
-    ];
+    const bootedBytes = lastBoot?.memoryBytes ?? 0;
+    const isTaken = await takeMemory(qmp, Math.min(memoryBytes, bootedBytes));
+    const waitsForMemory = memoryBytes > bootedBytes || (memoryBytes < bootedBytes && !isTaken);
+    return [...(lastBoot?.cpus === cpuCount ? [] : ['cpus']), ...(waitsForMemory ? ['memoryBytes'] : [])];
   }
 
   #arguments(
@@ -291,6 +290,7 @@ export class QemuDriver implements Driver {
       serialLog: paths.serialLog,
       pidFile: paths.pidFile,
       qmpSocket: paths.qmpSocket,
+      givesMemoryBack: this.#computer.platform !== 'win32',
     });
   }
 
@@ -352,4 +352,15 @@ async function takeDisk(
 async function hasBooted(serialLog: string): Promise<boolean> {
   const events = await new SerialReader(serialLog).read();
   return events.some((event) => event.kind === 'stage' && event.stage === lastBootStage);
+}
+
+/** The guest is told to hand back what it has above `bytes`, and does so by and by. False where it has no balloon: its driver is not up yet. */
+async function takeMemory(qmp: QmpConnection, bytes: number): Promise<boolean> {
+  try {
+    await qmp.execute('balloon', { arguments: { value: bytes } });
+    return true;
+  } catch (error) {
+    if (error instanceof Error && /balloon/i.test(error.message)) return false;
+    throw error;
+  }
 }
