@@ -12,6 +12,7 @@ import type { TestSshd } from '../../test/peers/sshd.ts';
 import { describeWith } from '../../test/skip.ts';
 import type { Machines, MachineSettings } from '../machines.ts';
 import type { Operation } from '../progress.ts';
+import { KeptSecrets } from '../secrets/kept-secrets.ts';
 import { keyFingerprint, publicKeyBlob } from '../ssh/keys.ts';
 import { openMachines } from './open-machines.ts';
 
@@ -78,6 +79,7 @@ describeWith(['linux', 'root', { program: sshdProgram }, { program: 'docker' }, 
         sshKey: join(sshd.folder, 'id_user'),
         sshPassphrase: marks.GENERIC_SSH_PASSPHRASE,
         sshPassword: marks.GENERIC_SSH_PASSWORD,
+        sudoPassword: marks.SKIFF_SUDO_PASSWORD,
         hostKey: keyFingerprint(publicKeyBlob(sshd.hostKey.publicKey)),
         prefix: root,
       }),
@@ -98,10 +100,27 @@ describeWith(['linux', 'root', { program: sshdProgram }, { program: 'docker' }, 
     expect(await docker('generic', 'ps', '--format', '{{.Names}}')).toBe('one\n');
   }
 
+  /** By another path than its own: the host is this computer, and has the folder itself. */
+  async function shared(): Promise<void> {
+    await writeFile(join(home, 'note'), 'from here');
+    await machines.share('generic', { add: [`${home}:/users/me`], remove: [] }, operation);
+    await vi.waitFor(
+      async () => {
+        const script = 'cat /app/note && echo from there > /app/answer';
+        expect(await docker('generic', 'run', '--rm', '-v', '/users/me:/app', 'hello', 'sh', '-c', script)).toBe(
+          'from here',
+        );
+      },
+      { timeout: 30_000, interval: 500 },
+    );
+    expect(await readFile(join(home, 'answer'), 'utf8')).toBe('from there\n');
+  }
+
   it.each(kinds)(
     'of the driver %s gets an engine, is stopped and started, is left as it was, and shows nobody a secret',
     async (driver, of) => {
-      const made = await machines.create({ name: driver, driver, settings: of() }, operation);
+      const keepsSecrets = driver === 'generic';
+      const made = await machines.create({ name: driver, driver, settings: of(), keepsSecrets }, operation);
       expect(made).toMatchObject({ state: 'running', agent: { connection: 'ready' } });
       expect(await docker(driver, 'run', '--rm', 'hello')).toContain('Hello');
       await docker(driver, 'run', '-d', '--stop-signal', 'KILL', '--name', 'one', 'hello', 'sleep', '600');
@@ -113,10 +132,16 @@ describeWith(['linux', 'root', { program: sshdProgram }, { program: 'docker' }, 
       await docker(driver, 'start', 'one');
 
       if (driver === 'generic') await renewed();
+      if (driver === 'generic') await shared();
       told.push(JSON.stringify(await machines.inspect(driver)), ...markedProcesses());
-      expect(await markedFiles(home, root, sshd.folder)).toEqual([]);
+      // What its user asked to keep, and no more of it than later operations need.
+      const kept = keepsSecrets ? [join(home, 'machines', driver, 'secrets.json')] : [];
+      expect(await markedFiles(home, root, sshd.folder)).toEqual(kept);
+      const secrets = await new KeptSecrets(null).read({ secrets: join(home, 'machines', driver, 'secrets.json') });
+      expect(secrets).toEqual(keepsSecrets ? { sudoPassword: marks.SKIFF_SUDO_PASSWORD } : {});
       await machines.remove(driver, operation);
       expect(told.filter(isMarked)).toEqual([]);
+      expect(await markedFiles(home, root, sshd.folder)).toEqual([]);
       expect(await machines.list()).toEqual([]);
       expect(await filesBelow(root)).toEqual([]);
       expect(existsSync(join(sshd.folder, '.ssh/authorized_keys'))).toBe(false);

@@ -1,9 +1,9 @@
-import { mkdtemp, readdir, readFile, rm, stat, writeFile } from 'node:fs/promises';
+import { mkdir, mkdtemp, readdir, readFile, rm, stat, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { PassThrough } from 'node:stream';
 import { text } from 'node:stream/consumers';
-import { afterAll, beforeAll, expect, it } from 'vitest';
+import { afterAll, beforeAll, expect, it, vi } from 'vitest';
 import { unixSocketDialer } from '../../client/dial.ts';
 import { EngineClient } from '../../client/engine-client.ts';
 import { describeWith } from '../../test/skip.ts';
@@ -22,7 +22,8 @@ describeWith(['linux', { program: 'qemu-system-x86_64' }, { program: 'mmdebstrap
   beforeAll(async () => {
     home = await mkdtemp(join(tmpdir(), 'skiff-changes-'));
     machines = openMachines({ home, environment: { ...process.env, DOCKER_CONFIG: join(home, 'docker') } });
-    const settings = { memoryBytes: GiB / 2, diskBytes: 4 * GiB };
+    await mkdir(join(home, 'shared'));
+    const settings = { memoryBytes: 0.75 * GiB, diskBytes: 4 * GiB, shares: [join(home, 'shared')] };
     await machines.create({ name: 'one', driver: 'qemu', settings }, operation);
     await engine('one', async (client) => {
       const { Id } = await client.containers.create(
@@ -59,6 +60,29 @@ describeWith(['linux', { program: 'qemu-system-x86_64' }, { program: 'mmdebstrap
     expect(await text(said)).toBe('1\n');
   });
 
+  it('shares folders of this computer, and no others', async () => {
+    await writeFile(join(home, 'shared', 'note'), 'from here');
+    const run = (folder: string): Promise<string> =>
+      engine('one', async (client) => {
+        const HostConfig = { Binds: [`${folder}:/app`], AutoRemove: false };
+        const Cmd = ['sh', '-c', 'cat /app/note > /app/copy'];
+        const { Id } = await client.containers.create({ Image: 'hello', Cmd, HostConfig });
+        await client.containers.start(Id);
+        await client.containers.wait(Id);
+        await client.containers.remove(Id);
+        return await readFile(join(folder, 'copy'), 'utf8');
+      });
+    expect(await run(join(home, 'shared'))).toBe('from here');
+    const denied = expect.stringContaining('is not shared with machine "one"');
+    await expect(run(join(home, 'machines'))).rejects.toMatchObject({ message: denied });
+    await machines.share('one', { add: [], remove: [join(home, 'shared')] }, operation);
+    expect((await machines.inspect('one')).settings['shares']).toEqual(['none']);
+    await vi.waitFor(() => expect(run(join(home, 'shared'))).rejects.toMatchObject({ message: denied }), {
+      timeout: 30_000,
+      interval: 500,
+    });
+  });
+
   it('stands still and goes on, its containers with it', async () => {
     const before = await pidOfKept('one');
     expect((await machines.pause('one', operation)).state).toBe('paused');
@@ -81,14 +105,20 @@ describeWith(['linux', { program: 'qemu-system-x86_64' }, { program: 'mmdebstrap
     expect(Math.abs(Number(await text(said)) - Date.now() / 1000)).toBeLessThan(5);
   });
 
-  it('takes other sizes, the disk at once', async () => {
-    const { machine, waiting } = await machines.resize(
-      'one',
-      { diskBytes: 5 * GiB, memoryBytes: 0.75 * GiB },
-      operation,
-    );
+  it('takes other sizes, a larger disk and less memory at once', async () => {
+    const { machine, waiting } = await machines.resize('one', { diskBytes: 5 * GiB, memoryBytes: GiB }, operation);
     expect(waiting).toEqual(['memoryBytes']);
-    expect(machine.settings).toMatchObject({ diskBytes: 5 * GiB, memoryBytes: 0.75 * GiB });
+    expect(machine.settings).toMatchObject({ diskBytes: 5 * GiB, memoryBytes: GiB });
+    expect((await machines.resize('one', { memoryBytes: GiB / 2 }, operation)).waiting).toEqual([]);
+    const inMachine = { stdin: null, terminal: null, signal: operation.signal };
+    const memoryOf = async (): Promise<number> => {
+      const said = new PassThrough();
+      const command = "awk '/^MemTotal/ { print $2 }' /proc/meminfo";
+      await machines.run('one', { ...inMachine, command, stdout: said, stderr: said });
+      said.end();
+      return Number(await text(said)) * 1024;
+    };
+    await vi.waitFor(async () => expect(await memoryOf()).toBeLessThan(GiB / 2), { timeout: 60_000, interval: 500 });
     await expect(machines.resize('one', { diskBytes: 4 * GiB }, operation)).rejects.toMatchObject({
       code: 'invalid-setting',
       message: expect.stringContaining('A disk only grows'),
