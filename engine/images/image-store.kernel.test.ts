@@ -499,7 +499,11 @@ describeWith(['linux', 'root'], 'the image store', () => {
     const { topLayer } = images.resolve('app:1');
     await closeStore();
     openStore();
-    database.sql.prepare("UPDATE layers SET unwritten = 'another-boot 1' WHERE chain_id = ?").run(topLayer);
+    const mark = database.sql.prepare('UPDATE layers SET unwritten = ? WHERE chain_id = ?');
+    mark.run('lost', topLayer);
+    const again = images.publish({ configText: two.config.toString(), names: [] });
+    await expect(again).rejects.toThrow('the disk did not take its layers');
+    mark.run('another-boot 1', topLayer);
     await closeStore();
     openStore();
     await images.collectGarbage();

@@ -151,6 +151,8 @@ export class ImageStore implements Images {
     const movesNames = names.some((name) => ![null, id].includes(this.#rows.taggedImage(name)));
     const isWaitedFor = request.isRepeatable !== true || movesNames;
     if (isWaitedFor) await this.#layers.written();
+    if (topLayer !== null && this.#layers.lost().includes(topLayer))
+      throw internal(`image ${id}: the disk did not take its layers`);
     this.#rows.transaction(() => {
       this.#rows.add({ id, configText, topLayer, parent: request.parent ?? null }, this.#now());
       for (const name of names) {
