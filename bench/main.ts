@@ -4,6 +4,7 @@ import os from 'node:os';
 import path from 'node:path';
 import { bootBench } from './boot.ts';
 import type { Bench, Measurement } from './contender.ts';
+import { idleBench } from './idle.ts';
 import { imagesBench } from './images.ts';
 import { lineBench } from './line.ts';
 import { machineListBench } from './machine-list.ts';
@@ -23,6 +24,7 @@ const benches: readonly Bench[] = [
   portsBench(),
   machineListBench(),
   bootBench(),
+  idleBench(),
 ];
 
 const wanted = process.argv.slice(2);
