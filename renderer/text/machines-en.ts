@@ -114,6 +114,8 @@ export const machinesEn = {
     usedOf: (used: string, all: string) => `${used} of ${all}`,
     onKernel: (system: string, kernel: string) => `${system}, Linux ${kernel}`,
     refresh: 'Look again',
+    otherEngine: (has: string, brought: string) => `Its engine is ${has}, this Skiff brings ${brought}`,
+    upgradeKeeps: 'Containers go on while it is exchanged.',
     ports: 'Ports on this computer',
     noPorts: 'No container in it publishes a port.',
     portsOff: 'Open while the machine runs.',

@@ -26,6 +26,10 @@ chromiumSuite('machines', (open) => {
     await page.getByRole('region', { name: 'What it uses' }).getByText('11.2 GB of 63 GB').waitFor();
     await page.getByRole('button', { name: 'Copy: docker context use skiff-default' }).click();
     expect(await page.evaluate('navigator.clipboard.readText()')).toBe('docker context use skiff-default');
+    world.machines.set(machineRow({ engineVersion: '0.0.9' }));
+    await page.getByText('Its engine is 0.0.9, this Skiff brings 0.1.0').waitFor();
+    await page.getByRole('button', { name: 'Upgrade the engine' }).click();
+    await eventually(() => world.asked).toEqual(['upgrade default']);
   });
 
   it('shows its logs, those in the machine only while it runs', async () => {
