@@ -35,7 +35,6 @@
  * What only some kinds can do is a role of its own (`pause`, `snapshots`, ...): a driver that has it has all of it.
  */
 import type { HostPlace } from '../deploy/host/host-place.ts';
-import type { DiskFormat } from '../machine-image/bootable-disk.ts';
 import type { Ability, MachineSettings, MachineSnapshot } from '../machines.ts';
 import type { DriverSettings } from '../settings/driver-settings.ts';
 import type { SshKeyPair } from '../ssh/keys.ts';
@@ -107,11 +106,11 @@ export interface BootImage {
   /** Raw image of the read-only system disk. */
   readonly systemDisk: string;
   /**
-   * File of a disk that EFI firmware (secure boot off) boots by itself, for hypervisors without direct boot of a kernel; whole mebibytes, the
+   * Raw image of a disk that EFI firmware (secure boot off) boots by itself, for hypervisors without direct boot of a kernel; whole mebibytes, the
    * same for all machines, made in the cache when it is first asked for. To be attached as it is or copied, never written to. The machine finds
    * its data disk and its seed by what is on them, on whatever bus. Throws `image-unavailable`, `no-space`.
    */
-  readonly bootableDisk: (format: DiskFormat, run: DriverRun) => Promise<string>;
+  readonly bootableDisk: (run: DriverRun) => Promise<string>;
   readonly commandLine: string;
 }
 

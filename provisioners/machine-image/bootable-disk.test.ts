@@ -24,7 +24,7 @@ afterEach(() => rm(base, { recursive: true }));
 
 const ensure = (): Promise<string> => {
   const parts = { kernelFile: join(folder, 'boot.efi'), systemFile: join(folder, 'system.erofs') };
-  return ensureBootableDisk({ folder, parts: { arch: 'amd64', ...parts }, format: 'raw' }, run);
+  return ensureBootableDisk({ folder, parts: { arch: 'amd64', ...parts } }, run);
 };
 const digest = async (path: string): Promise<string> =>
   createHash('sha256')
@@ -57,7 +57,7 @@ describe('the bootable disk', () => {
       systemFile: join(folder, 'system.erofs'),
     } as const;
     const signal = AbortSignal.abort(new Error('enough'));
-    await expect(ensureBootableDisk({ folder, parts, format: 'raw' }, { ...run, signal })).rejects.toThrow();
+    await expect(ensureBootableDisk({ folder, parts }, { ...run, signal })).rejects.toThrow();
     expect((await readdir(folder)).sort()).toEqual(['boot.efi', 'system.erofs']);
   });
 });

@@ -14,9 +14,6 @@ import { writeFatVolume } from './fat-volume.ts';
 import { sectorBytes, writePartitionTable } from './partition-table.ts';
 import { type Architecture, architectureNames } from './recipe.ts';
 
-/** `raw` as it stands on a disk. */
-export type DiskFormat = 'raw';
-
 /** Fixed: a random one would make every disk differ. Nothing looks for the system by them, but by its partition's name. */
 const ids = {
   disk: '5c1f0001-5eed-4000-8000-736b69666600',
@@ -95,7 +92,6 @@ export interface WantedDisk {
   /** Of the image. */
   readonly folder: string;
   readonly parts: DiskParts;
-  readonly format: DiskFormat;
 }
 
 export interface DiskRun {
@@ -104,8 +100,8 @@ export interface DiskRun {
 }
 
 /** Path of the disk in the image's folder; made there by one process while others wait. */
-export async function ensureBootableDisk({ folder, parts, format }: WantedDisk, run: DiskRun): Promise<string> {
-  const path = join(folder, `disk.${format}`);
+export async function ensureBootableDisk({ folder, parts }: WantedDisk, run: DiskRun): Promise<string> {
+  const path = join(folder, 'disk.raw');
   if (await isWhole(path)) return path;
   const { tell, signal } = run;
   await using _lock = await lockImage({

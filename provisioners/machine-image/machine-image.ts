@@ -15,7 +15,7 @@ import { join } from 'node:path';
 import { MachineError } from '../machines.ts';
 import type { Operation } from '../progress.ts';
 import { isErrno } from '../store/atomic-file.ts';
-import { type DiskFormat, type DiskRun, ensureBootableDisk } from './bootable-disk.ts';
+import { type DiskRun, ensureBootableDisk } from './bootable-disk.ts';
 import { buildMachineImage } from './build.ts';
 import { buildFolder, lockImage, publishImage, readVerifiedImage, removeDeadBuilds } from './cache.ts';
 import type { Manifest } from './manifest.ts';
@@ -35,8 +35,8 @@ export interface MachineImage {
   readonly systemDisk: string;
   readonly commandLine: string;
   readonly manifest: Manifest;
-  /** Path of the disk that EFI firmware boots by itself, made when it is first asked for (bootable-disk.ts). */
-  bootableDisk(format: DiskFormat, run: DiskRun): Promise<string>;
+  /** Path of the raw disk that EFI firmware boots by itself, made when it is first asked for (bootable-disk.ts). */
+  bootableDisk(run: DiskRun): Promise<string>;
 }
 
 export interface EnsureMachineImage {
@@ -175,6 +175,6 @@ function machineImage({ folder, manifest }: { folder: string; manifest: Manifest
     systemDisk,
     commandLine: manifest.commandLine,
     manifest,
-    bootableDisk: (format, run) => ensureBootableDisk({ folder, parts, format }, run),
+    bootableDisk: (run) => ensureBootableDisk({ folder, parts }, run),
   };
 }

@@ -37,7 +37,7 @@ export async function provideData(paths: Folder, sizeBytes: number, signal: Abor
 /** The image that a machine's system disk is made of. */
 export async function systemImageOf({ image }: DriverMachine, run: DriverRun): Promise<string> {
   if (image === null) throw new MachineError('internal', 'A Hyper-V machine is started without an image');
-  return await image.bootableDisk('raw', run);
+  return await image.bootableDisk(run);
 }
 
 /** Each machine has a copy: Hyper-V gives a disk to one machine at a time. It must not be attached. */

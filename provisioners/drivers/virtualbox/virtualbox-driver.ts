@@ -245,7 +245,7 @@ export class VirtualboxDriver implements Driver {
   ): Promise<void> {
     const { info, run } = options;
     const media = mediaOf(machine.paths);
-    const from = await imageOf(machine).bootableDisk('raw', run);
+    const from = await imageOf(machine).bootableDisk(run);
     const seed = { bytes: seedDiskOf(machine), raw: machine.paths.seed, path: media.seed };
     const isSystemSame = readMemory(machine.memory).systemDisk === from && (await isThere(media.system));
     const isSame = isSystemSame && areAttached(info) && (await isSeedSame(seed));

@@ -300,7 +300,7 @@ export class VmwareDriver implements Driver {
   async #provideSystemDisk(machine: DriverMachine, run: DriverRun): Promise<void> {
     const memory = readMemory(machine.memory);
     const { system } = filesOf(machine.paths);
-    const from = await imageOf(machine).bootableDisk('raw', run);
+    const from = await imageOf(machine).bootableDisk(run);
     if (await provideCopy({ from, path: system.raw, isCurrent: memory.systemDisk === from, run }))
       await machine.remember({ ...memory, systemDisk: from });
     await describeRaw(system.raw, system.descriptor);
