@@ -10,11 +10,14 @@ import type { Socket } from 'node:net';
 import os from 'node:os';
 import path from 'node:path';
 import { openMachines } from '../provisioners/index.ts';
+import { readyDocument } from '../provisioners/store/document.fixture.ts';
 import { parseMachineName } from '../provisioners/store/machine-name.ts';
 import { MachineStore } from '../provisioners/store/machine-store.ts';
 import type { Bench, Measurement } from './contender.ts';
 
 const rounds = 20;
+/** A connection on loopback that is not there by then waits for somebody who never comes. */
+const hangMs = 500;
 
 export function machineListBench(): Bench {
   return { name: 'machine-list', title: 'twenty machines listed, one unreachable', run };
@@ -53,20 +56,11 @@ async function add(
 ): Promise<void> {
   const name = parseMachineName(what.name);
   await store.makeFolders(name);
-  await store.write(name, {
-    version: 2,
-    id: '0123456789abcdef'.repeat(2),
+  const { driver, memory: driverMemory } = what;
+  await store.write(
     name,
-    driver: what.driver,
-    createdAt: '2026-01-02T03:04:05Z',
-    settings: what.driver === 'generic' ? { ipAddress: '127.0.0.1' } : {},
-    lifecycle: { phase: 'ready' },
-    driverMemory: what.memory,
-    facts: {},
-    resources: [],
-    engine: null,
-    dockerContext: null,
-  });
+    readyDocument(name, { driver, driverMemory, settings: driver === 'generic' ? { ipAddress: '127.0.0.1' } : {} }),
+  );
   await writeFile(store.machine(name).dataDisk, '');
 }
 
@@ -95,7 +89,7 @@ async function openBlackHole(): Promise<AsyncDisposable & { readonly port: numbe
     waiting.push(socket.on('error', () => undefined));
     isTaken = await Promise.race([
       once(socket, 'connect').then(() => true),
-      new Promise<boolean>((resolve) => setTimeout(() => resolve(false), 500)),
+      new Promise<boolean>((resolve) => setTimeout(() => resolve(false), hangMs)),
     ]);
   }
   return {

@@ -6,6 +6,7 @@ import { imageLayout } from '../deploy/machine-layout.ts';
 import type { Driver, TaggedResource, TaggedRole } from '../drivers/driver.ts';
 import { LocalDriver } from '../drivers/local/local-driver.ts';
 import { KeptSecrets } from '../secrets/kept-secrets.ts';
+import { readyDocument } from '../store/document.fixture.ts';
 import { parseMachineName } from '../store/machine-name.ts';
 import { MachineStore } from '../store/machine-store.ts';
 import { ownAgentProgram } from './agent-process.ts';
@@ -63,20 +64,7 @@ describe('what is left over', () => {
   async function add(name: string, id: string): Promise<void> {
     const machine = parseMachineName(name);
     await store.makeFolders(machine);
-    await store.write(machine, {
-      version: 2,
-      id,
-      name,
-      driver: cloud.name,
-      createdAt: '2026-01-02T03:04:05Z',
-      settings: {},
-      lifecycle: { phase: 'ready' },
-      driverMemory: {},
-      facts: {},
-      resources: [],
-      engine: null,
-      dockerContext: null,
-    });
+    await store.write(machine, readyDocument(name, { id, driver: cloud.name }));
   }
   const titles = async (): Promise<readonly string[]> => (await findLeftovers(context)).map(({ title }) => title);
 

@@ -5,6 +5,7 @@ import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { LocalDriver } from '../drivers/local/local-driver.ts';
 import { QemuDriver } from '../drivers/qemu/qemu-driver.ts';
 import type { Driver, DriverState } from '../drivers/driver.ts';
+import { readyDocument } from '../store/document.fixture.ts';
 import type { MachineName } from '../store/machine-name.ts';
 import { parseMachineName } from '../store/machine-name.ts';
 import { MachineStore } from '../store/machine-store.ts';
@@ -34,20 +35,7 @@ describe('a list of machines', () => {
   async function add(driver: string, number: number): Promise<MachineName> {
     const name = parseMachineName(`${driver}-${number}`);
     await store.makeFolders(name);
-    await store.write(name, {
-      version: 2,
-      id: '0123456789abcdef'.repeat(2),
-      name,
-      driver,
-      createdAt: '2026-01-02T03:04:05Z',
-      settings: {},
-      lifecycle: { phase: 'ready' },
-      driverMemory: {},
-      facts: {},
-      resources: [],
-      engine: null,
-      dockerContext: null,
-    });
+    await store.write(name, readyDocument(name, { driver }));
     await writeFile(store.machine(name).dataDisk, '');
     return name;
   }

@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import type { Machines } from '../machines.ts';
 import type { Operation } from '../progress.ts';
+import { readyDocument } from '../store/document.fixture.ts';
 import type { MachineDocument } from '../store/machine-document.ts';
 import { parseMachineName } from '../store/machine-name.ts';
 import { MachineStore } from '../store/machine-store.ts';
@@ -25,21 +26,8 @@ afterEach(() => rm(home, { recursive: true, force: true }));
 async function add(text: string, change: Partial<MachineDocument> = {}): Promise<void> {
   const name = parseMachineName(text);
   await store.makeFolders(name);
-  await store.write(name, {
-    version: 2,
-    id: '0123456789abcdef'.repeat(2),
-    name,
-    driver: 'qemu',
-    createdAt: '2026-01-02T03:04:05Z',
-    settings: { cpus: 1, memoryBytes: 2 ** 30, diskBytes: 2 ** 33 },
-    lifecycle: { phase: 'ready' },
-    driverMemory: {},
-    facts: {},
-    resources: [],
-    engine: null,
-    dockerContext: null,
-    ...change,
-  });
+  const settings = { cpus: 1, memoryBytes: 2 ** 30, diskBytes: 2 ** 33 };
+  await store.write(name, readyDocument(name, { settings, ...change }));
   await writeFile(store.machine(name).dataDisk, '');
 }
 
