@@ -7,6 +7,7 @@ export interface PlayedDescription {
   readonly dataDisk: string;
   readonly seed: string;
   readonly macAddress: string;
+  readonly memoryMiB: string;
   readonly serialLog: string | null;
 }
 
@@ -37,7 +38,8 @@ export function readDescription(vmx: string): PlayedDescription {
   need('guestOS', /^(arm-)?other5xlinux-64$/);
   need('firmware', /^efi$/);
   need('numvcpus', /^[1-9]\d*$/);
-  if (Number(need('memsize', /^[1-9]\d*$/)) % 4 !== 0) throw new Refusal('The memory size is not a multiple of 4 MB');
+  const memoryMiB = need('memsize', /^[1-9]\d*$/);
+  if (Number(memoryMiB) % 4 !== 0) throw new Refusal('The memory size is not a multiple of 4 MB');
   // Without PCI Express ports there is no place for NVMe and vmxnet3.
   need('pciBridge4.virtualDev', /^pcieRootPort$/);
   need('nvme0.present', /^TRUE$/);
@@ -51,6 +53,7 @@ export function readDescription(vmx: string): PlayedDescription {
     systemDisk,
     dataDisk,
     seed,
+    memoryMiB,
     // VMware lets nobody choose other addresses.
     macAddress: need('ethernet0.address', /^00:50:56:[0-3][0-9a-f](:[0-9a-f]{2}){2}$/),
     serialLog: values.get('serial0.filename') ?? null,

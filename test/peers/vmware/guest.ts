@@ -1,14 +1,15 @@
 import { appendFileSync, existsSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { PlayedSystem } from '../played-system.ts';
+import { EmulatedSystem } from '../virtualbox/emulated-system.ts';
 import type { PlayedDescription } from './description.ts';
 import { hasBootSector, readDescription } from './description.ts';
 import type { PlayedState } from './world.ts';
 import { World } from './world.ts';
 
 /**
- * One played machine that runs (vmware-vmx): a real sshd behind the address that NAT gave it. It boots only from a system disk with a boot
- * sector, and stays dark otherwise, as firmware without a boot loader does.
+ * One played machine that runs (vmware-vmx): a real sshd behind the address that NAT gave it, or QEMU. It boots only from a system disk with
+ * a boot sector, and stays dark otherwise, as firmware without a boot loader does.
  */
 class PlayedGuest {
   readonly #world: World;
@@ -16,8 +17,9 @@ class PlayedGuest {
   /** `well`, or what goes wrong in it. */
   readonly #mood: string;
   readonly #description: PlayedDescription;
-  readonly #system: PlayedSystem;
+  readonly #system: PlayedSystem | EmulatedSystem;
   readonly #address: string;
+  readonly #listen: { readonly host: string; readonly port: number };
   #memory: NodeJS.Timeout | undefined;
 
   constructor(world: World, { vmx, mood }: { readonly vmx: string; readonly mood: string }) {
@@ -26,10 +28,16 @@ class PlayedGuest {
     this.#mood = mood;
     this.#description = readDescription(vmx);
     this.#address = world.lease(this.#description.macAddress);
+    const listen = { host: this.#address, port: Number(process.env['PLAYED_VMWARE_SSH_PORT'] ?? 22) };
+    this.#listen = listen;
+    if (process.env['PLAYED_VMWARE_SYSTEM'] === 'qemu') {
+      this.#system = new EmulatedSystem({ qmpSocket: join(world.home, `${process.pid}.qmp`) });
+      return;
+    }
     this.#system = new PlayedSystem({
       folder: join(world.home, `guest-${process.pid}`),
       say: (line) => this.#say(line),
-      listen: { host: this.#address, port: Number(process.env['PLAYED_VMWARE_SSH_PORT'] ?? 22) },
+      listen,
       dataDisk: this.#description.dataDisk,
     });
   }
@@ -38,7 +46,7 @@ class PlayedGuest {
     process.on('SIGUSR1', () => this.#obey(this.#world.wish(this.#vmx)));
     // The guest shuts itself down.
     process.once('SIGUSR2', () => {
-      this.#system.powerOff();
+      if (this.#system instanceof PlayedSystem) this.#system.powerOff();
       this.#leave();
     });
     this.#become('running');
@@ -46,8 +54,30 @@ class PlayedGuest {
     setInterval(() => undefined, 60_000);
     if (this.#mood === 'dark' || !hasBootSector(this.#description.systemDisk))
       return this.#say('EFI: No compatible bootloader was found.');
+    if (this.#system instanceof EmulatedSystem) return await this.#emulate(this.#system);
     this.#say(`skiff-boot: address ${this.#address}`);
     await this.#system.boot(this.#description.seed);
+  }
+
+  /** What QEMU's own network calls the guest is not where this computer reaches it. */
+  async #emulate(system: EmulatedSystem): Promise<void> {
+    const { systemDisk, dataDisk, seed, memoryMiB } = this.#description;
+    const serialLog = join(this.#world.home, `${process.pid}.console`);
+    await system.boot({
+      disks: [systemDisk, dataDisk, seed],
+      memoryMiB,
+      serialLog,
+      hardware: 'vmware',
+      listen: this.#listen,
+      ended: () => this.#leave(),
+    });
+    let told = 0;
+    setInterval(() => {
+      const lines = existsSync(serialLog) ? readFileSync(serialLog, 'latin1').split(/\r?\n/).slice(0, -1) : [];
+      for (const line of lines.slice(told))
+        this.#say(line.replace(/^skiff-boot: address .*/, `skiff-boot: address ${this.#address}`));
+      told = lines.length;
+    }, 100);
   }
 
   #obey(wish: string): void {

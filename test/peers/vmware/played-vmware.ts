@@ -18,7 +18,9 @@ export interface PlayedVmware extends AsyncDisposable {
   powerOffInside(): void;
 }
 
-export async function openPlayedVmware(): Promise<PlayedVmware> {
+/** `qemu`: behind a started machine a real one, and its SSH at port 22, where those who are not told otherwise look for it. */
+export async function openPlayedVmware(options: { readonly system?: 'qemu' } = {}): Promise<PlayedVmware> {
+  const sshPort = options.system === 'qemu' ? 22 : playedSshPort;
   const folder = await mkdtemp(join(tmpdir(), 'skiff-vmware-'));
   await writePlayedCommand(join(folder, 'vmrun'), new URL('./vmrun.ts', import.meta.url));
   const world = new World(folder);
@@ -29,9 +31,10 @@ export async function openPlayedVmware(): Promise<PlayedVmware> {
       ...process.env,
       PATH: `${folder}:${process.env['PATH'] ?? ''}`,
       PLAYED_VMWARE_HOME: folder,
-      PLAYED_VMWARE_SSH_PORT: String(playedSshPort),
+      PLAYED_VMWARE_SSH_PORT: String(sshPort),
+      PLAYED_VMWARE_SYSTEM: options.system,
     },
-    sshPort: playedSshPort,
+    sshPort,
     crash,
     powerOffInside: () => world.machines().forEach(({ pid }) => process.kill(pid, 'SIGUSR2')),
     async [Symbol.asyncDispose]() {
