@@ -14,6 +14,12 @@ import { openMachines } from './open-machines.ts';
 const operation: Operation = { report: () => undefined, signal: new AbortController().signal };
 const GiB = 2 ** 30;
 
+const waiting = { timeout: 30_000, interval: 200 };
+function notEmpty(content: string): string {
+  expect(content).not.toBe('');
+  return content;
+}
+
 /** What is done to machines that are made, on real ones; each test begins where the one before ended. */
 describeWith(['linux', { program: 'qemu-system-x86_64' }, { program: 'mmdebstrap' }], 'a machine that is made', () => {
   let home: string;
@@ -68,19 +74,16 @@ describeWith(['linux', { program: 'qemu-system-x86_64' }, { program: 'mmdebstrap
         const Cmd = ['sh', '-c', 'cat /app/note > /app/copy'];
         const { Id } = await client.containers.create({ Image: 'hello', Cmd, HostConfig });
         await client.containers.start(Id);
-        await client.containers.wait(Id);
-        await client.containers.remove(Id);
-        return await readFile(join(folder, 'copy'), 'utf8');
+        const copied = await vi.waitFor(() => readFile(join(folder, 'copy'), 'utf8').then(notEmpty), waiting);
+        await client.containers.remove(Id, { force: true });
+        return copied;
       });
     expect(await run(join(home, 'shared'))).toBe('from here');
     const denied = expect.stringContaining('is not shared with machine "one"');
     await expect(run(join(home, 'machines'))).rejects.toMatchObject({ message: denied });
     await machines.share('one', { add: [], remove: [join(home, 'shared')] }, operation);
     expect((await machines.inspect('one')).settings['shares']).toEqual(['none']);
-    await vi.waitFor(() => expect(run(join(home, 'shared'))).rejects.toMatchObject({ message: denied }), {
-      timeout: 30_000,
-      interval: 500,
-    });
+    await vi.waitFor(() => expect(run(join(home, 'shared'))).rejects.toMatchObject({ message: denied }), waiting);
   });
 
   it('stands still and goes on, its containers with it', async () => {
