@@ -90,12 +90,12 @@ export function isAlive(pid: number): boolean {
   }
 }
 
-/** These files are written by this module alone. */
-function readJson<T>(path: string): T {
+/** Of a file that a played tool itself has written. */
+export function readJson<T>(path: string): T {
   return JSON.parse(readFileSync(path, 'utf8')) as T;
 }
 
-function writeWhole(path: string, value: unknown): void {
+export function writeWhole(path: string, value: unknown): void {
   const making = `${path}.${process.pid}`;
   writeFileSync(making, JSON.stringify(value));
   renameSync(making, path);

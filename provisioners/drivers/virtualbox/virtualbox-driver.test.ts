@@ -70,20 +70,20 @@ function peerOf({ vbox: { register } }: Made): PeerUnderTest {
     deleteElsewhere: () => {
       for (const vm of register.machines()) register.remove(vm);
     },
-    cutAt: (after, when) => register.setFaults([{ verb: '*', kind: `killed-${when}`, after }]),
+    cutAt: (after, when) => register.faults.set([{ verb: '*', kind: `killed-${when}`, after }]),
     throttle: () => {
       const locked = { verb: 'createvm', kind: 'locked' } as const;
-      register.setFaults([locked, locked]);
+      register.faults.set([locked, locked]);
     },
     refusals: [
       {
         title: 'a disk that is full',
-        arrange: () => void register.setFaults([{ verb: 'createmedium', kind: 'no-space' }]),
+        arrange: () => void register.faults.set([{ verb: 'createmedium', kind: 'no-space' }]),
         code: 'no-space',
         says: 'VirtualBox has no room for the disks',
       },
     ],
-    heal: () => register.setFaults([]),
+    heal: () => register.faults.set([]),
   };
 }
 
@@ -119,7 +119,7 @@ describeWith(needs, 'the VirtualBox driver, when things go wrong', () => {
   it('says where to switch on virtualisation', async () => {
     const { driver, machine, vbox } = made;
     await driver.create(machine, run);
-    vbox.register.setFaults([{ verb: 'startvm', kind: 'no-virtualisation' }]);
+    vbox.register.faults.set([{ verb: 'startvm', kind: 'no-virtualisation' }]);
     const refused = { code: 'driver-unavailable', message: expect.stringContaining('firmware') as string };
     await expect(driver.start(machine, run)).rejects.toMatchObject(refused);
     await driver.remove(machine, run);
@@ -152,7 +152,7 @@ describeWith(needs, 'the VirtualBox driver, when things go wrong', () => {
   it('ends soon when it is told to', async () => {
     const { driver, machine, vbox } = made;
     await driver.create(machine, run);
-    vbox.register.setFaults([{ verb: 'startvm', kind: 'hangs' }]);
+    vbox.register.faults.set([{ verb: 'startvm', kind: 'hangs' }]);
     const signal = AbortSignal.timeout(1_000);
     await expect(driver.start(machine, { ...run, signal })).rejects.toBe(await reasonOf(signal));
     expect(await driver.state(machine)).toBe('stopped');

@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
-import { existsSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
-import { isAlive } from '../played-record.ts';
+import { isAlive, PlayedFaults, readJson, writeWhole } from '../played-record.ts';
 
 /** What the played VirtualBox knows, as files below its home (`VBOX_USER_HOME`): one a machine, one a disk. */
 
@@ -21,20 +21,15 @@ export interface PlayedVm {
   readonly forwardings: Readonly<Record<string, string>>;
 }
 
-/** What goes wrong next: the first entry whose verb is called is taken out and happens. */
-export interface PlayedFault {
-  /** `*`: whatever is called. */
-  readonly verb: string;
-  readonly kind: 'locked' | 'no-space' | 'no-virtualisation' | 'killed-before' | 'killed-after' | 'hangs';
-  /** How many calls pass before it. */
-  readonly after?: number;
-}
+export type VirtualboxFault = 'locked' | 'no-space' | 'no-virtualisation' | 'killed-before' | 'killed-after' | 'hangs';
 
 export class Register {
   readonly home: string;
+  readonly faults: PlayedFaults<VirtualboxFault>;
 
   constructor(home: string) {
     this.home = home;
+    this.faults = new PlayedFaults(home);
     for (const folder of ['machines', 'media']) mkdirSync(join(home, folder), { recursive: true });
   }
 
@@ -80,26 +75,6 @@ export class Register {
     return this.machines().some(({ disks }) => Object.values(disks).includes(resolve(path)));
   }
 
-  setFaults(faults: readonly PlayedFault[]): void {
-    writeWhole(join(this.home, 'faults.json'), faults);
-  }
-
-  takeFault(verb: string): PlayedFault | null {
-    const file = join(this.home, 'faults.json');
-    if (!existsSync(file)) return null;
-    const faults = readJson<PlayedFault[]>(file);
-    const at = faults.findIndex((fault) => fault.verb === verb || fault.verb === '*');
-    const found = faults[at];
-    if (found === undefined) return null;
-    const { after = 0 } = found;
-    if (after > 0) {
-      this.setFaults(faults.with(at, { ...found, after: after - 1 }));
-      return null;
-    }
-    this.setFaults(faults.toSpliced(at, 1));
-    return found;
-  }
-
   #machineFile(uuid: string): string {
     return join(this.home, 'machines', `${uuid}.json`);
   }
@@ -123,15 +98,4 @@ function readMachine(path: string): PlayedVm[] {
     if (error instanceof Error && 'code' in error && error.code === 'ENOENT') return [];
     throw error;
   }
-}
-
-/** Files of the register are written by this module alone. */
-function readJson<T>(path: string): T {
-  return JSON.parse(readFileSync(path, 'utf8')) as T;
-}
-
-function writeWhole(path: string, value: unknown): void {
-  const making = `${path}.${process.pid}`;
-  writeFileSync(making, JSON.stringify(value));
-  renameSync(making, path);
 }

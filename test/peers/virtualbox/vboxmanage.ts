@@ -40,9 +40,9 @@ async function main(): Promise<number> {
   const home = process.env['VBOX_USER_HOME'];
   if (home === undefined) throw new Error('the played VBoxManage needs VBOX_USER_HOME');
   const register = new Register(home);
-  const fault = register.takeFault(name);
+  const fault = register.faults.take(name);
   try {
-    switch (fault?.kind) {
+    switch (fault) {
       case 'locked':
         throw new Refusal(
           "The machine 'x' is already locked by a session (or being locked or unlocked)",
@@ -62,17 +62,17 @@ async function main(): Promise<number> {
         await once(process, 'SIGTERM');
         return 143;
       case 'killed-after':
-      case undefined:
+      case null:
     }
     const verb = verbs.get(name);
     if (verb === undefined) throw syntaxRefusal(`Invalid command '${name}'`);
     const said = await verb(register, args);
-    if (fault?.kind === 'killed-after') process.kill(process.pid, 'SIGKILL');
+    if (fault === 'killed-after') process.kill(process.pid, 'SIGKILL');
     process.stdout.write(said);
     return 0;
   } catch (error) {
     if (!(error instanceof Refusal)) throw error;
-    if (fault?.kind === 'killed-after') process.kill(process.pid, 'SIGKILL');
+    if (fault === 'killed-after') process.kill(process.pid, 'SIGKILL');
     process.stderr.write(error.text);
     return error.exitCode;
   }
