@@ -12,7 +12,7 @@ export interface MonitorProgram {
   readonly build: string;
 }
 
-const readyTimeoutMs = 15_000;
+const readyTimeoutMs = 60_000;
 /**
  * A monitor lives on garbage-free paths and holds little: a small heap keeps its resident memory near what a bare Node takes.
  */

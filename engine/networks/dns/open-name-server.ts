@@ -22,7 +22,7 @@ export interface OpenNameServerOptions {
   readonly build?: string;
 }
 
-const readyTimeoutMs = 15_000;
+const readyTimeoutMs = 60_000;
 /** A process for nobody is let go after that long; it ends by itself then. */
 const lonelyMs = 30_000;
 const freshMs = 1000;
