@@ -7,6 +7,7 @@ import type { Line } from '../line/line.ts';
 import { setMachineClock } from './machine-clock.ts';
 import { writeAgentState } from './agent-state.ts';
 import type { BulkTunnel } from './bulk-tunnel.ts';
+import { EngineDoor } from './engine-door.ts';
 import { followPublishedPorts } from './container-ports.ts';
 import type { KeepSharesOptions } from './keep-shares.ts';
 import { keepShares } from './keep-shares.ts';
@@ -74,19 +75,10 @@ export async function runHostAgent(options: HostAgentOptions): Promise<void> {
     onChange: (now) => {
       log(describeLink(now));
       publish({ connection: now.kind, error: now.kind === 'lost' ? now.error.message : null });
-      if (now.kind === 'ready') greet(now.connection);
-      if (now.kind === 'ready') tunnel.open();
-      else tunnel.close();
+      door.close();
+      if (now.kind !== 'ready') tunnel.close();
     },
   });
-  /**
-   * A command on a fresh connection: OpenSSH's server sends small packets without delay (TCP_NODELAY) only after it has run one. A
-   * connection that only forwards waits 40 ms for the answer to each small request.
-   */
-  const greet = (line: Line): void => {
-    if (options.setsClock === true) setClock(line);
-    else line.run('true', { signal: whole }).catch((error: unknown) => log(`the first command: ${String(error)}`));
-  };
   const setClock = (line: Line): void => {
     setMachineClock(line, { now: () => Date.now(), signal: whole }).then(
       (result) => {
@@ -104,12 +96,25 @@ export async function runHostAgent(options: HostAgentOptions): Promise<void> {
       void (await line.dialUnix(engineSocket, end)).destroy();
     void link.prove(ask, options.watch?.answerMs);
   }, options.watch);
-  const dialEngine = async (dialSignal?: AbortSignal): Promise<Duplex> =>
-    (await tunnel.dial(dialSignal)) ??
-    link.dialUnix(
-      engineSocket,
-      dialSignal === undefined ? { waitMs: waitForLinkMs } : { waitMs: waitForLinkMs, signal: dialSignal },
-    );
+  let greeted: Line | null = null;
+  /**
+   * What a fresh connection is given once the engine answers over it, for until then an emulated machine has no time for more. A command,
+   * be it to look at the clock: OpenSSH's server sends small packets without delay (TCP_NODELAY) only after it has run one, and a
+   * connection that only forwards waits 40 ms for the answer to each small request. And the fast way.
+   */
+  const greet = (): void => {
+    if (link.state.kind !== 'ready' || link.state.connection === greeted) return;
+    greeted = link.state.connection;
+    if (options.setsClock === true) setClock(greeted);
+    else greeted.run('true', { signal: whole }).catch((error: unknown) => log(`the first command: ${String(error)}`));
+    tunnel.open();
+  };
+  const door = new EngineDoor({
+    dial: (end) => link.dialUnix(engineSocket, { waitMs: waitForLinkMs, signal: end }),
+    onOpen: greet,
+    signal: whole,
+  });
+  const dialEngine = async (end?: AbortSignal): Promise<Duplex> => (await tunnel.dial(end)) ?? (await door.dial(end));
   const onFailure = (error: Error): void => log(error.message);
   publish({});
   // Whoever holds the agent's lock owns the path; a socket there is what a killed agent left. Pipes of Windows go with their process.

@@ -1,0 +1,80 @@
+import type { Duplex } from 'node:stream';
+import { setTimeout as delay } from 'node:timers/promises';
+
+export interface EngineDoorOptions {
+  /** To the engine's socket, once. */
+  readonly dial: (signal: AbortSignal) => Promise<Duplex>;
+  /** Somebody answers there: for the first time, or again after nobody did. */
+  readonly onOpen: () => void;
+  readonly signal: AbortSignal;
+  /** How long those who come wait for an engine that starts, or starts again, before they are sent away. */
+  readonly waitMs?: number;
+  readonly pauseMs?: number;
+}
+
+/**
+ * The engine's socket, for everybody of one host agent who wants a stream to it. While nobody listens there one tries for all, and the
+ * others wait for that: each try costs an emulated machine work that its engine's start needs more.
+ */
+export class EngineDoor {
+  readonly #options: EngineDoorOptions;
+  #isOpen = false;
+  #trial: Promise<void> | null = null;
+
+  constructor(options: EngineDoorOptions) {
+    this.#options = options;
+  }
+
+  async dial(signal?: AbortSignal): Promise<Duplex> {
+    const whole = AbortSignal.any([this.#options.signal, ...(signal === undefined ? [] : [signal])]);
+    if (this.#isOpen) {
+      try {
+        return await this.#options.dial(whole);
+      } catch {
+        whole.throwIfAborted();
+        this.#isOpen = false;
+      }
+    }
+    await until(this.#opened(), whole);
+    return await this.#options.dial(whole);
+  }
+
+  /** What was said of the engine is true no more: the line to it is another. */
+  close(): void {
+    this.#isOpen = false;
+  }
+
+  #opened(): Promise<void> {
+    this.#trial ??= this.#try().finally(() => (this.#trial = null));
+    return this.#trial;
+  }
+
+  async #try(): Promise<void> {
+    const { dial, onOpen, signal, waitMs = 20_000, pauseMs = 150 } = this.#options;
+    const deadline = performance.now() + waitMs;
+    for (;;) {
+      try {
+        (await dial(signal)).destroy();
+        break;
+      } catch (error) {
+        if (signal.aborted || performance.now() >= deadline) throw error;
+      }
+      await delay(pauseMs, undefined, { signal });
+    }
+    this.#isOpen = true;
+    onOpen();
+  }
+}
+
+/** Gives up waiting, not what is waited for. */
+async function until(what: Promise<void>, signal: AbortSignal): Promise<void> {
+  const { promise: aborted, reject } = Promise.withResolvers<never>();
+  const onAbort = (): void => reject(signal.reason);
+  signal.addEventListener('abort', onAbort, { once: true });
+  if (signal.aborted) onAbort();
+  try {
+    await Promise.race([what, aborted]);
+  } finally {
+    signal.removeEventListener('abort', onAbort);
+  }
+}
