@@ -7,6 +7,7 @@ import { mkdirSync, rmSync } from 'node:fs';
 import { open } from 'node:fs/promises';
 import type { FileHandle } from 'node:fs/promises';
 import path from 'node:path';
+import { gathered } from '../content/gathered.ts';
 import { Growth } from '../content/growth.ts';
 import { chainIds, type Layer, type LayerStore } from '../layers/layer-store.ts';
 import { internal, notFound } from '../model/errors.ts';
@@ -120,7 +121,7 @@ async function arrive(
   try {
     await using file = handle;
     let sizeBytes = 0;
-    for await (const chunk of content) {
+    for await (const chunk of gathered(content)) {
       signal.throwIfAborted();
       await file.writeFile(chunk);
       growth.reach((sizeBytes += chunk.length));

@@ -3,6 +3,7 @@
  * when the last of them has left, and what is there by then is kept for the next try (`content.ingest`).
  */
 import type { Blob, Content, Ingest } from '../content/content.ts';
+import { gathered } from '../content/gathered.ts';
 import type { GrowingFile } from '../content/growth.ts';
 import { trimMalloc } from '../kernel/malloc.ts';
 import { EngineError, internal, invalid } from '../model/errors.ts';
@@ -42,9 +43,6 @@ export class SpoiltRemains extends EngineError {
     super('internal', `what was there of ${digest} from an earlier try is broken`, { cause });
   }
 }
-
-const gatheredBytes = 256 * 1024;
-const gatheredMs = 50;
 
 /** After so many, memory is given back: it takes a millisecond. */
 const trimmedBytes = 8 * 1024 * 1024;
@@ -197,28 +195,6 @@ async function copy(work: {
   }
   if (ingest.offset !== sizeBytes)
     throw invalid(`the registry sent ${ingest.offset} bytes of ${digest}, but the manifest says ${sizeBytes}`);
-}
-
-/**
- * Chunks as they come from a socket are small, and each write costs a round through Node's threads and a message to who follows: a fast
- * network's are put together, in one buffer that is used again. A slow one's are not kept back, so that what came is told and survives a kill.
- */
-async function* gathered(bytes: AsyncIterable<Buffer>): AsyncGenerator<Buffer, void, void> {
-  const gatheredIn = Buffer.allocUnsafeSlow(gatheredBytes);
-  let sizeBytes = 0;
-  let sinceMs = performance.now();
-  for await (const chunk of bytes) {
-    for (let at = 0; at < chunk.length;) {
-      const taken = chunk.copy(gatheredIn, sizeBytes, at);
-      at += taken;
-      sizeBytes += taken;
-      if (sizeBytes < gatheredBytes && performance.now() - sinceMs < gatheredMs) continue;
-      yield gatheredIn.subarray(0, sizeBytes);
-      sizeBytes = 0;
-      sinceMs = performance.now();
-    }
-  }
-  if (sizeBytes > 0) yield gatheredIn.subarray(0, sizeBytes);
 }
 
 function tellState(running: Running, state: DownloadState): void {

@@ -5,6 +5,7 @@
  */
 import { type FileHandle, open, rm } from 'node:fs/promises';
 import path from 'node:path';
+import { gathered } from '../../content/gathered.ts';
 import { entryPath } from '../../layers/apply/names.ts';
 import { decompressed } from '../../layers/compression.ts';
 import { printableName, type TarEntry, TarError } from '../../../api/tar/entry.ts';
@@ -82,11 +83,15 @@ export class Spool implements AsyncDisposable {
   }
 
   async #take(archive: AsyncIterable<Uint8Array>, signal: AbortSignal): Promise<void> {
+    for await (const piece of gathered(this.#noted(decompressed(archive), signal))) await this.#handle.writeFile(piece);
+  }
+
+  async *#noted(chunks: AsyncIterable<Buffer>, signal: AbortSignal): AsyncGenerator<Buffer, void, void> {
     const reader = new TarReader();
-    for await (const chunk of decompressed(archive)) {
-      signal.throwIfAborted();
-      await this.#handle.writeFile(chunk);
+    for await (const chunk of chunks) {
       for (const event of reader.push(chunk)) this.#note(event);
+      yield chunk;
+      signal.throwIfAborted();
     }
     for (const event of reader.end()) this.#note(event);
   }
