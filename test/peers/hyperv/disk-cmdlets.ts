@@ -1,7 +1,7 @@
 import { execFileSync } from 'node:child_process';
 import { existsSync, rmSync, truncateSync } from 'node:fs';
 import type { PlayedHost } from './host.ts';
-import { tell } from './state-cmdlets.ts';
+import { tell } from './tell.ts';
 import { bind } from './parameters.ts';
 import { Refusal } from './refusal.ts';
 import type { Cmdlet } from './cmdlet.ts';

@@ -5,7 +5,7 @@ import { fileURLToPath } from 'node:url';
 import type { Computer } from '../../../provisioners/drivers/vm/find-program.ts';
 import { compileCache } from '../played-record.ts';
 import { PlayedHost } from './host.ts';
-import { tell } from './state-cmdlets.ts';
+import { tell } from './tell.ts';
 
 /** A Windows computer with a Hyper-V of its own: its programs first in Path, and what it knows in a temporary folder. */
 export interface PlayedHyperv extends AsyncDisposable {

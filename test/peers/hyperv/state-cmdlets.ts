@@ -1,6 +1,5 @@
 import { spawn } from 'node:child_process';
 import { existsSync, mkdirSync, openSync, statSync } from 'node:fs';
-import { connect } from 'node:net';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
@@ -9,6 +8,7 @@ import type { PlayedHost, PlayedVm, VmState } from './host.ts';
 import { vmOf } from './machine-cmdlets.ts';
 import { bind } from './parameters.ts';
 import { invalidState, Refusal } from './refusal.ts';
+import { tell } from './tell.ts';
 
 /** Cmdlets about machines that run: each is a process of its own (running-vm.ts), told what to do over a socket. */
 
@@ -65,15 +65,4 @@ async function powerOn(host: PlayedHost, vm: PlayedVm): Promise<void> {
     if (performance.now() > deadline) throw new Refusal('Unspecified', `'${vm.name}' failed to start.`);
     await delay(20);
   }
-}
-
-/** Resolves when the machine's process has done it. */
-export function tell(host: PlayedHost, vm: PlayedVm, verb: string): Promise<void> {
-  return new Promise((resolve, reject) => {
-    const socket = connect(host.controlSocket(vm.id), () => socket.end(`${verb}\n`));
-    socket.setTimeout(startMs, () => socket.destroy(new Error(`the machine's process does not answer ${verb}`)));
-    socket.resume();
-    socket.once('error', reject);
-    socket.once('close', () => resolve());
-  });
 }
