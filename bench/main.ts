@@ -12,6 +12,7 @@ import { logsBench, manyBench } from './many.ts';
 import { portsBench } from './ports.ts';
 import { pullBench } from './pull.ts';
 import { runBench } from './run.ts';
+import { sharesBench } from './shares.ts';
 import { median, quantile } from './samples.ts';
 
 const benches: readonly Bench[] = [
@@ -22,6 +23,7 @@ const benches: readonly Bench[] = [
   imagesBench(),
   lineBench(),
   portsBench(),
+  sharesBench(),
   machineListBench(),
   bootBench(),
   idleBench(),
