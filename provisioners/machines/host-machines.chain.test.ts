@@ -191,13 +191,16 @@ async function markedFiles(...folders: readonly string[]): Promise<string[]> {
   return stdout.split('\n').filter((line) => line !== '');
 }
 
-/** Command lines and variables of the processes that run now; this one is the user's own and has been given them. */
+/**
+ * Command lines and variables of the processes that run now. This one is the user's own and has been given them, and so has the bundler that a
+ * checkout builds engines with: it ends with this process, and no installed Skiff has it.
+ */
 function markedProcesses(): string[] {
   const others = readdirSync('/proc').filter((name) => /^\d+$/.test(name) && Number(name) !== process.pid);
   return others.flatMap((pid) => {
     try {
       const shown = ['cmdline', 'environ'].map((file) => readFileSync(join('/proc', pid, file), 'latin1')).join('\0');
-      return isMarked(shown) ? [`process ${pid}: ${shown}`] : [];
+      return isMarked(shown) && !shown.includes('/bin/esbuild\0') ? [`process ${pid}: ${shown}`] : [];
     } catch {
       // It has ended, or is the kernel's.
       return [];
