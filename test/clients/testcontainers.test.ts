@@ -3,6 +3,7 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';
 import { text } from 'node:stream/consumers';
+import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import type * as Testcontainers from 'testcontainers';
 import { type RunningEngine, startEngine } from '../engine/start-engine.ts';
@@ -117,9 +118,13 @@ describeWith(['linux', 'root', { program: 'curl' }], 'testcontainers on skiffd',
   it('has its reaper remove what a killed program of tests has left', async () => {
     await loadReaper(engine.socket, 'made-reaper');
     const environment = { TESTCONTAINERS_RYUK_DISABLED: 'false', RYUK_CONTAINER_IMAGE: 'made-reaper' };
-    await using client = startProgram(process.execPath, [path.join(import.meta.dirname, 'reaped-client.ts')], {
-      environment,
-    });
+    await using client = startProgram(
+      process.execPath,
+      [fileURLToPath(new URL('./reaped-client.ts', import.meta.url))],
+      {
+        environment,
+      },
+    );
     const made = /made (\w+) (\w+)\n/;
     await client.shows(made, 30_000);
     client.kill('SIGKILL');
