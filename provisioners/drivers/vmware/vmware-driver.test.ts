@@ -129,10 +129,10 @@ describeWith(needs, 'the VMware driver, when VMware or its guest goes wrong', ()
     expect(await shell(made, 'echo here')).toBe('here\n');
   });
 
-  it('starts the machine whose start was cut off', async () => {
+  it('ends a machine of whose start VMware told nothing, and starts it again', async () => {
     made.vmware.world.faults.set([{ verb: 'start', kind: 'killed-after' }]);
     await expect(driver.start(machine, run)).rejects.toMatchObject({ code: 'internal' });
-    expect(await driver.state(machine)).toBe('running');
+    expect(await driver.state(machine)).toBe('stopped');
     await driver.start(machine, run);
     expect(await shell(made, 'echo here')).toBe('here\n');
   });

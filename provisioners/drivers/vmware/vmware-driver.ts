@@ -48,7 +48,8 @@ const pauseMs = 200;
 
 /**
  * Machines of VMware Fusion (macOS) and Workstation (Windows, Linux). All that there is of one lies in its folder: the vmx file, which is
- * written anew at each boot, and raw disks with a descriptor each. It is reached at the address that VMware's NAT network gives it; neither VMware's tools in the guest nor administrator rights are needed.
+ * written anew at each boot, and raw disks with a descriptor each. It is reached at the address that VMware's NAT network gives it; neither
+ * VMware's tools in the guest nor administrator rights are needed.
  */
 export class VmwareDriver implements Driver {
   readonly name = 'vmware';
@@ -203,8 +204,15 @@ export class VmwareDriver implements Driver {
       await this.#writeVmx(machine);
       await keepPreviousLog(machine.paths);
       await machine.remember({ ...readMemory(machine.memory), isPaused: false });
-      await vmrun.run(['start', vmx, 'nogui'], { signal });
-      const outcome = await this.#awaitUp(machine, run);
+      let outcome: SshOutcome;
+      try {
+        await vmrun.run(['start', vmx, 'nogui'], { signal });
+        outcome = await this.#awaitUp(machine, run);
+      } catch (error) {
+        // It may run although vmrun said nothing more, or nobody waits for it any more.
+        await this.#end(machine, vmrun, AbortSignal.timeout(endMs));
+        throw error;
+      }
       if (outcome.kind === 'up') return;
       why = outcome.why;
       run.tell({ detail: why.split('\n', 1)[0] ?? why });
@@ -218,7 +226,10 @@ export class VmwareDriver implements Driver {
     await (await this.#vmrun()).run(['start', filesOf(machine.paths).vmx, 'nogui'], { signal: run.signal });
     const outcome = await this.#awaitUp(machine, run);
     if (outcome.kind === 'failed')
-      throw new MachineError('boot-failed', `The machine did not go on from its saved memory: ${outcome.why}`);
+      throw new MachineError(
+        'boot-failed',
+        `The machine did not go on from its saved memory. To do without that: skiff machine kill ${machine.name}. ${outcome.why}`,
+      );
   }
 
   async #awaitUp(machine: DriverMachine, { signal }: DriverRun): Promise<SshOutcome> {
