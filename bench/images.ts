@@ -10,6 +10,7 @@ import { encodeEntry, endOfArchive } from '../api/tar/writer.ts';
 import type { Bench, Contender, Measurement } from './contender.ts';
 import { debianImage, recipes, sha256 } from './debian-images.ts';
 import { create, inTurns, remove, request, start, withEngines } from './engines.ts';
+import { settleDisks } from './own-disk.ts';
 import type { Work } from './samples.ts';
 
 const rounds = { rounds: 5, warmUp: 1 };
@@ -47,7 +48,7 @@ async function measure(
     both,
     async (contender): ReturnType<Work> => {
       await load(contender);
-      return () => request(contender, 'DELETE', '/images/bench:twelve?force=1');
+      return () => removeImage(contender, 'bench:twelve');
     },
     rounds,
   );
@@ -81,7 +82,7 @@ async function ofContainers(both: readonly Contender[], root: string): Promise<r
     both,
     async (contender): ReturnType<Work> => {
       await request(contender, 'POST', `/commit?container=${idOf(contender)}&repo=bench&tag=made`, {});
-      return () => request(contender, 'DELETE', '/images/bench:made?force=1');
+      return () => removeImage(contender, 'bench:made');
     },
     rounds,
   );
@@ -96,7 +97,7 @@ async function ofContainers(both: readonly Contender[], root: string): Promise<r
     both,
     async (contender): ReturnType<Work> => {
       await exchange(contender, 'POST', '/images/create?fromSrc=-&repo=bench&tag=imported', root);
-      return () => request(contender, 'DELETE', '/images/bench:imported?force=1');
+      return () => removeImage(contender, 'bench:imported');
     },
     rounds,
   );
@@ -133,6 +134,11 @@ async function listing(both: readonly Contender[], folder: string): Promise<Meas
     async (contender) => void (await request(contender, 'GET', '/images/json')),
     { rounds: 30, warmUp: 5 },
   );
+}
+
+async function removeImage(contender: Contender, name: string): Promise<void> {
+  await request(contender, 'DELETE', `/images/${name}?force=1`);
+  settleDisks();
 }
 
 /** As `docker save` wrote it for long: layers as plain tars. */

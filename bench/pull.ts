@@ -3,6 +3,7 @@ import http from 'node:http';
 import type { Bench, Contender, Measurement } from './contender.ts';
 import { debianImage, nextVersion, recipes } from './debian-images.ts';
 import { inTurns, request } from './engines.ts';
+import { settleDisks } from './own-disk.ts';
 import { type Ground, putMadeImage, withRegistries } from './registries.ts';
 import type { Work } from './samples.ts';
 
@@ -39,8 +40,10 @@ const pullOne = async (contender: Contender, name: string): Promise<void> => {
   const told = await request(contender, 'POST', `/images/create?fromImage=${encodeURIComponent(name)}`);
   if (!told.includes('Status: Downloaded newer image')) throw new Error(`${contender.name}: ${told.slice(-400)}`);
 };
-const remove = (contender: Contender, name: string): Promise<string> =>
-  request(contender, 'DELETE', `/images/${name}?force=1`);
+const remove = async (contender: Contender, name: string): Promise<void> => {
+  await request(contender, 'DELETE', `/images/${name}?force=1`);
+  settleDisks();
+};
 
 function pulls({ contenders }: Ground, what: string, name: string): Promise<Measurement> {
   const work = async (contender: Contender): ReturnType<Work> => {
