@@ -184,7 +184,7 @@ function sourceFile(source: LayerSource): SourceFile {
   return { files: [file, finalFile], offset: 0, availableBytes: growth.availableBytes, isComplete: isWhole(source) };
 }
 
-/** All bytes are there: the unpack, which checks the content itself, need not wait until they are on the disk as well. */
+/** All bytes are there: the unpack, which checks the content itself, need not wait until the blob has its row. */
 function isWhole({ sizeBytes, growth }: GrowingFile): boolean {
   return growth.state.kind === 'complete' || growth.availableBytes === sizeBytes;
 }
