@@ -7,6 +7,7 @@ import { faultPoints } from './config/faults.ts';
 import { keptBridgeAddress, namesOf } from './config/names.ts';
 import type { Settings } from './config/settings.ts';
 import { startAtBoot } from './containers/restarts/boot-starts.ts';
+import type { Container } from './containers/container.ts';
 import { Directory } from './containers/directory.ts';
 import { assertLogOptions } from './containers/logs/log-file.ts';
 import { HealthChecks } from './containers/health/health-checks.ts';
@@ -142,15 +143,18 @@ function quietHours(): QuietHours {
 export async function removeAll(settings: Settings, log: Log): Promise<void> {
   await using engine = await openEngine(settings, log);
   const { directory, networks } = engine.parts;
-  await Promise.all(
-    directory
-      .all()
-      .map((container) => removeContainer(engine.parts, container, { isForced: true, removesVolumes: false })),
-  );
+  await Promise.all(directory.all().map((container) => removeAnyhow(engine.parts, container)));
   await engine.parts.names.end();
   await engine.parts.shares.end();
   await networks.removeAll();
   removeEngineCgroup(`/skiff-${engine.parts.engineName}`);
+}
+
+/** With `--rm`, or after a crash, it may be going already. */
+async function removeAnyhow(parts: Parts, container: Container): Promise<void> {
+  if (container.state.status === 'removing') await container.wait('removed', AbortSignal.timeout(60_000));
+  if (parts.directory.byId(container.id) !== undefined)
+    await removeContainer(parts, container, { isForced: true, removesVolumes: false });
 }
 
 async function openEngine(settings: Settings, log: Log, laps = new Laps(() => performance.now())): Promise<OpenEngine> {
