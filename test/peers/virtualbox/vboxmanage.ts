@@ -59,6 +59,8 @@ async function main(): Promise<number> {
         process.kill(process.pid, 'SIGKILL');
         break;
       case 'hangs':
+        // Until it is ended: an open pipe keeps it, a listener for a signal alone would not.
+        process.stdin.resume();
         await once(process, 'SIGTERM');
         return 143;
       case 'killed-after':
