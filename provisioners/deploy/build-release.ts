@@ -5,6 +5,7 @@ import { basename, dirname, join, relative, sep } from 'node:path';
 import type { BuildOptions, Plugin } from 'esbuild';
 import { z } from 'zod';
 import { MachineError } from '../machines.ts';
+import { startedQuietly } from '../secrets/quiet-environment.ts';
 import { isErrno } from '../store/atomic-file.ts';
 import type { EngineRelease, ReleaseArchitecture, ReleaseFile, ReleaseManifest } from './engine-release.ts';
 import { engineProgram, engineRelease, readEngineRelease } from './engine-release.ts';
@@ -83,7 +84,7 @@ async function bundlePrograms(options: {
   const outputs = new Map<string, string>([[join(checkout, 'engine/main.ts'), bundledEngine]]);
   const inputs = new Set<string>(['package.json', 'package-lock.json']);
   const bundle = async (entry: Pick<BuildOptions, 'entryPoints' | 'stdin'>, output: string): Promise<void> => {
-    const result = await build({
+    const request: BuildOptions & { readonly metafile: true } = {
       ...entry,
       outfile: join(folder, output),
       absWorkingDir: checkout,
@@ -105,7 +106,8 @@ async function bundlePrograms(options: {
       metafile: true,
       logLevel: 'silent',
       plugins: [programNames({ checkout, outputs })],
-    }).catch((cause: unknown) => {
+    };
+    const result = await startedQuietly(() => build(request)).catch((cause: unknown) => {
       throw new MachineError(
         'deploy-failed',
         `The engine could not be bundled: ${cause instanceof Error ? cause.message : String(cause)}`,

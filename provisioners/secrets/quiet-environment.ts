@@ -14,3 +14,14 @@ export function isSecretVariable(name: string): boolean {
 export function quietEnvironment(environment: Environment): Environment {
   return Object.fromEntries(Object.entries(environment).filter(([name]) => !isSecretVariable(name)));
 }
+
+/** For libraries that start a process with this one's environment whatever they are told: calls `start`, which must have started it when it returns. */
+export function startedQuietly<T>(start: () => T): T {
+  const secrets = Object.entries(process.env).filter(([name]) => isSecretVariable(name));
+  for (const [name] of secrets) Reflect.deleteProperty(process.env, name);
+  try {
+    return start();
+  } finally {
+    for (const [name, value] of secrets) process.env[name] = value;
+  }
+}
