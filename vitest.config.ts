@@ -12,18 +12,28 @@ const kernel = [
 ];
 const chain = ['**/*.chain.test.ts'];
 const browser = ['**/*.browser.test.ts'];
+/** Tests wait for processes much of their time: all processors are used, where vitest would leave one idle. */
+const maxWorkers = '100%';
 const never = ['**/node_modules/**', '**/dist/**'];
 
 export default defineConfig({
   test: {
     reporters: ['default'],
     projects: [
-      { test: { name: 'pure', include: ['**/*.test.ts'], exclude: [...never, ...kernel, ...chain, ...browser] } },
+      {
+        test: {
+          name: 'pure',
+          include: ['**/*.test.ts'],
+          exclude: [...never, ...kernel, ...chain, ...browser],
+          maxWorkers,
+        },
+      },
       {
         test: {
           name: 'kernel',
           include: kernel,
           exclude: never,
+          maxWorkers,
           testTimeout: 30_000,
           hookTimeout: 60_000,
           sequence: { groupOrder: 1 },
@@ -34,6 +44,7 @@ export default defineConfig({
           name: 'browser',
           include: browser,
           exclude: never,
+          maxWorkers: 1,
           testTimeout: 60_000,
           hookTimeout: 120_000,
           sequence: { groupOrder: 2 },
