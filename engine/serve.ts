@@ -179,8 +179,8 @@ async function openEngine(settings: Settings, log: Log, laps = new Laps(() => pe
   const { engineId, bridgeName, engineName } = namesOf(keptSetting(database, 'engine-id', randomUUID), settings);
   const reserve = opening.use(new DiskReserve({ folder: path.join(dataRoot, 'reserve'), ...reserved }));
   reserve.keep();
-  const { layers, content } = opening.use(openLayers({ database, dataRoot, log, reserve }));
   const reach = faultPoints(process.env, () => process.kill(process.pid, 'SIGKILL'));
+  const { layers, content } = opening.use(openLayers({ database, dataRoot, log, reserve, reach }));
   const images = new ImageStore({ database, dataRoot, layers, content, now, log, reach });
   const trees = opening.use(new TreeWorkers({ program: treesProgram, most: 8 }));
   const measure = (folders: readonly string[]): Promise<readonly number[]> => trees.measure(folders);

@@ -22,6 +22,7 @@ export class BlobStore implements Content {
   readonly #blobs: string;
   readonly #ingests: string;
   readonly #writeOut: Pick<WriteOut, 'mark' | 'takeUp'>;
+  readonly #reach: (point: string) => void;
   readonly #holds = new Map<Digest, number>();
   /** The writers of a digest, one behind the other: resolves when the last of them has ended. */
   readonly #writers = new Map<Digest, Promise<void>>();
@@ -35,6 +36,8 @@ export class BlobStore implements Content {
     readonly writeOut: Pick<WriteOut, 'mark' | 'takeUp'>;
     /** Room to remove blobs with when there is none. */
     readonly reserve?: Pick<DiskReserve, 'around'>;
+    /** Told each point where something is half done, and where a test may end the engine. */
+    readonly reach?: (point: string) => void;
   }) {
     this.#database = parts.database;
     this.#log = parts.log;
@@ -44,6 +47,7 @@ export class BlobStore implements Content {
     this.#ingests = path.join(root, 'ingest');
     for (const folder of [this.#blobs, this.#ingests]) mkdirSync(folder, { recursive: true, mode: 0o700 });
     this.#writeOut = parts.writeOut;
+    this.#reach = parts.reach ?? (() => undefined);
     this.#nowMs = parts.nowMs;
     this.#tidy();
   }
@@ -117,12 +121,14 @@ export class BlobStore implements Content {
       gone.push({ digest, aside });
       freedBytes += sizeBytes;
     }
+    if (gone.length > 0) this.#reach('blobs:aside');
     const remove = this.#database.sql.prepare('DELETE FROM blobs WHERE digest = ?');
     if (gone.length > 0) {
       this.#reserve.around(() =>
         this.#database.transaction(() => gone.forEach(({ digest }) => remove.run(digest)), 'ordered'),
       );
     }
+    if (gone.length > 0) this.#reach('blobs:forgotten');
     for (const { aside } of gone) await rm(aside, { force: true });
     this.#forgetRelations();
     return freedBytes + (isThorough ? this.#removeIngests(() => true) : 0);

@@ -45,6 +45,7 @@ export class LayerStore {
   readonly #intake: LayerIntake;
   readonly #workers: UnpackWorkers;
   readonly #writeOut: WriteOut;
+  readonly #reach: (point: string) => void;
   readonly #holds = new Map<ChainId, number>();
 
   constructor(parts: {
@@ -58,7 +59,10 @@ export class LayerStore {
     readonly writeOut: WriteOut;
     /** Room to remove layers with when there is none. */
     readonly reserve?: Pick<DiskReserve, 'around'>;
+    /** Told each point where something is half done, and where a test may end the engine. */
+    readonly reach?: (point: string) => void;
   }) {
+    this.#reach = parts.reach ?? (() => undefined);
     this.#database = parts.database;
     this.#findRow = parts.database.sql.prepare('SELECT * FROM layers WHERE chain_id = ?');
     this.#log = parts.log;
@@ -211,7 +215,9 @@ export class LayerStore {
     const removed = this.#reserve.around(() => this.#database.transaction(() => this.#deleteWith(tops), 'ordered'));
     // Before anything of them goes: a power cut must not bring back the row of a layer that is half gone.
     await this.#database.written();
+    this.#reach('layers:forgotten');
     await this.#removeFolders(removed);
+    this.#reach('layers:removed');
     await this.#content.collect();
     return removed.map(({ chainId }) => chainId);
   }

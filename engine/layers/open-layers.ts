@@ -27,6 +27,8 @@ export function openLayers(parts: {
   readonly dataRoot: string;
   readonly log: Log;
   readonly reserve?: Pick<DiskReserve, 'around'>;
+  /** Told each point where something is half done, and where a test may end the engine. */
+  readonly reach?: (point: string) => void;
   /** Of this computer, where left out. */
   readonly bootId?: string;
   /** See `WriteOut`. */

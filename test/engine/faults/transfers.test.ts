@@ -86,6 +86,26 @@ describeWith(['linux', 'root', { program: 'crun' }], 'skiffd killed in pulls and
     expect(left('layers').filter((folder) => folder.startsWith('tmp-'))).toEqual([]);
   });
 
+  it.each(['layers:forgotten', 'layers:removed', 'blobs:aside', 'blobs:forgotten'])(
+    'at %s of a removal nothing of the image is left, and it comes again whole',
+    async (point) => {
+      const tag = point.replace(':', '-');
+      const name = `${registry.host}/app`;
+      const { layers } = registry.addImage(tag, [layerOf('a', 50_000), layerOf('b', 50_000)]);
+      registry.calm();
+      const before = { layers: left('layers'), blobs: left('content/sha256') };
+      expect((await pull(engine.socket, name, { tag })).error).toBeNull();
+      await killedAt(point, () => call(engine.socket, 'DELETE', `/images/${name}:${tag}`));
+      expect(await has(engine, `${name}:${tag}`)).toBe(false);
+      await call(engine.socket, 'POST', '/images/prune'); // what a download has brought is kept for the next try
+      expect({ layers: left('layers'), blobs: left('content/sha256') }).toEqual(before);
+      expect((await pull(engine.socket, name, { tag })).error).toBeNull();
+      for (const layer of layers) expect(sent(layer)).toBe(2 * (registry.blobs.get(layer)?.length ?? 0));
+      await call(engine.socket, 'DELETE', `/images/${name}:${tag}`);
+      expect({ layers: left('layers'), blobs: left('content/sha256') }).toEqual(before);
+    },
+  );
+
   it.each([
     ['push:begun', 404],
     ['push:layers', 404],
