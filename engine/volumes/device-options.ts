@@ -24,6 +24,7 @@ export function assertVolumeOptions(name: string, options: VolumeOptions): void 
   if (unknown !== undefined) throw invalid(`create ${name}: invalid option: "${unknown}"`);
   const missing = given.flatMap((key) => known[key] ?? []).find((key) => options[key] === undefined);
   if (missing !== undefined) throw invalid(`create ${name}: missing required option: "${missing}"`);
+  quotaBytes(name, options);
 }
 
 /** `size`, the most that the volume may hold; 0: no limit. Throws `invalid`; `name` is the volume's. */
