@@ -104,10 +104,15 @@ function said(value: unknown, folder: string): unknown {
   if (Array.isArray(value)) return value.map((item) => said(item, folder));
   if (typeof value !== 'object' || value === null) return value;
   const entries = Object.entries(value)
-    .map(([key, entry]) => [key, said(entry, folder)] as const)
+    .map(([key, entry]) => [key, said(inOrder(key, entry), folder)] as const)
     .filter(([key, entry]) => {
       const text = JSON.stringify(entry);
       return !['null', '""', '0', 'false', '[]', '{}', silent[key]].includes(text);
     });
   return Object.fromEntries(entries.sort(([a], [b]) => (a < b ? -1 : 1)));
+}
+
+/** docker takes its binds out of a map. */
+function inOrder(key: string, value: unknown): unknown {
+  return key === 'Binds' && Array.isArray(value) ? value.toSorted() : value;
 }

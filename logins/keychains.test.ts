@@ -20,12 +20,13 @@ const needs = [
 ] as const;
 
 describeWith(needs, 'the keyring of a desktop', () => {
-  const home = mkdtempSync(join(tmpdir(), 'skiff-keyring-'));
+  let home: string;
   const children: ChildProcess[] = [];
   /** Without docker: with it, the file that docker reads is taken instead. */
   let environment: Record<string, string>;
 
   beforeAll(async () => {
+    home = mkdtempSync(join(tmpdir(), 'skiff-keyring-'));
     const bus = spawn('dbus-daemon', ['--session', '--nofork', '--print-address'], {
       stdio: ['ignore', 'pipe', 'ignore'],
     });

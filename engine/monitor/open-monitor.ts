@@ -234,7 +234,10 @@ class Monitors implements Monitor {
     const connection = await MonitorConnection.open(path, {
       onExit: (record) => {
         this.#owners.delete(record.id);
-        for (const listener of this.#listeners) listener(record);
+        // The answer to a signal may have come in the same breath: who sent it tells of it first.
+        setImmediate(() => {
+          for (const listener of this.#listeners) listener(record);
+        });
       },
       onExecExit: (exit) => {
         this.#owners.delete(exit.id);

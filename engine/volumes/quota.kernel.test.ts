@@ -11,11 +11,12 @@ import { LocalVolumes } from './local-volumes.ts';
 
 const needs = ['linux', 'root', 'project quotas', { program: 'mkfs.ext4' }] as const;
 describeWith(needs, 'volumes with a size, on ext4 with project quotas', () => {
-  const scratch = mkdtempSync(path.join(os.tmpdir(), 'skiff-quota-'));
-  const disk = path.join(scratch, 'disk');
   const owner = new DisposableStack();
+  let disk: string;
   let database: Database;
   beforeAll(() => {
+    const scratch = mkdtempSync(path.join(os.tmpdir(), 'skiff-quota-'));
+    disk = path.join(scratch, 'disk');
     owner.defer(() => rmSync(scratch, { recursive: true }));
     const file = path.join(scratch, 'file');
     writeFileSync(file, '');

@@ -30,7 +30,18 @@ export async function play(
 
 /** Where and how two showings differ: one line a difference, each beginning with its place. */
 export function compare(ours: Shown, theirs: Shown): readonly string[] {
-  return differences(ours, theirs).map((line) => line.replace(/^\./, ''));
+  return differences(...comparable(ours, theirs)).map((line) => line.replace(/^\./, ''));
+}
+
+/** How many past events an engine gives back; other topics may have pushed the first ones of this out. */
+const keptEvents = 256;
+
+/** The last events that both have, where either had no room for the first. */
+function comparable(ours: Shown, theirs: Shown): readonly [Shown, Shown] {
+  const [{ events: our, isCut: isOurCut }, { events: their, isCut: isTheirCut }] = [ours, theirs];
+  if (!Array.isArray(our) || !Array.isArray(their)) return [ours, theirs];
+  const common = isOurCut === true || isTheirCut === true ? Math.min(our.length, their.length) : Infinity;
+  return [{ events: our.slice(-common) }, { events: their.slice(-common) }];
 }
 
 async function playStep(
@@ -61,18 +72,15 @@ async function playStep(
       }
     }
     case 'events': {
-      const { stdout } = await docker(socket, [
-        'events',
-        '--since',
-        on.began.toFixed(6),
-        '--until',
-        ((Date.now() + 1) / 1000).toFixed(6),
-        ...step.filters.flatMap((filter) => ['--filter', filter]),
-        '--format',
-        '{{json .}}',
-      ]);
-      const happened = stdout.split('\n').filter((line) => line !== '');
-      return { events: happened.map((line) => names.json(JSON.parse(line) as unknown)) };
+      const until = ((Date.now() + 1) / 1000).toFixed(6);
+      const happened = async (filters: readonly string[]): Promise<readonly string[]> => {
+        const asked = filters.flatMap((filter) => ['--filter', filter]);
+        const words = ['events', '--since', on.began.toFixed(6), '--until', until, ...asked, '--format', '{{json .}}'];
+        const { stdout } = await docker(socket, words);
+        return stdout.split('\n').filter((line) => line !== '');
+      };
+      const events = (await happened(step.filters)).map((line) => names.json(JSON.parse(line) as unknown));
+      return { events, isCut: (await happened([])).length >= keptEvents };
     }
   }
 }
