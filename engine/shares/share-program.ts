@@ -11,7 +11,8 @@ import { FuseDevice } from './fuse/device.ts';
 import { FileError, HostFiles } from './host-files.ts';
 import { Owners } from './owners.ts';
 import { SharedFileSystem } from './shared-file-system.ts';
-import { type Answer, type Found, type Request, controlSocket, filesSocket, readLines, writeLine } from './wire.ts';
+import { type Answer, type Found, type Request, controlSocket, filesSocket } from './wire.ts';
+import { readLines, writeLine } from '../kernel/socket-lines.ts';
 
 export interface ShareProgramOptions {
   /** Of sockets and mounts: below the exec root, 0700. */

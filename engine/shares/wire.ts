@@ -4,6 +4,7 @@
  */
 import { createConnection, type Socket } from 'node:net';
 import type { SharedFolder } from '../../api/shares/shares.ts';
+import { readLines, writeLine } from '../kernel/socket-lines.ts';
 import { EngineError } from '../model/errors.ts';
 
 export type Call =
@@ -36,25 +37,6 @@ export function controlSocket(folder: string): string {
 
 export function filesSocket(folder: string): string {
   return `${folder}/files.sock`;
-}
-
-export function writeLine(socket: Socket, message: Request | Answer): void {
-  if (socket.writable) socket.write(`${JSON.stringify(message)}\n`);
-}
-
-/** A line that is no JSON ends the connection: no peer of ours sends one. */
-export function readLines(socket: Socket, onMessage: (message: unknown) => void): void {
-  socket.setEncoding('utf8');
-  let held = '';
-  socket.on('data', (text: string) => {
-    const lines = `${held}${text}`.split('\n');
-    held = lines.pop() ?? '';
-    try {
-      for (const line of lines) onMessage(JSON.parse(line) as unknown);
-    } catch (error) {
-      socket.destroy(error instanceof Error ? error : new Error(String(error)));
-    }
-  });
 }
 
 /** Null when nobody listens there. */

@@ -1,6 +1,7 @@
 import { type Socket, createConnection } from 'node:net';
 import { EngineError } from '../../model/errors.ts';
-import { type Answer, type Call, type Greeting, readLines, writeLine } from './wire.ts';
+import { readLines, writeLine } from '../../kernel/socket-lines.ts';
+import type { Answer, Call, Greeting } from './wire.ts';
 
 const timeoutMs = 10_000;
 

@@ -5,7 +5,8 @@ import type { ContainerId } from '../../model/ids.ts';
 import { ContainerResolver, namespaceInode } from './container-resolver.ts';
 import { NameBook } from './name-book.ts';
 import type { NamedContainer } from './named-container.ts';
-import { type Request, readLines, writeLine } from './wire.ts';
+import { readLines, writeLine } from '../../kernel/socket-lines.ts';
+import type { Request } from './wire.ts';
 
 export interface NameServerOptions {
   readonly build: string;

@@ -2,7 +2,6 @@
  * What skiffd and the name server say to each other over a unix socket (0600, below the exec root): a line of JSON each. The server
  * greets with its build; then come requests with a number, answered with the same number.
  */
-import type { Socket } from 'node:net';
 import type { ContainerId } from '../../model/ids.ts';
 import type { NamedContainer } from './named-container.ts';
 
@@ -24,23 +23,4 @@ export type Request = Call & { readonly seq: number };
 export interface Answer {
   readonly seq: number;
   readonly failed: readonly string[];
-}
-
-export function writeLine(socket: Socket, message: Greeting | Request | Answer): void {
-  if (socket.writable) socket.write(`${JSON.stringify(message)}\n`);
-}
-
-/** A line that is no JSON ends the connection: no peer of ours sends one. */
-export function readLines(socket: Socket, onMessage: (message: unknown) => void): void {
-  socket.setEncoding('utf8');
-  let held = '';
-  socket.on('data', (text: string) => {
-    const lines = `${held}${text}`.split('\n');
-    held = lines.pop() ?? '';
-    try {
-      for (const line of lines) onMessage(JSON.parse(line) as unknown);
-    } catch (error) {
-      socket.destroy(error instanceof Error ? error : new Error(String(error)));
-    }
-  });
 }
