@@ -38,6 +38,9 @@ chromiumSuite('the page', (open) => {
     const web = named(world, 'web');
     await visit(`#/containers/default/${web.id}`);
     await page.getByText('Nothing written yet.').waitFor();
+    // From here on the page follows; what was written before, it would ask for the tail of.
+    world.write(web, 'begun');
+    await page.getByRole('log').getByText('begun').waitFor();
     const text = 'x'.repeat(80);
     for (let line = 0; line < 60_000; line += 1) world.write(web, `${line} ${text}`);
     await page.getByText('older lines are not shown any more').waitFor({ timeout: 30_000 });
