@@ -72,8 +72,8 @@ async function playStep(
       }
     }
     case 'events': {
-      const until = ((Date.now() + 1) / 1000).toFixed(6);
       const happened = async (filters: readonly string[]): Promise<readonly string[]> => {
+        const until = ((Date.now() + 1) / 1000).toFixed(6);
         const asked = filters.flatMap((filter) => ['--filter', filter]);
         const words = ['events', '--since', on.began.toFixed(6), '--until', until, ...asked, '--format', '{{json .}}'];
         const { stdout } = await docker(socket, words);
