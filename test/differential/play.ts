@@ -72,15 +72,16 @@ async function playStep(
       }
     }
     case 'events': {
-      const happened = async (filters: readonly string[]): Promise<readonly string[]> => {
-        const until = ((Date.now() + 1) / 1000).toFixed(6);
+      const happened = async (filters: readonly string[], aheadMs: number): Promise<readonly string[]> => {
+        const until = ((Date.now() + aheadMs) / 1000).toFixed(6);
         const asked = filters.flatMap((filter) => ['--filter', filter]);
         const words = ['events', '--since', on.began.toFixed(6), '--until', until, ...asked, '--format', '{{json .}}'];
         const { stdout } = await docker(socket, words);
         return stdout.split('\n').filter((line) => line !== '');
       };
-      const events = (await happened(step.filters)).map((line) => names.json(JSON.parse(line) as unknown));
-      return { events, isCut: (await happened([])).length >= keptEvents };
+      const events = (await happened(step.filters, 1)).map((line) => names.json(JSON.parse(line) as unknown));
+      // Ahead, for what happens while docker starts belongs to those that are kept.
+      return { events, isCut: (await happened([], 1000)).length >= keptEvents };
     }
   }
 }
