@@ -1,6 +1,6 @@
 import { execFileSync, spawnSync } from 'node:child_process';
 import { existsSync, readFileSync } from 'node:fs';
-import { describe } from 'vitest';
+import { describe, type TestContext } from 'vitest';
 
 /** What a suite may need of the computer that it runs on. */
 export type Need = 'linux' | 'root' | 'project quotas' | { readonly program: string } | { readonly file: string };
@@ -29,6 +29,12 @@ export function describeWith(needs: readonly Need[], title: string, body: () => 
     console.warn(`skipped: ${title}: ${reason}`);
     describe.skip(`${title} (${reason})`, body);
   }
+}
+
+/** Ends a test that finds out only now that it has nothing to prove here; the reason is printed. */
+export function skipBecause(context: TestContext, reason: string): never {
+  console.warn(`skipped: ${context.task.name}: ${reason}`);
+  return context.skip(reason);
 }
 
 /** Part of the kernel, or a module of it. */

@@ -1,6 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { MachineError } from '../machines.ts';
+import { skipBecause } from '../../test/skip.ts';
 import { makeDriverMachine, withMachine } from './driver.fixture.ts';
 import type { MadeMachine } from './driver.fixture.ts';
 import type { DriverUnderTest } from './driver-under-test.ts';
@@ -46,7 +47,7 @@ export function describeFaults(options: FaultOptions): void {
       'is killed just %s it writes something down while it makes a machine: that is ended, or taken back',
       async (moment, context) => {
         if (moment === 'after' && test.peer?.cutAt !== undefined)
-          return context.skip('the same as a call that is cut off before its work is done, which is tried too');
+          return skipBecause(context, 'the same as a call that is cut off before its work is done, which is tried too');
         await eachDeath(machine, moment, async (mortal, index) => {
           const outcome = await mortal.untilDeath((dying) => driver.create(dying, run));
           await settle(ways[index % 2] ?? 'end');
@@ -65,7 +66,7 @@ export function describeFaults(options: FaultOptions): void {
     });
 
     it('is killed just before it writes something down while it starts one: it is started again, or ended', async (context) => {
-      if (options.boots === 'slow') return context.skip('its boots take too long to repeat them');
+      if (options.boots === 'slow') return skipBecause(context, 'its boots take too long to repeat them');
       await driver.create(machine, run);
       await eachDeath(machine, 'before', async (mortal, index) => {
         const outcome = await mortal.untilDeath((dying) => driver.start(dying, run));
@@ -83,7 +84,7 @@ export function describeFaults(options: FaultOptions): void {
 
     it('loses the network at any of the calls of a creation: that is ended, or taken back', async (context) => {
       const { peer } = test;
-      if (peer?.cutAt === undefined) return context.skip('its peer cannot be cut off');
+      if (peer?.cutAt === undefined) return skipBecause(context, 'its peer cannot be cut off');
       for (let call = 0; ; call++) {
         // What the peer did and could not tell is the harder half; where it did nothing, it is as after the call before.
         await peer.cutAt(call, call === 0 ? 'before' : 'after');
@@ -100,7 +101,7 @@ export function describeFaults(options: FaultOptions): void {
 
     it('loses its connection after anything that it wrote down: what it makes is ended, or taken back', async (context) => {
       const { peer } = test;
-      if (peer?.breakConnections === undefined) return context.skip('it holds no connection');
+      if (peer?.breakConnections === undefined) return skipBecause(context, 'it holds no connection');
       let failures = 0;
       for (let broken = 0, isAll = false; !isAll; broken++) {
         let writes = 0;
@@ -120,7 +121,7 @@ export function describeFaults(options: FaultOptions): void {
 
     it('loses the network at one call of each try to remove it: it is removed in the end', async (context) => {
       const { peer } = test;
-      if (peer?.cutAt === undefined) return context.skip('its peer cannot be cut off');
+      if (peer?.cutAt === undefined) return skipBecause(context, 'its peer cannot be cut off');
       await driver.create(machine, run);
       for (let call = 0; ; call++) {
         await peer.cutAt(call, 'after');
@@ -135,7 +136,7 @@ export function describeFaults(options: FaultOptions): void {
     });
 
     it('gets through when it is told to wait', async (context) => {
-      if (test.peer?.throttle === undefined) return context.skip('its peer never asks to wait');
+      if (test.peer?.throttle === undefined) return skipBecause(context, 'its peer never asks to wait');
       await test.peer.throttle();
       await driver.create(machine, run);
       await test.peer.heal?.();
@@ -144,7 +145,7 @@ export function describeFaults(options: FaultOptions): void {
 
     it('says why a creation is refused, and leaves nothing', async (context) => {
       const refusals = test.peer?.refusals ?? [];
-      if (refusals.length === 0) return context.skip('its peer refuses nothing');
+      if (refusals.length === 0) return skipBecause(context, 'its peer refuses nothing');
       for (const { title, arrange, code, says } of refusals) {
         const asked = (await arrange(machine)) ?? machine;
         const tries = (async () => {
@@ -159,7 +160,7 @@ export function describeFaults(options: FaultOptions): void {
     });
 
     it('is told that it was deleted elsewhere, and removes what is left of it', async (context) => {
-      if (test.peer?.deleteElsewhere === undefined) return context.skip('nobody else can delete it');
+      if (test.peer?.deleteElsewhere === undefined) return skipBecause(context, 'nobody else can delete it');
       await driver.create(machine, run);
       await test.peer.deleteElsewhere();
       expect(await driver.state(machine)).toBe('absent');
@@ -200,7 +201,7 @@ export function describeFaults(options: FaultOptions): void {
 
     it('finds by its tag what a creation left whose journal is lost, and nothing of another installation', async (context) => {
       const { tagged } = driver;
-      if (tagged === undefined) return context.skip('what it makes carries no tag');
+      if (tagged === undefined) return skipBecause(context, 'what it makes carries no tag');
       const owner = randomBytes(8).toString('hex');
       await using stranger = await another(test, { name: 'stranger', owner });
       await driver.create(stranger.machine, run);

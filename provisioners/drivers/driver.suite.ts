@@ -3,7 +3,7 @@ import { readdir } from 'node:fs/promises';
 import { connect, createServer } from 'node:net';
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import type { Need } from '../../test/skip.ts';
-import { describeWith } from '../../test/skip.ts';
+import { describeWith, skipBecause } from '../../test/skip.ts';
 import { MachineError } from '../machines.ts';
 import { describeFaults } from './driver-faults.suite.ts';
 import { withMachine } from './driver.fixture.ts';
@@ -88,7 +88,7 @@ export function describeDriver(options: {
     });
 
     it('notices that it crashed, and starts it again, also where its address is another then', async (context) => {
-      if (test.crash === null) return context.skip('nobody may end this host');
+      if (test.crash === null) return skipBecause(context, 'nobody may end this host');
       const before = await driver.access(machine);
       await test.crash();
       expect(await driver.state(machine)).toBe('stopped');
@@ -103,7 +103,7 @@ export function describeDriver(options: {
 
     it('stands still and goes on where it was', async (context) => {
       const { pause } = driver;
-      if (pause === undefined) return context.skip('it cannot be paused');
+      if (pause === undefined) return skipBecause(context, 'it cannot be paused');
       const before = await test.shell('cat /proc/sys/kernel/random/boot_id');
       await pause.pause(machine, run);
       await pause.pause(machine, run);
@@ -119,7 +119,7 @@ export function describeDriver(options: {
 
     it('is written to disk and goes on where it was', async (context) => {
       const { suspend } = driver;
-      if (suspend === undefined) return context.skip('it cannot be suspended');
+      if (suspend === undefined) return skipBecause(context, 'it cannot be suspended');
       const before = await test.shell('cat /proc/sys/kernel/random/boot_id; echo kept >/run/kept');
       await suspend.suspend(machine, run);
       await suspend.suspend(machine, run);
@@ -132,7 +132,7 @@ export function describeDriver(options: {
 
     it('grows its disk while it runs, and says what waits for the next start', async (context) => {
       const { resize } = driver;
-      if (resize === undefined) return context.skip('it cannot be resized');
+      if (resize === undefined) return skipBecause(context, 'it cannot be resized');
       const diskBytes = (machine.settings.diskBytes ?? 0) + 2 ** 30;
       const memoryBytes = (machine.settings.memoryBytes ?? 0) + 2 ** 27;
       const larger = withMachine(machine, { settings: { ...machine.settings, diskBytes, memoryBytes } });
@@ -149,7 +149,7 @@ export function describeDriver(options: {
 
     it('keeps what its disk was, and makes it so again', async (context) => {
       const { snapshots } = driver;
-      if (snapshots === undefined) return context.skip('it has no snapshots');
+      if (snapshots === undefined) return skipBecause(context, 'it has no snapshots');
       await snapshots.take(machine, 'before', run);
       await expect(snapshots.take(machine, 'before', run)).rejects.toMatchObject({ code: 'name-taken' });
       expect(await snapshots.list(machine)).toMatchObject([{ name: 'before' }]);

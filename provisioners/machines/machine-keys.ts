@@ -7,7 +7,8 @@ import type { SshKeyPair } from '../ssh/keys.ts';
 import { generateSshKeyPair, keyPairOf } from '../ssh/keys.ts';
 import { ownLogins } from '../ssh/own-logins.ts';
 import type { SshTarget } from '../ssh/ssh-connection.ts';
-import { connectSsh, pinnedHostKey, pinnedTarget } from '../ssh/ssh-connection.ts';
+import { pinnedHostKey } from '../ssh/pinned-host-key.ts';
+import { connectSsh, pinnedTarget } from '../ssh/ssh-connection.ts';
 import { readIfThere, writeFileAtomic } from '../store/atomic-file.ts';
 import type { MachinePaths } from '../store/home.ts';
 

@@ -3,8 +3,7 @@ import { readIfThere } from '../store/atomic-file.ts';
 import { keyFingerprint } from './keys.ts';
 import type { KnownHost } from './known-hosts.ts';
 import { findKnownHost } from './known-hosts.ts';
-import type { HostKeyRule } from './ssh-connection.ts';
-import { hostKeyAlgorithms } from './ssh-connection.ts';
+import { hostKeyAlgorithms, type HostKeyRule } from './pinned-host-key.ts';
 
 /**
  * The first contact with a host that Skiff did not make: its key must be one that the user's known_hosts hold, or the one whose

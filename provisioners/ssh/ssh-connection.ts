@@ -2,14 +2,14 @@ import type { Duplex } from 'node:stream';
 import { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import { setTimeout as delay } from 'node:timers/promises';
-import type { AnyAuthMethod, Client as SshClient, ClientChannel, ConnectConfig, ServerHostKeyAlgorithm } from 'ssh2';
+import type { AnyAuthMethod, Client as SshClient, ClientChannel, ConnectConfig } from 'ssh2';
 import ssh2 from 'ssh2';
 import { collect, commandFailed, commandTooSlow, outputOf, signalExitCode } from '../line/command.ts';
 import type { CommandResult, ExecRequest, ExitStatus, Line, PipeOptions, RunOptions } from '../line/line.ts';
 import { tcpDialer } from '../../client/dial.ts';
 import { MachineError } from '../machines.ts';
-import { publicKeyBlob } from './keys.ts';
-import { connectFailure, hostKeyMismatch } from './ssh-error.ts';
+import { type HostKeyRule, pinnedHostKey } from './pinned-host-key.ts';
+import { connectFailure } from './ssh-error.ts';
 
 /**
  * One SSH connection to one machine, with as many channels in it as are asked for: commands, unix sockets and TCP ports
@@ -31,14 +31,6 @@ export type SshLogin =
   /** Path of an agent's socket (a named pipe on Windows). */
   | { readonly kind: 'agent'; readonly socket: string }
   | { readonly kind: 'password'; readonly password: string };
-
-/** Which host key is accepted. */
-export interface HostKeyRule {
-  /** As the key exchange names them, best first. */
-  readonly algorithms: readonly ServerHostKeyAlgorithm[];
-  /** Null when it is the right one; else what to tell. */
-  readonly check: (offered: Buffer) => MachineError | null;
-}
 
 export interface ConnectOptions {
   readonly signal: AbortSignal;
@@ -192,31 +184,6 @@ export function pinnedTarget(target: {
   const { host, port, user, privateKey, hostKey } = target;
   const logins = [{ kind: 'key', privateKey }] as const;
   return { host, port, user, logins, hostKey: pinnedHostKey(hostKey, `${host}:${port}`) };
-}
-
-/** Accepts the one key of a public key line. */
-export function pinnedHostKey(line: string, where: string): HostKeyRule {
-  const expected = publicKeyBlob(line);
-  const type = line.trim().split(/\s+/)[0] ?? '';
-  return {
-    algorithms: hostKeyAlgorithms(type),
-    check: (offered) => (offered.equals(expected) ? null : hostKeyMismatch({ where, expected, offered })),
-  };
-}
-
-/** A key of this type proves itself by these signatures; SHA-1 is not among them. */
-export function hostKeyAlgorithms(type: string): readonly ServerHostKeyAlgorithm[] {
-  switch (type) {
-    case 'ssh-ed25519':
-    case 'ecdsa-sha2-nistp256':
-    case 'ecdsa-sha2-nistp384':
-    case 'ecdsa-sha2-nistp521':
-      return [type];
-    case 'ssh-rsa':
-      return ['rsa-sha2-512', 'rsa-sha2-256'];
-    default:
-      throw new MachineError('host-key', `Host keys of the type ${type} are not known here`);
-  }
 }
 
 export class SshConnection implements Line {
