@@ -112,7 +112,7 @@ function said(value: unknown, folder: string): unknown {
   return Object.fromEntries(entries.sort(([a], [b]) => (a < b ? -1 : 1)));
 }
 
-/** docker takes its binds out of a map. */
+/** docker takes its binds and its environment out of maps. */
 function inOrder(key: string, value: unknown): unknown {
-  return key === 'Binds' && Array.isArray(value) ? value.toSorted() : value;
+  return (key === 'Binds' || key === 'Env') && Array.isArray(value) ? value.toSorted() : value;
 }
