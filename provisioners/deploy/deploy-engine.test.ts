@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto';
 import { mkdir, mkdtemp, readFile, readdir, readlink, rm, symlink, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
-import { afterEach, beforeEach, expect, it, vi } from 'vitest';
+import { afterAll, afterEach, beforeAll, beforeEach, expect, it, vi } from 'vitest';
 import { EngineClient } from '../../client/engine-client.ts';
 import type { TestSshd } from '../../test/peers/sshd.ts';
 import { sshdProgram, startSshd } from '../../test/peers/sshd.ts';
@@ -34,10 +34,13 @@ const program = (version: string): string => `
   process.on('SIGTERM', () => process.exit(0));
 `;
 
-/** What a machine's service does: ends the engine, and runs \`current/run\` again and again. */
+/** What a machine's service does: ends the engine, and runs `current/run` again and again. */
 const restartScript = (folder: string): string => `#!/bin/sh
 cd '${folder}'
-[ -f service.pid ] && { kill -TERM "-$(cat service.pid)"; while kill -0 "-$(cat service.pid)" 2>/dev/null; do sleep 0.02; done; }
+if [ -f service.pid ]; then
+  kill -TERM "$(cat engine.pid)" 2>/dev/null
+  exit 0
+fi
 setsid sh -c 'echo $$ > service.pid; while :; do deploy/current/run >> engine.log 2>&1; echo "skiff: the engine ended with code $? at once" >> engine.log; sleep 0.05; done' </dev/null >/dev/null 2>&1 &
 `;
 
@@ -47,8 +50,25 @@ describeWith(['linux', { program: sshdProgram }], 'a deployment', () => {
   let folder: string;
   let layout: MachineLayout;
 
-  beforeEach(async () => {
+  beforeAll(async () => {
     sshd = await startSshd();
+    ssh = await connectSsh(
+      pinnedTarget({
+        host: '127.0.0.1',
+        port: sshd.port,
+        user: sshd.user,
+        privateKey: sshd.identity.privateKey,
+        hostKey: sshd.hostKey.publicKey,
+      }),
+      { signal: never, deadlineMs: 10_000 },
+    );
+  });
+  afterAll(async () => {
+    await ssh[Symbol.asyncDispose]();
+    await sshd[Symbol.asyncDispose]();
+  });
+
+  beforeEach(async () => {
     folder = await mkdtemp(join(tmpdir(), 'skiff-deploy-'));
     await mkdir(join(folder, 'system', 'bin'), { recursive: true });
     await symlink(process.execPath, join(folder, 'system', 'bin', 'node'));
@@ -68,24 +88,12 @@ describeWith(['linux', { program: sshdProgram }], 'a deployment', () => {
       compileCache: join(folder, 'cache'),
       restart: join(folder, 'restart'),
     };
-    ssh = await connectSsh(
-      pinnedTarget({
-        host: '127.0.0.1',
-        port: sshd.port,
-        user: sshd.user,
-        privateKey: sshd.identity.privateKey,
-        hostKey: sshd.hostKey.publicKey,
-      }),
-      { signal: never, deadlineMs: 10_000 },
-    );
   });
 
   afterEach(async () => {
     await ssh.run(`[ ! -f '${folder}/service.pid' ] || kill -KILL "-$(cat '${folder}/service.pid')"`, {
       signal: never,
     });
-    await ssh[Symbol.asyncDispose]();
-    await sshd[Symbol.asyncDispose]();
     await rm(folder, { recursive: true, force: true });
   });
 
@@ -231,7 +239,9 @@ describeWith(['linux', { program: sshdProgram }], 'a deployment', () => {
   });
 
   it('brings a Node runtime of its own when the machine has another one', async () => {
-    const file = process.execPath;
+    // Not the real one again, whose hundred megabytes take seconds on their way; what it runs shows its path as its own.
+    const file = join(folder, 'small-node');
+    await writeFile(file, `#!/bin/bash\nexec -a "$0" '${process.execPath}' "$@"\n`);
     const sha256 = createHash('sha256')
       .update(await readFile(file))
       .digest('hex');
