@@ -5,8 +5,9 @@
  *
  * A process that owns `Children` must not use node:child_process: both would reap.
  */
+import { readdirSync } from 'node:fs';
 import { getSystemErrorMap } from 'node:util';
-import { libc, systemCall } from './libc.ts';
+import { libc, optionalFunction, systemCall } from './libc.ts';
 
 export interface ExitStatus {
   /** Null when a signal ended it. */
@@ -51,7 +52,9 @@ class Spawner {
   readonly #initActions = native('int posix_spawn_file_actions_init(void *actions)');
   readonly #freeActions = native('int posix_spawn_file_actions_destroy(void *actions)');
   readonly #addDup2 = native('int posix_spawn_file_actions_adddup2(void *actions, int fd, int target)');
-  readonly #closeFrom = native('int posix_spawn_file_actions_addclosefrom_np(void *actions, int from)');
+  readonly #addClose = native('int posix_spawn_file_actions_addclose(void *actions, int fd)');
+  /** Since glibc 2.34; musl has none. */
+  readonly #addCloseFrom = optionalFunction('int posix_spawn_file_actions_addclosefrom_np(void *actions, int from)');
   readonly #attributes = Buffer.alloc(opaqueBytes);
 
   constructor() {
@@ -76,7 +79,7 @@ class Spawner {
     this.#initActions(actions);
     try {
       request.stdio.forEach((fd, target) => this.#addDup2(actions, fd, target));
-      this.#closeFrom(actions, 3);
+      this.#closeFrom(actions, request.stdio.length);
       const args = [...request.args, null];
       const env = [...request.env, null];
       const failure = this.#spawn(pid, request.program, actions, this.#attributes, args, env);
@@ -88,6 +91,15 @@ class Spawner {
     } finally {
       this.#freeActions(actions);
     }
+  }
+
+  #closeFrom(actions: Buffer, from: number): void {
+    if (this.#addCloseFrom !== null) {
+      this.#addCloseFrom(actions, from);
+      return;
+    }
+    // Closing one that is closed by then is no error.
+    for (const fd of readdirSync('/proc/self/fd').map(Number)) if (fd >= from) this.#addClose(actions, fd);
   }
 }
 

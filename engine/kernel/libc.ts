@@ -25,10 +25,46 @@ let library: LibraryHandle | null = null;
 /** Node makes it anew each time. */
 let errorNames: ReturnType<typeof getSystemErrorMap> | null = null;
 
-/** The C library of this process; loaded at first use, so that importing this file does nothing. */
+/**
+ * The C library of this process; loaded at first use, so that importing this file does nothing. It may be as old as Node allows
+ * (glibc 2.28), or musl, which takes this name for its own.
+ */
 export function libc(): LibraryHandle {
   library ??= koffi.load('libc.so.6');
   return library;
+}
+
+/**
+ * System calls that glibc learned in 2.33 or 2.36 (2022), and musl late or not at all: they are made by number. From 424 on a
+ * number is the same on every processor.
+ */
+export const numbered: Readonly<Record<string, number>> = {
+  mknodat: process.arch === 'x64' ? 259 : 33,
+  renameat2: process.arch === 'x64' ? 316 : 276,
+  pidfd_send_signal: 424,
+  move_mount: 429,
+  fsopen: 430,
+  fsconfig: 431,
+  fsmount: 432,
+  pidfd_open: 434,
+};
+
+function declared(prototype: string): (...args: readonly unknown[]) => number | bigint {
+  const [, name = ''] = /(\w+)\s*\(/.exec(prototype) ?? [];
+  const number = numbered[name];
+  if (number === undefined) return libc().func(prototype) as (...args: readonly unknown[]) => number | bigint;
+  const call = libc().func(prototype.replace(/^.*?\(/, 'long syscall(long number, '));
+  return (...args) => call(number, ...args) as number | bigint;
+}
+
+/** A function that not every C library has; null where this one has none. */
+export function optionalFunction(prototype: string): ((...args: readonly unknown[]) => number) | null {
+  try {
+    return libc().func(prototype) as (...args: readonly unknown[]) => number;
+  } catch (error) {
+    if (error instanceof Error && error.message.startsWith('Cannot find function')) return null;
+    throw error;
+  }
 }
 
 /**
@@ -50,7 +86,7 @@ export function answeredCall<Args extends readonly unknown[]>(
   let call: ((...args: Args) => number | bigint) | null = null;
   const name = /(\w+)\s*\(/.exec(prototype)?.[1] ?? prototype;
   return (detail, ...args) => {
-    call ??= libc().func(prototype) as (...args: Args) => number | bigint;
+    call ??= declared(prototype);
     const result = Number(call(...args));
     if (result !== -1) return result;
     const errno = koffi.errno();

@@ -28,7 +28,7 @@ export interface BuildRelease {
 }
 
 /** Counts changes of this file that change what comes out of the same sources. */
-const builderVersion = 4;
+const builderVersion = 5;
 
 const bundledEngine = 'main.js';
 
@@ -164,7 +164,7 @@ function programOutput(path: string): string {
   return `${path.split(sep).join('-').replace(/\.ts$/, '')}.js`;
 }
 
-/** koffi finds its native module by a path relative to itself, so both keep their places below node_modules. */
+/** koffi finds its native module, of glibc or of musl, by a path relative to itself, so all keep their places below node_modules. */
 async function copyKoffi(options: {
   readonly checkout: string;
   readonly arch: ReleaseArchitecture;
@@ -179,7 +179,11 @@ async function copyKoffi(options: {
   for (const part of ['package.json', 'index.cjs', 'LICENSE.txt', ...code.map((path) => join('src', path))]) {
     await copyFile(join(koffi, part), join(target, 'koffi', part));
   }
-  for (const part of ['package.json', 'index.js', join(`linux_${arch}`, 'koffi.node')]) {
+  for (const part of [
+    'package.json',
+    'index.js',
+    ...['linux', 'musl'].map((libc) => join(`${libc}_${arch}`, 'koffi.node')),
+  ]) {
     try {
       await copyFile(join(packages, native, part), join(target, native, part));
     } catch (cause) {
