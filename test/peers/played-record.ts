@@ -1,6 +1,5 @@
 import { existsSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { fileURLToPath } from 'node:url';
 
 /** What a played tool knows, as files below its home: each call of it is a process of its own. */
 
@@ -100,6 +99,3 @@ export function writeWhole(path: string, value: unknown): void {
   writeFileSync(making, JSON.stringify(value));
   renameSync(making, path);
 }
-
-/** Each call of a played tool is a Node of its own: half of what that takes is to compile the same files again. */
-export const compileCache = fileURLToPath(new URL('../../node_modules/.cache/played-tools', import.meta.url));

@@ -1,6 +1,7 @@
 import { rm, stat, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
+import { playedNeeds } from '../../../test/peers/played-command.ts';
 import { sshdProgram } from '../../../test/peers/sshd.ts';
 import type { PlayedVfkit } from '../../../test/peers/vfkit/played-vfkit.ts';
 import { openPlayedVfkit } from '../../../test/peers/vfkit/played-vfkit.ts';
@@ -18,7 +19,7 @@ vi.setConfig({ testTimeout: 90_000, hookTimeout: 60_000 });
 
 const GiB = 1024 ** 3;
 const run: DriverRun = { tell: () => undefined, signal: new AbortController().signal };
-const needs = ['linux', 'root', { program: sshdProgram }] as const;
+const needs = ['linux', 'root', { program: sshdProgram }, playedNeeds] as const;
 const mac = (environment: PlayedVfkit['environment']) => ({ platform: 'darwin', arch: 'arm64', environment }) as const;
 
 type Made = MadeMachine & { readonly driver: Driver; readonly vfkit: PlayedVfkit };
@@ -197,11 +198,10 @@ describe('the vfkit driver says why it cannot be used', () => {
   });
 
   it('where its version is too old, or is none', async () => {
-    await using vfkit = await openPlayedVfkit();
-    const said = (version: string) =>
-      availability({
-        environment: { ...vfkit.environment, PLAYED_VFKIT_VERSION: version },
-      });
+    const said = async (version: string): Promise<string | null> => {
+      await using vfkit = await openPlayedVfkit({ version });
+      return await availability({ environment: vfkit.environment });
+    };
     expect(await said('v0.1.2')).toContain('0.1.2 is too old');
     expect(await said('unknown')).toContain('is it vfkit?');
     expect(await said('v0.5.0')).toBeNull();

@@ -1,6 +1,7 @@
 import { open as openFile, readdir, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
+import { playedNeeds } from '../../../test/peers/played-command.ts';
 import { sshdProgram } from '../../../test/peers/sshd.ts';
 import type { PlayedVirtualbox } from '../../../test/peers/virtualbox/played-virtualbox.ts';
 import { openPlayedVirtualbox } from '../../../test/peers/virtualbox/played-virtualbox.ts';
@@ -18,7 +19,7 @@ vi.setConfig({ testTimeout: 60_000, hookTimeout: 30_000 });
 
 const GiB = 1024 ** 3;
 const run: DriverRun = { tell: () => undefined, signal: new AbortController().signal };
-const needs = ['linux', 'root', { program: sshdProgram }] as const;
+const needs = ['linux', 'root', { program: sshdProgram }, playedNeeds] as const;
 const computer = (environment: PlayedVirtualbox['environment']) =>
   ({ platform: 'linux', arch: 'x64', environment }) as const;
 
@@ -90,8 +91,6 @@ function peerOf({ vbox: { register } }: Made): PeerUnderTest {
 describeDriver({
   title: 'the VirtualBox driver',
   needs,
-  // Each call is a program of its own.
-  crowd: 8,
   open: async (): Promise<DriverUnderTest> => {
     const made = await make();
     return {
@@ -187,13 +186,13 @@ describe('the VirtualBox driver says why it cannot be used', () => {
   });
 
   it('where its version is too old, or its kernel module is not loaded', async () => {
-    await using vbox = await openPlayedVirtualbox();
-    const { environment } = vbox;
-    const said = (version: string) =>
-      availability({ environment: { ...environment, PLAYED_VIRTUALBOX_VERSION: version } });
+    const said = async (version?: string): Promise<string | null> => {
+      await using vbox = await openPlayedVirtualbox(version === undefined ? {} : { version });
+      return await availability({ environment: vbox.environment });
+    };
     expect(await said('6.1.50r161033\n')).toContain('6.1.50 is too old');
     expect(await said('WARNING: The vboxdrv kernel module is not loaded.\n7.0.20r163906\n')).toContain('vboxconfig');
-    expect(await availability({ environment })).toBeNull();
+    expect(await said()).toBeNull();
   });
 });
 

@@ -1,6 +1,7 @@
 import { open as openFile, readdir, readFile, rm, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
+import { playedNeeds } from '../../../test/peers/played-command.ts';
 import { sshdProgram } from '../../../test/peers/sshd.ts';
 import type { PlayedVmware } from '../../../test/peers/vmware/played-vmware.ts';
 import { openPlayedVmware } from '../../../test/peers/vmware/played-vmware.ts';
@@ -19,7 +20,7 @@ vi.setConfig({ testTimeout: 90_000, hookTimeout: 60_000 });
 
 const GiB = 1024 ** 3;
 const run: DriverRun = { tell: () => undefined, signal: new AbortController().signal };
-const needs = ['linux', 'root', { program: sshdProgram }] as const;
+const needs = ['linux', 'root', { program: sshdProgram }, playedNeeds] as const;
 
 type Made = MadeMachine & { readonly driver: Driver; readonly vmware: PlayedVmware };
 
@@ -99,7 +100,8 @@ describeWith(needs, 'the VMware driver, when VMware or its guest goes wrong', ()
   afterEach(async () => {
     made.vmware.world.faults.set([]);
     await driver.remove(machine, run);
-    expect(left(made.vmware)).toEqual([]);
+    // What was the memory of a suspended one is gone a moment after its file.
+    await vi.waitFor(() => expect(left(made.vmware)).toEqual([]), { timeout: 20_000 });
     expect((await readdir(machine.paths.folder)).filter((name) => /vmdk|vmware|disk$/.test(name))).toEqual([]);
     await made[Symbol.asyncDispose]();
   });
@@ -212,9 +214,10 @@ describe('the VMware driver says why it cannot be used', () => {
   });
 
   it('where its version is too old, or is none', async () => {
-    await using vmware = await openPlayedVmware();
-    const said = (version: string) =>
-      availability({ environment: { ...vmware.environment, PLAYED_VMWARE_VERSION: version } });
+    const said = async (version: string): Promise<string | null> => {
+      await using vmware = await openPlayedVmware({ version });
+      return await availability({ environment: vmware.environment });
+    };
     expect(await said('1.15.8')).toContain('1.15 is too old');
     expect(await said('none')).toContain("is it VMware's?");
     expect(await said('1.17.0')).toBeNull();

@@ -27,7 +27,7 @@ describeWith(needs, 'a machine of VMware that its firmware boots', () => {
 
   beforeAll(async () => {
     home = await mkdtemp(join(tmpdir(), 'skiff-vmware-chain-'));
-    vmware = await openPlayedVmware({ system: 'qemu' });
+    vmware = await openPlayedVmware({ system: 'qemu', sshPort: 22 });
   });
   afterAll(async () => {
     await vmware[Symbol.asyncDispose]();

@@ -2,6 +2,7 @@ import { mkdir, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promis
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest';
+import { playedNeeds } from '../../../test/peers/played-command.ts';
 import { sshdProgram } from '../../../test/peers/sshd.ts';
 import type { PlayedWsl2 } from '../../../test/peers/wsl2/played-wsl2.ts';
 import { openPlayedWsl2 } from '../../../test/peers/wsl2/played-wsl2.ts';
@@ -18,7 +19,14 @@ import { Wsl2Driver } from './wsl2-driver.ts';
 vi.setConfig({ testTimeout: 120_000, hookTimeout: 30_000 });
 
 const run: DriverRun = { tell: () => undefined, signal: new AbortController().signal };
-const needs = ['linux', 'root', { program: sshdProgram }, { program: 'qemu-img' }, { program: 'mkfs.erofs' }] as const;
+const needs = [
+  'linux',
+  'root',
+  { program: sshdProgram },
+  { program: 'qemu-img' },
+  { program: 'mkfs.erofs' },
+  playedNeeds,
+] as const;
 const notTold = (): Promise<never> => Promise.reject(new Error('nobody tells it over SSH'));
 const stopRun: StopRun = { ...run, graceMs: 60_000, powerOff: notTold };
 
@@ -72,7 +80,6 @@ async function expectGone({ wsl2, machine }: Made): Promise<void> {
 describeDriver({
   title: 'the WSL2 driver',
   needs,
-  crowd: 8,
   open: async (): Promise<DriverUnderTest> => {
     const made = await make();
     const { wsl2 } = made;

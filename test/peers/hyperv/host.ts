@@ -42,11 +42,14 @@ export const switches = [
 
 export class PlayedHost {
   readonly home: string;
+  /** Of the machines' SSH servers. */
+  readonly sshPort: number;
   readonly faults: PlayedFaults<HypervFault>;
   readonly #vms: PlayedRecords<PlayedVm>;
 
-  constructor(home: string) {
+  constructor(home: string, sshPort: number) {
     this.home = home;
+    this.sshPort = sshPort;
     this.faults = new PlayedFaults(home);
     this.#vms = new PlayedRecords(home, 'vms');
   }

@@ -1,10 +1,10 @@
-import { chmod, mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { fileURLToPath } from 'node:url';
 import type { Computer } from '../../../provisioners/drivers/vm/find-program.ts';
-import { compileCache } from '../played-record.ts';
+import { playCommand } from '../played-command.ts';
 import { PlayedHost } from './host.ts';
+import { playPowershell } from './powershell.ts';
 import { tell } from './tell.ts';
 
 /** A Windows computer with a Hyper-V of its own: its programs first in Path, and what it knows in a temporary folder. */
@@ -21,21 +21,27 @@ export interface PlayedHyperv extends AsyncDisposable {
   forgetLeases(): Promise<void>;
 }
 
-export async function openPlayedHyperv(): Promise<PlayedHyperv> {
+export async function openPlayedHyperv(
+  options: {
+    /** Default: one that no machine of this computer uses for SSH; each played machine has an address of its own. */
+    readonly sshPort?: number;
+  } = {},
+): Promise<PlayedHyperv> {
+  const { sshPort = 8_022 } = options;
   const folder = await mkdtemp(join(tmpdir(), 'skiff-hyperv-'));
-  const host = new PlayedHost(folder);
+  const host = new PlayedHost(folder, sshPort);
   const system32 = join(folder, 'Windows', 'System32');
   await mkdir(system32, { recursive: true });
   for (const name of ['neighbours', 'leases']) await mkdir(join(folder, name));
   await writeFile(join(system32, 'vmms.exe'), '');
-  const powershell = fileURLToPath(new URL('./powershell.ts', import.meta.url));
-  await writeProgram(join(system32, 'powershell.exe'), `exec '${process.execPath}' '${powershell}' "$@"`);
-  await writeProgram(
-    join(system32, 'arp.exe'),
-    `printf '\\r\\nSchnittstelle: 172.20.16.1 --- 0x2b\\r\\n'\ncat '${folder}'/neighbours/* 2>&-; true`,
-  );
-  // One that no machine of this computer uses for SSH; each played machine has an address of its own.
-  const sshPort = 8_022;
+  const command = await playCommand({
+    path: join(system32, 'powershell.exe'),
+    play: (call) => playPowershell(call, { host }),
+    readsInput: true,
+  });
+  const arp = join(system32, 'arp.exe');
+  const neighbours = `printf '\\r\\nSchnittstelle: 172.20.16.1 --- 0x2b\\r\\n'\ncat '${folder}'/neighbours/* 2>&-; true`;
+  await writeFile(arp, `#!/bin/sh\n${neighbours}\n`, { mode: 0o755 });
   const crash = (): void => {
     for (const { pid } of host.vms()) if (pid !== null) process.kill(pid, 'SIGKILL');
   };
@@ -49,9 +55,6 @@ export async function openPlayedHyperv(): Promise<PlayedHyperv> {
         ...process.env,
         SystemRoot: join(folder, 'Windows'),
         Path: `${system32}:${process.env['PATH'] ?? ''}`,
-        NODE_COMPILE_CACHE: compileCache,
-        PLAYED_HYPERV: folder,
-        PLAYED_SSH_PORT: String(sshPort),
       },
     },
     crash,
@@ -63,13 +66,9 @@ export async function openPlayedHyperv(): Promise<PlayedHyperv> {
       await mkdir(join(folder, 'leases'));
     },
     async [Symbol.asyncDispose]() {
+      await command[Symbol.asyncDispose]();
       crash();
       await rm(folder, { recursive: true, force: true });
     },
   };
-}
-
-async function writeProgram(path: string, script: string): Promise<void> {
-  await writeFile(path, `#!/bin/sh\n${script}\n`);
-  await chmod(path, 0o755);
 }

@@ -1,9 +1,7 @@
-import { once } from 'node:events';
-import { text } from 'node:stream/consumers';
+import type { PlayedCall, PlayedOutcome } from '../played-command.ts';
 import type { Cmdlet, PlayedObject } from './cmdlet.ts';
 import { diskCmdlets } from './disk-cmdlets.ts';
-import type { HypervFault } from './host.ts';
-import { PlayedHost } from './host.ts';
+import type { HypervFault, PlayedHost } from './host.ts';
 import { machineCmdlets } from './machine-cmdlets.ts';
 import { errorId, Refusal } from './refusal.ts';
 import { stateCmdlets } from './state-cmdlets.ts';
@@ -22,12 +20,11 @@ interface Step {
   readonly select: readonly string[];
 }
 
-function say(kind: string, value: unknown): void {
-  process.stdout.write(`${kind} ${Buffer.from(JSON.stringify(value)).toString('base64')}\r\n`);
-}
-
-async function main(): Promise<number> {
-  const [noProfile, nonInteractive, output, form, encoded, script, ...more] = process.argv.slice(2);
+export async function playPowershell(
+  { words, input }: PlayedCall,
+  { host }: { readonly host: PlayedHost },
+): Promise<PlayedOutcome> {
+  const [noProfile, nonInteractive, output, form, encoded, script, ...more] = words;
   const options = [noProfile, nonInteractive, output, form, encoded].join(' ');
   if (options !== '-NoProfile -NonInteractive -OutputFormat Text -EncodedCommand' || more.length > 0)
     throw new Error(`the played powershell.exe does not know ${options}`);
@@ -37,20 +34,26 @@ async function main(): Promise<number> {
       .includes('$input')
   )
     throw new Error('the command is not PowerShell in UTF-16, or reads nothing');
-  const home = process.env['PLAYED_HYPERV'];
-  if (home === undefined) throw new Error('the played powershell.exe needs PLAYED_HYPERV');
-  const request = await text(process.stdin);
+  const request = input.toString();
   if (/[^\x20-\x7e]/.test(request)) throw new Error('other characters than ASCII depend on the code page');
   // The driver's own form, whose parts each cmdlet checks.
   const { steps } = JSON.parse(request) as { readonly steps: readonly Step[] };
-  return await runSteps(new PlayedHost(home), steps);
+  return await runSteps(host, steps);
 }
 
-async function runSteps(host: PlayedHost, steps: readonly Step[]): Promise<number> {
+async function runSteps(host: PlayedHost, steps: readonly Step[]): Promise<PlayedOutcome> {
   const results: (readonly PlayedObject[])[] = [];
-  for (const [at, { cmdlet, parameters, references, select }] of steps.entries()) {
+  let stdout = '';
+  const say = (kind: string, value: unknown): void => {
+    stdout += `${kind} ${Buffer.from(JSON.stringify(value)).toString('base64')}\r\n`;
+  };
+  for (const [at, { cmdlet: name, parameters, references, select }] of steps.entries()) {
+    const fault = host.faults.take(name);
+    if (fault === 'killed-before') return 'dies';
+    if (fault === 'hangs') return 'hangs';
     try {
-      const found = await runOne(host, cmdlet, { ...parameters, ...resolve(references, results) });
+      const found = await runOne(host, name, { fault, values: { ...parameters, ...resolve(references, results) } });
+      if (fault === 'killed-after') return 'dies';
       results.push(found);
       for (const object of found.slice(0, select.length === 0 ? 0 : found.length)) {
         const values = Object.fromEntries(select.map((name) => [name, String(object[name] ?? '')]));
@@ -58,12 +61,12 @@ async function runSteps(host: PlayedHost, steps: readonly Step[]): Promise<numbe
       }
     } catch (error) {
       if (!(error instanceof Refusal)) throw error;
-      say('failure', { step: at, id: errorId(error, cmdlet), message: error.message });
-      return 0;
+      say('failure', { step: at, id: errorId(error, name), message: error.message });
+      return { exitCode: 0, stdout };
     }
   }
   say('done', { steps: steps.length });
-  return 0;
+  return { exitCode: 0, stdout };
 }
 
 function resolve(
@@ -86,19 +89,10 @@ function resolve(
 async function runOne(
   host: PlayedHost,
   name: string,
-  values: Readonly<Record<string, unknown>>,
+  { fault, values }: { readonly fault: HypervFault | null; readonly values: Readonly<Record<string, unknown>> },
 ): Promise<readonly PlayedObject[]> {
   const cmdlet = Object.hasOwn(cmdlets, name) ? cmdlets[name] : undefined;
   if (cmdlet === undefined) throw new Refusal('CommandNotFoundException', `The term '${name}' is not recognized.`);
-  const fault = host.faults.take(name);
-  await suffer(fault);
-  const found = await cmdlet(host, values);
-  if (fault === 'killed-after') process.kill(process.pid, 'SIGKILL');
-  return fault === 'no-switch' ? [] : found;
-}
-
-/** What each fault does before the cmdlet's work. */
-async function suffer(fault: HypervFault | null): Promise<void> {
   switch (fault) {
     case 'access-denied':
       throw new Refusal(
@@ -109,19 +103,9 @@ async function suffer(fault: HypervFault | null): Promise<void> {
       throw new Refusal('OutOfMemory', 'Nicht genügend Arbeitsspeicher im System. (0x8007000E)');
     case 'no-hypervisor':
       throw new Refusal('Unspecified', 'Der Hypervisor wird nicht ausgeführt. (0xC0351000)');
-    case 'killed-before':
-      process.kill(process.pid, 'SIGKILL');
-      break;
-    case 'hangs':
-      // Until it is ended: only a timer keeps a process that waits for a signal.
-      setInterval(() => undefined, 60_000);
-      await once(process, 'SIGTERM');
-      process.exit(1);
-      break;
     case 'no-switch':
-    case 'killed-after':
-    case null:
+      return [];
+    default:
+      return await cmdlet(host, values);
   }
 }
-
-process.exitCode = await main();

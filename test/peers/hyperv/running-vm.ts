@@ -90,7 +90,7 @@ class RunningVm {
     this.#system = new PlayedSystem({
       folder: this.#folder,
       say: () => undefined,
-      listen: { host: address, port: Number(process.env['PLAYED_SSH_PORT']) },
+      listen: { host: address, port: this.#host.sshPort },
       dataDisk: this.#dataDisk,
       before: ['mount -t tmpfs none /sys/block && mkdir /sys/block/vdb'],
     });
@@ -136,5 +136,5 @@ class RunningVm {
   }
 }
 
-const [home = '', id = ''] = process.argv.slice(2);
-await new RunningVm(new PlayedHost(home), id).run();
+const [home = '', id = '', sshPort] = process.argv.slice(2);
+await new RunningVm(new PlayedHost(home, Number(sshPort)), id).run();

@@ -1,8 +1,7 @@
-import { spawn } from 'node:child_process';
-import { existsSync, mkdirSync, openSync, statSync } from 'node:fs';
+import { existsSync, mkdirSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
-import { fileURLToPath } from 'node:url';
+import { startPlayedMachine } from '../played-command.ts';
 import type { Cmdlet } from './cmdlet.ts';
 import type { PlayedHost, PlayedVm, VmState } from './host.ts';
 import { vmOf } from './machine-cmdlets.ts';
@@ -57,9 +56,8 @@ async function powerOn(host: PlayedHost, vm: PlayedVm): Promise<void> {
       throw new Refusal('AccessDenied', `Account does not have permission to open attachment '${path}'. (0x80070005)`);
   }
   mkdirSync(vm.path, { recursive: true });
-  const log = openSync(join(vm.path, 'vmwp.log'), 'a');
-  const program = fileURLToPath(new URL('./running-vm.ts', import.meta.url));
-  spawn(process.execPath, [program, host.home, vm.id], { detached: true, stdio: ['ignore', log, log] }).unref();
+  const words = [host.home, vm.id, String(host.sshPort)];
+  startPlayedMachine(new URL('./running-vm.ts', import.meta.url), words, join(vm.path, 'vmwp.log'));
   const deadline = performance.now() + startMs;
   while (host.find(vm.id)?.state !== 'Running') {
     if (performance.now() > deadline) throw new Refusal('Unspecified', `'${vm.name}' failed to start.`);

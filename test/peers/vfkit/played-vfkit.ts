@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { crashAll } from '../crash-all.ts';
 import { playedSshPort } from '../played-addresses.ts';
-import { writePlayedCommand } from '../played-command.ts';
+import { playCommand } from '../played-command.ts';
 import type { PlayedFaultKind } from './world.ts';
 import { World } from './world.ts';
 
@@ -27,27 +27,39 @@ export interface PlayedVfkit extends AsyncDisposable {
   setFaults(faults: readonly PlayedFaultKind[]): void;
 }
 
-export async function openPlayedVfkit(): Promise<PlayedVfkit> {
+export async function openPlayedVfkit(
+  options: {
+    /** 22 is where those who are not told otherwise look for it. */
+    readonly sshPort?: number;
+    /** What `vfkit --version` says. */
+    readonly version?: string;
+  } = {},
+): Promise<PlayedVfkit> {
+  const { sshPort = playedSshPort, version = 'v0.6.1' } = options;
   const folder = await mkdtemp(join(tmpdir(), 'skiff-vfkit-'));
-  await writePlayedCommand(join(folder, 'vfkit'), new URL('./vfkit.ts', import.meta.url));
+  const program = new URL('./vfkit.ts', import.meta.url);
+  const command = await playCommand({
+    path: join(folder, 'vfkit'),
+    play: () => ({ exitCode: 0, stdout: `vfkit version: ${version}\n` }),
+    lasting: { which: { lacks: '--version' }, program, words: [folder, String(sshPort)] },
+  });
   const world = new World(folder);
   const crash = (): Promise<void> => crashAll(world.running());
   return {
     environment: {
       ...process.env,
       PATH: `${folder}:${process.env['PATH'] ?? ''}`,
-      PLAYED_VFKIT_HOME: folder,
-      PLAYED_VFKIT_SSH_PORT: String(playedSshPort),
     },
     folder,
     leasesFile: world.leasesFile,
-    sshPort: playedSshPort,
+    sshPort,
     running: () => world.running(),
     crash,
     powerOffInside: () => world.running().forEach((pid) => process.kill(pid, 'SIGUSR2')),
     moveAddresses: () => world.addresses.move(),
     setFaults: (faults) => world.faults.set(faults.map((kind) => ({ verb: 'start', kind }))),
     async [Symbol.asyncDispose]() {
+      await command[Symbol.asyncDispose]();
       await crash();
       await rm(folder, { recursive: true, force: true });
     },

@@ -24,17 +24,17 @@ class PlayedVm {
     readonly machine: PlayedMachine;
     readonly world: World;
     readonly fault: PlayedFaultKind | null;
+    readonly sshPort: number;
   }) {
     this.#machine = options.machine;
     this.#world = options.world;
     this.#fault = options.fault;
     this.#address = this.#world.lease(this.#machine.macAddress);
-    const port = Number(process.env['PLAYED_VFKIT_SSH_PORT'] ?? 22);
     const dataDisk = this.#machine.disks[1];
     this.#system = new PlayedSystem({
       folder: join(this.#world.home, `guest-${process.pid}`),
       say: (line) => this.#say(line),
-      listen: { host: this.#address, port },
+      listen: { host: this.#address, port: options.sshPort },
       ...(dataDisk === undefined ? {} : { dataDisk }),
     });
   }
@@ -119,25 +119,15 @@ const refusals: Partial<Record<PlayedFaultKind, string>> = {
     'Error Domain=VZErrorDomain Code=6 Description="The number of virtual machines exceeds the limit. The maximum supported number of active virtual machines has been reached."',
 };
 
-async function main(): Promise<void> {
-  const args = process.argv.slice(2);
-  if (args.includes('--version')) {
-    process.stdout.write(`vfkit version: ${process.env['PLAYED_VFKIT_VERSION'] ?? 'v0.6.1'}\n`);
-    return;
-  }
-  const home = process.env['PLAYED_VFKIT_HOME'];
-  if (home === undefined) throw new Error('the played vfkit needs PLAYED_VFKIT_HOME');
+const [home = '', sshPort, ...words] = process.argv.slice(2);
+try {
+  const machine = readCommandLine(words);
   const world = new World(home);
-  try {
-    const machine = readCommandLine(args);
-    const fault = world.faults.take('start');
-    const refusal = fault === null ? undefined : refusals[fault];
-    if (refusal !== undefined) throw new Refusal(refusal);
-    await new PlayedVm({ machine, world, fault }).run();
-  } catch (error) {
-    process.stderr.write(`${error instanceof Error ? error.message : String(error)}\n`);
-    process.exitCode = 1;
-  }
+  const fault = world.faults.take('start');
+  const refusal = fault === null ? undefined : refusals[fault];
+  if (refusal !== undefined) throw new Refusal(refusal);
+  await new PlayedVm({ machine, world, fault, sshPort: Number(sshPort) }).run();
+} catch (error) {
+  process.stderr.write(`${error instanceof Error ? error.message : String(error)}\n`);
+  process.exitCode = 1;
 }
-
-await main();

@@ -3,7 +3,7 @@ import type { Server, Socket } from 'node:net';
 import { connect, createServer } from 'node:net';
 import { join } from 'node:path';
 import { PlayedSystem } from '../played-system.ts';
-import { EmulatedSystem } from './emulated-system.ts';
+import type { EmulatedSystem } from './emulated-system.ts';
 import type { PlayedVm } from './register.ts';
 import { Register } from './register.ts';
 
@@ -19,13 +19,11 @@ class PlayedGuest {
   readonly #system: PlayedSystem | EmulatedSystem;
   #nat: Server | null = null;
 
-  constructor(register: Register, uuid: string) {
+  constructor(register: Register, uuid: string, emulated: EmulatedSystem | null) {
     this.#register = register;
     this.#uuid = uuid;
     this.#system =
-      process.env['PLAYED_VIRTUALBOX_SYSTEM'] === 'qemu'
-        ? new EmulatedSystem({ qmpSocket: join(this.#register.home, `${uuid}.qmp`) })
-        : new PlayedSystem({ folder: join(this.#vm.folder, 'guest'), say: (line) => this.#say(line) });
+      emulated ?? new PlayedSystem({ folder: join(this.#vm.folder, 'guest'), say: (line) => this.#say(line) });
   }
 
   get #vm(): PlayedVm {
@@ -68,7 +66,7 @@ class PlayedGuest {
         return await this.#openNat();
       case 'acpipowerbutton':
         // A guest that is not up hears no button.
-        if (this.#system instanceof EmulatedSystem) return await this.#system.powerButton();
+        if (!(this.#system instanceof PlayedSystem)) return await this.#system.powerButton();
         if (this.#system.isUp) this.#end();
         return;
       case 'poweroff':
@@ -163,5 +161,11 @@ function listen(server: Server, path: string): Promise<void> {
   });
 }
 
-const [home = '', uuid = ''] = process.argv.slice(2);
-await new PlayedGuest(new Register(home), uuid).run();
+const [home = '', uuid = '', system] = process.argv.slice(2);
+const register = new Register(home, system === 'qemu' ? 'qemu' : 'sshd');
+// Loaded where it is needed alone: it takes most of the time of a start.
+const emulated =
+  register.system === 'qemu'
+    ? new (await import('./emulated-system.ts')).EmulatedSystem({ qmpSocket: join(home, `${uuid}.qmp`) })
+    : null;
+await new PlayedGuest(register, uuid, emulated).run();

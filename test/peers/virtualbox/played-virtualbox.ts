@@ -1,8 +1,10 @@
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { writePlayedCommand } from '../played-command.ts';
+import { playCommand } from '../played-command.ts';
+import type { PlayedSystemKind } from './register.ts';
 import { Register } from './register.ts';
+import { playVBoxManage } from './vboxmanage.ts';
 
 /** A VirtualBox of its own: `VBoxManage` first in PATH, and what it knows in a temporary folder. */
 export interface PlayedVirtualbox extends AsyncDisposable {
@@ -15,12 +17,18 @@ export interface PlayedVirtualbox extends AsyncDisposable {
 export async function openPlayedVirtualbox(
   options: {
     /** What runs inside of its machines: `sshd` of this computer (default), or what the disks hold, in QEMU. */
-    readonly system?: 'sshd' | 'qemu';
+    readonly system?: PlayedSystemKind;
+    /** What `VBoxManage --version` says. */
+    readonly version?: string;
   } = {},
 ): Promise<PlayedVirtualbox> {
   const folder = await mkdtemp(join(tmpdir(), 'skiff-vbox-'));
-  await writePlayedCommand(join(folder, 'VBoxManage'), new URL('./vboxmanage.ts', import.meta.url));
-  const register = new Register(folder);
+  const { system = 'sshd', version = '7.0.20r163906\n' } = options;
+  const register = new Register(folder, system);
+  const command = await playCommand({
+    path: join(folder, 'VBoxManage'),
+    play: (call) => playVBoxManage(call, { register, version }),
+  });
   const crash = (): void => {
     for (const { pid } of register.machines()) if (pid !== null) process.kill(pid, 'SIGKILL');
   };
@@ -29,11 +37,10 @@ export async function openPlayedVirtualbox(
     environment: {
       ...process.env,
       PATH: `${folder}:${process.env['PATH'] ?? ''}`,
-      VBOX_USER_HOME: folder,
-      PLAYED_VIRTUALBOX_SYSTEM: options.system ?? 'sshd',
     },
     crash,
     async [Symbol.asyncDispose]() {
+      await command[Symbol.asyncDispose]();
       crash();
       await rm(folder, { recursive: true, force: true });
     },

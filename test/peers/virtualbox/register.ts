@@ -3,7 +3,10 @@ import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync
 import { join, resolve } from 'node:path';
 import { isAlive, PlayedFaults, readJson, writeWhole } from '../played-record.ts';
 
-/** What the played VirtualBox knows, as files below its home (`VBOX_USER_HOME`): one a machine, one a disk. */
+/** What the played VirtualBox knows, as files below its home: one a machine, one a disk. */
+
+/** What runs inside of its machines: `sshd` of this computer, or what the disks hold, in QEMU. */
+export type PlayedSystemKind = 'sshd' | 'qemu';
 
 export interface PlayedVm {
   readonly uuid: string;
@@ -25,10 +28,12 @@ export type VirtualboxFault = 'locked' | 'no-space' | 'no-virtualisation' | 'kil
 
 export class Register {
   readonly home: string;
+  readonly system: PlayedSystemKind;
   readonly faults: PlayedFaults<VirtualboxFault>;
 
-  constructor(home: string) {
+  constructor(home: string, system: PlayedSystemKind) {
     this.home = home;
+    this.system = system;
     this.faults = new PlayedFaults(home);
     for (const folder of ['machines', 'media']) mkdirSync(join(home, folder), { recursive: true });
   }
@@ -40,7 +45,8 @@ export class Register {
 
   find(nameOrUuid: string): PlayedVm | null {
     const wanted = nameOrUuid.replaceAll(/[{}]/g, '');
-    return this.machines().find(({ name, uuid }) => name === wanted || uuid === wanted) ?? null;
+    const [known] = readMachine(this.#machineFile(wanted)).map(withLiveness);
+    return known ?? this.machines().find(({ name }) => name === wanted) ?? null;
   }
 
   put(vm: PlayedVm): void {

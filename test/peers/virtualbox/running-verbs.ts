@@ -1,9 +1,7 @@
-import { spawn } from 'node:child_process';
-import { openSync } from 'node:fs';
 import { connect } from 'node:net';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
-import { fileURLToPath } from 'node:url';
+import { startPlayedMachine } from '../played-command.ts';
 import { known, withForwarding, withoutForwarding } from './machine-verbs.ts';
 import type { PlayedVm, Register } from './register.ts';
 import { Refusal, syntaxRefusal } from './refusal.ts';
@@ -24,9 +22,8 @@ export async function startVm(register: Register, [name, ...args]: readonly stri
   }
   if (vm.state === 'saved') await tell(register, vm, 'restore');
   else {
-    const log = openSync(join(vm.folder, 'VBoxHeadless.log'), 'a');
-    const program = fileURLToPath(new URL('./headless.ts', import.meta.url));
-    spawn(process.execPath, [program, register.home, vm.uuid], { detached: true, stdio: ['ignore', log, log] }).unref();
+    const words = [register.home, vm.uuid, register.system];
+    startPlayedMachine(new URL('./headless.ts', import.meta.url), words, join(vm.folder, 'VBoxHeadless.log'));
     await becomes(register, vm, 'running');
   }
   return `Waiting for VM "${vm.name}" to power on...\nVM "${vm.name}" has been successfully started.\n`;

@@ -1,5 +1,5 @@
-import { once } from 'node:events';
-import { Register } from './register.ts';
+import type { PlayedCall, PlayedOutcome } from '../played-command.ts';
+import type { Register } from './register.ts';
 import { createVm, listVms, modifyVm, showVmInfo, storageAttach, storageCtl, unregisterVm } from './machine-verbs.ts';
 import { cloneMedium, closeMedium, convertFromRaw, createMedium, modifyMedium, showMediumInfo } from './media-verbs.ts';
 import { Refusal, syntaxRefusal } from './refusal.ts';
@@ -31,15 +31,11 @@ const verbs: ReadonlyMap<string, Verb> = new Map<string, Verb>([
   ['discardstate', discardState],
 ]);
 
-async function main(): Promise<number> {
-  const [name = '', ...args] = process.argv.slice(2);
-  if (name === '--version') {
-    process.stdout.write(process.env['PLAYED_VIRTUALBOX_VERSION'] ?? '7.0.20r163906\n');
-    return 0;
-  }
-  const home = process.env['VBOX_USER_HOME'];
-  if (home === undefined) throw new Error('the played VBoxManage needs VBOX_USER_HOME');
-  const register = new Register(home);
+export async function playVBoxManage(
+  { words: [name = '', ...args] }: PlayedCall,
+  { register, version }: { readonly register: Register; readonly version: string },
+): Promise<PlayedOutcome> {
+  if (name === '--version') return { exitCode: 0, stdout: version };
   const fault = register.faults.take(name);
   try {
     switch (fault) {
@@ -56,28 +52,18 @@ async function main(): Promise<number> {
           'NS_ERROR_FAILURE',
         );
       case 'killed-before':
-        process.kill(process.pid, 'SIGKILL');
-        break;
+        return 'dies';
       case 'hangs':
-        // Until it is ended: an open pipe keeps it, a listener for a signal alone would not.
-        process.stdin.resume();
-        await once(process, 'SIGTERM');
-        return 143;
+        return 'hangs';
       case 'killed-after':
       case null:
     }
     const verb = verbs.get(name);
     if (verb === undefined) throw syntaxRefusal(`Invalid command '${name}'`);
-    const said = await verb(register, args);
-    if (fault === 'killed-after') process.kill(process.pid, 'SIGKILL');
-    process.stdout.write(said);
-    return 0;
+    const stdout = await verb(register, args);
+    return fault === 'killed-after' ? 'dies' : { exitCode: 0, stdout };
   } catch (error) {
     if (!(error instanceof Refusal)) throw error;
-    if (fault === 'killed-after') process.kill(process.pid, 'SIGKILL');
-    process.stderr.write(error.text);
-    return error.exitCode;
+    return fault === 'killed-after' ? 'dies' : { exitCode: error.exitCode, stderr: error.text };
   }
 }
-
-process.exitCode = await main();

@@ -1,7 +1,7 @@
 import { appendFileSync, existsSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { PlayedSystem } from '../played-system.ts';
-import { EmulatedSystem } from '../virtualbox/emulated-system.ts';
+import type { EmulatedSystem } from '../virtualbox/emulated-system.ts';
 import type { PlayedDescription } from './description.ts';
 import { hasBootSector, readDescription } from './description.ts';
 import type { PlayedState } from './world.ts';
@@ -22,24 +22,25 @@ class PlayedGuest {
   readonly #listen: { readonly host: string; readonly port: number };
   #memory: NodeJS.Timeout | undefined;
 
-  constructor(world: World, { vmx, mood }: { readonly vmx: string; readonly mood: string }) {
+  constructor(
+    world: World,
+    { vmx, mood, emulated }: { readonly vmx: string; readonly mood: string; readonly emulated: EmulatedSystem | null },
+  ) {
     this.#world = world;
     this.#vmx = vmx;
     this.#mood = mood;
     this.#description = readDescription(vmx);
     this.#address = world.lease(this.#description.macAddress);
-    const listen = { host: this.#address, port: Number(process.env['PLAYED_VMWARE_SSH_PORT'] ?? 22) };
+    const listen = { host: this.#address, port: world.sshPort };
     this.#listen = listen;
-    if (process.env['PLAYED_VMWARE_SYSTEM'] === 'qemu') {
-      this.#system = new EmulatedSystem({ qmpSocket: join(world.home, `${process.pid}.qmp`) });
-      return;
-    }
-    this.#system = new PlayedSystem({
-      folder: join(world.home, `guest-${process.pid}`),
-      say: (line) => this.#say(line),
-      listen,
-      dataDisk: this.#description.dataDisk,
-    });
+    this.#system =
+      emulated ??
+      new PlayedSystem({
+        folder: join(world.home, `guest-${process.pid}`),
+        say: (line) => this.#say(line),
+        listen,
+        dataDisk: this.#description.dataDisk,
+      });
   }
 
   async run(): Promise<void> {
@@ -54,7 +55,7 @@ class PlayedGuest {
     setInterval(() => undefined, 60_000);
     if (this.#mood === 'dark' || !hasBootSector(this.#description.systemDisk))
       return this.#say('EFI: No compatible bootloader was found.');
-    if (this.#system instanceof EmulatedSystem) return await this.#emulate(this.#system);
+    if (!(this.#system instanceof PlayedSystem)) return await this.#emulate(this.#system);
     this.#say(`skiff-boot: address ${this.#address}`);
     await this.#system.boot(this.#description.seed);
   }
@@ -124,5 +125,13 @@ class PlayedGuest {
   }
 }
 
-const [home = '', vmx = '', mood = ''] = process.argv.slice(2);
-await new PlayedGuest(new World(home), { vmx, mood }).run();
+const [home = '', vmx = '', mood = '', sshPort, system] = process.argv.slice(2);
+const world = new World(home, { sshPort: Number(sshPort), system: system === 'qemu' ? 'qemu' : 'sshd' });
+// Loaded where it is needed alone: it takes most of the time of a start.
+const emulated =
+  world.system === 'qemu'
+    ? new (await import('../virtualbox/emulated-system.ts')).EmulatedSystem({
+        qmpSocket: join(home, `${process.pid}.qmp`),
+      })
+    : null;
+await new PlayedGuest(world, { vmx, mood, emulated }).run();

@@ -3,7 +3,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { crashAll } from '../crash-all.ts';
 import { playedSshPort } from '../played-addresses.ts';
-import { writePlayedCommand } from '../played-command.ts';
+import { playCommand } from '../played-command.ts';
+import { playVmrun } from './vmrun.ts';
 import { World } from './world.ts';
 
 /** A VMware of its own: `vmrun` first in PATH, and what it knows in a temporary folder. */
@@ -18,26 +19,34 @@ export interface PlayedVmware extends AsyncDisposable {
   powerOffInside(): void;
 }
 
-/** `qemu`: behind a started machine a real one, and its SSH at port 22, where those who are not told otherwise look for it. */
-export async function openPlayedVmware(options: { readonly system?: 'qemu' } = {}): Promise<PlayedVmware> {
-  const sshPort = options.system === 'qemu' ? 22 : playedSshPort;
+export async function openPlayedVmware(
+  options: {
+    readonly system?: World['system'];
+    /** 22 is where those who are not told otherwise look for it. */
+    readonly sshPort?: number;
+    /** What `vmrun` says of itself. */
+    readonly version?: string;
+  } = {},
+): Promise<PlayedVmware> {
+  const { system = 'sshd', sshPort = playedSshPort, version = '1.17.0' } = options;
   const folder = await mkdtemp(join(tmpdir(), 'skiff-vmware-'));
-  await writePlayedCommand(join(folder, 'vmrun'), new URL('./vmrun.ts', import.meta.url));
-  const world = new World(folder);
+  const world = new World(folder, { system, sshPort });
+  const command = await playCommand({
+    path: join(folder, 'vmrun'),
+    play: (call) => playVmrun(call, { world, version }),
+  });
   const crash = (): Promise<void> => crashAll(world.machines().map(({ pid }) => pid));
   return {
     world,
     environment: {
       ...process.env,
       PATH: `${folder}:${process.env['PATH'] ?? ''}`,
-      PLAYED_VMWARE_HOME: folder,
-      PLAYED_VMWARE_SSH_PORT: String(sshPort),
-      PLAYED_VMWARE_SYSTEM: options.system,
     },
     sshPort,
     crash,
     powerOffInside: () => world.machines().forEach(({ pid }) => process.kill(pid, 'SIGUSR2')),
     async [Symbol.asyncDispose]() {
+      await command[Symbol.asyncDispose]();
       await crash();
       await rm(folder, { recursive: true, force: true });
     },

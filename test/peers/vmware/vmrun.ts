@@ -1,12 +1,9 @@
-import { spawn } from 'node:child_process';
-import { once } from 'node:events';
-import { openSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
-import { fileURLToPath } from 'node:url';
+import type { PlayedCall, PlayedOutcome } from '../played-command.ts';
+import { startPlayedMachine } from '../played-command.ts';
 import { readDescription, readValues, Refusal } from './description.ts';
-import type { PlayedFaultKind, PlayedState, PlayedVm, PlayedWish } from './world.ts';
-import { World } from './world.ts';
+import type { PlayedFaultKind, PlayedState, PlayedVm, PlayedWish, World } from './world.ts';
 
 /**
  * A played vmrun 1.17, written from "Using the vmrun Command": what it refuses, it says on its standard output and ends with 255. It knows the
@@ -23,10 +20,9 @@ async function start(world: World, [vmx = '', mode]: readonly string[], fault: P
   if (running?.state === 'suspended') await tell(world, running, 'stop', null);
   else if (running !== null) throw new Refusal('The file is already in use');
   readDescription(vmx);
-  const log = openSync(join(world.home, 'guest.log'), 'a');
-  const program = fileURLToPath(new URL('./guest.ts', import.meta.url));
-  const args = [program, world.home, vmx, fault === 'dark' || fault === 'silent-console' ? fault : 'well'];
-  spawn(process.execPath, args, { detached: true, stdio: ['ignore', log, log] }).unref();
+  const mood = fault === 'dark' || fault === 'silent-console' ? fault : 'well';
+  const words = [world.home, vmx, mood, String(world.sshPort), world.system];
+  startPlayedMachine(new URL('./guest.ts', import.meta.url), words, join(world.home, 'guest.log'));
   await becomes(world, vmx, 'running');
 }
 
@@ -96,39 +92,26 @@ const refusals: Partial<Record<PlayedFaultKind, string>> = {
     'Not enough physical memory is available to power on this virtual machine with its configured settings',
 };
 
-async function main(): Promise<number> {
-  const args = process.argv.slice(2);
-  if (args.length === 0) {
-    process.stdout.write(
-      `\nvmrun version ${process.env['PLAYED_VMWARE_VERSION'] ?? '1.17.0'} build-24583834\n\nUsage: vmrun [AUTHENTICATION-FLAGS] COMMAND [PARAMETERS]\n`,
-    );
-    return 255;
+export async function playVmrun(
+  { words }: PlayedCall,
+  { world, version }: { readonly world: World; readonly version: string },
+): Promise<PlayedOutcome> {
+  if (words.length === 0) {
+    const usage = 'Usage: vmrun [AUTHENTICATION-FLAGS] COMMAND [PARAMETERS]';
+    return { exitCode: 255, stdout: `\nvmrun version ${version} build-24583834\n\n${usage}\n` };
   }
-  const home = process.env['PLAYED_VMWARE_HOME'];
-  if (home === undefined) throw new Error('the played vmrun needs PLAYED_VMWARE_HOME');
-  const world = new World(home);
-  const [flag, product = '', ...command] = args;
+  const [flag, product = '', ...command] = words;
   const fault = world.faults.take(command[0] ?? '');
   try {
     if (flag !== '-T' || !['ws', 'fusion'].includes(product)) throw new Refusal(`Invalid argument: ${product}`);
-    if (fault === 'killed-before') process.kill(process.pid, 'SIGKILL');
-    if (fault === 'hangs') {
-      // Something that keeps it from ending by itself.
-      const still = setInterval(() => undefined, 1_000);
-      await once(process, 'SIGTERM');
-      clearInterval(still);
-      return 143;
-    }
+    if (fault === 'killed-before') return 'dies';
+    if (fault === 'hangs') return 'hangs';
     const refusal = fault === null ? undefined : refusals[fault];
     if (refusal !== undefined) throw new Refusal(refusal);
-    process.stdout.write(await run(world, command, fault));
-    if (fault === 'killed-after') process.kill(process.pid, 'SIGKILL');
-    return 0;
+    const stdout = await run(world, command, fault);
+    return fault === 'killed-after' ? 'dies' : { exitCode: 0, stdout };
   } catch (error) {
     if (!(error instanceof Refusal)) throw error;
-    process.stdout.write(`Error: ${error.message}\n`);
-    return 255;
+    return { exitCode: 255, stdout: `Error: ${error.message}\n` };
   }
 }
-
-process.exitCode = await main();

@@ -26,17 +26,25 @@ export type PlayedFaultKind =
 /** What the machine's process is to do when it is next told (SIGUSR1). */
 export type PlayedWish = 'pause' | 'unpause' | 'suspend' | 'resume' | 'stop';
 
+/** What runs inside of its machines: `sshd` of this computer, or what the disks hold, in QEMU. */
+export type PlayedSystemKind = 'sshd' | 'qemu';
+
 /** What the played VMware knows, as files below its home. */
 export class World {
   readonly home: string;
+  readonly system: PlayedSystemKind;
+  /** Where its machines' sshd listens. */
+  readonly sshPort: number;
   /** As `vmnetdhcp.leases`. */
   readonly leasesFile: string;
   readonly addresses: PlayedAddresses;
   readonly faults: PlayedFaults<PlayedFaultKind>;
   readonly #vms: PlayedRecords<PlayedVm & { readonly id: string }>;
 
-  constructor(home: string) {
+  constructor(home: string, of: { readonly system: PlayedSystemKind; readonly sshPort: number }) {
     this.home = home;
+    this.system = of.system;
+    this.sshPort = of.sshPort;
     this.leasesFile = join(home, 'vmnetdhcp.leases');
     this.addresses = new PlayedAddresses(home);
     this.faults = new PlayedFaults(home);

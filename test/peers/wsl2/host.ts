@@ -16,11 +16,14 @@ export type Wsl2Fault = 'no-virtualisation' | 'no-space' | 'killed-before' | 'ki
 
 export class PlayedWsl2Host {
   readonly home: string;
+  /** What its machines are: an sshd of this computer, or the files of a real system. */
+  readonly system: 'played' | 'real';
   readonly faults: PlayedFaults<Wsl2Fault>;
   readonly #distributions: PlayedRecords<PlayedDistribution>;
 
-  constructor(home: string) {
+  constructor(home: string, system: 'played' | 'real') {
     this.home = home;
+    this.system = system;
     this.faults = new PlayedFaults(home);
     this.#distributions = new PlayedRecords(home, 'distributions');
   }

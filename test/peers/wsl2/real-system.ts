@@ -19,7 +19,7 @@ export function importSystem(distribution: PlayedDistribution, archive: string):
 }
 
 /** A command in it, where it runs beside what runs there. */
-export function runCommand(distribution: PlayedDistribution, command: readonly string[]): void {
+export function runCommand(distribution: PlayedDistribution, command: readonly string[], input: Buffer): string {
   const enter =
     distribution.pid === null
       ? ['chroot', rootOf(distribution)]
@@ -34,7 +34,7 @@ export function runCommand(distribution: PlayedDistribution, command: readonly s
           '--wd=/',
         ];
   const [program = '', ...args] = [...enter, ...command];
-  execFileSync(program, args, { stdio: 'inherit' });
+  return execFileSync(program, args, { encoding: 'utf8', input });
 }
 
 /** Until WSL ends it: this process is the machine's. */

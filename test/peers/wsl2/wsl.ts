@@ -1,12 +1,11 @@
 import { execFileSync } from 'node:child_process';
 import { existsSync, mkdirSync, openSync, closeSync, ftruncateSync, rmSync, writeFileSync } from 'node:fs';
-import { buffer } from 'node:stream/consumers';
 import { setTimeout as delay } from 'node:timers/promises';
+import type { PlayedCall, PlayedOutcome } from '../played-command.ts';
 import { isAlive } from '../played-record.ts';
-import type { PlayedDistribution } from './host.ts';
-import { diskOf, PlayedWsl2Host, seedOf } from './host.ts';
-import { holdMachine } from './machine.ts';
-import { holdSystem, importSystem, runCommand } from './real-system.ts';
+import type { PlayedDistribution, PlayedWsl2Host } from './host.ts';
+import { diskOf, seedOf } from './host.ts';
+import { importSystem, runCommand } from './real-system.ts';
 
 /**
  * A played wsl.exe 2, written from Microsoft's reference: it keeps distributions, refuses what the real one refuses with its codes, writes
@@ -21,10 +20,7 @@ class Refusal extends Error {
   }
 }
 
-type Verb = (host: PlayedWsl2Host, args: readonly string[]) => string | Promise<string>;
-
-/** Whether the systems in it are real ones, and not played. */
-const isReal = process.env['PLAYED_WSL2_SYSTEM'] === 'real';
+type Verb = (host: PlayedWsl2Host, args: readonly string[], input: Buffer) => string | Promise<string>;
 
 const done = 'Der Vorgang wurde erfolgreich beendet.';
 
@@ -58,7 +54,7 @@ const verbs: Readonly<Record<string, Verb>> = {
       const members = execFileSync('tar', ['-tf', file], { encoding: 'utf8', maxBuffer: 64 * 1024 ** 2 }).split('\n');
       if (!members.includes('usr/lib/skiff/wsl-machine'))
         throw new Refusal('Wsl/Service/RegisterDistro/WSL_E_IMPORT_FAILED', 'Das ist kein System.');
-      if (isReal) importSystem(made, file);
+      if (host.system === 'real') importSystem(made, file);
       const opened = openSync(disk, 'wx');
       ftruncateSync(opened, 1024 ** 2);
       closeSync(opened);
@@ -89,26 +85,20 @@ const verbs: Readonly<Record<string, Verb>> = {
     return done;
   },
 
-  '--distribution': async (host, [name = '', ...args]) => {
+  '--distribution': (host, [name = '', ...args], input) => {
     const [user, root, cd, slash, exec, command = '', ...rest] = args;
     if ([user, root, cd, slash, exec].join(' ') !== '--user root --cd / --exec') throw usage(args.join(' '));
     const known = find(host, name);
-    if (isReal && command === '/usr/lib/skiff/wsl-machine') await holdSystem(host, known, Number(rest[0]));
-    if (isReal) {
-      runCommand(known, [command, ...rest]);
-      return '';
-    }
-    switch ([command, ...rest].join(' ').replace(/\d+$/, 'PORT')) {
+    if (host.system === 'real') return runCommand(known, [command, ...rest], input);
+    // A machine that runs is a process of its own: machine.ts.
+    switch ([command, ...rest].join(' ')) {
       case '/usr/lib/skiff/wsl-seed':
-        writeFileSync(seedOf(known), await buffer(process.stdin), { mode: 0o600 });
+        writeFileSync(seedOf(known), input, { mode: 0o600 });
         return '';
       case '/usr/bin/tar -xpf - -C /':
-        execFileSync('tar', ['-tf', '-'], { input: await buffer(process.stdin), maxBuffer: 64 * 1024 ** 2 });
+        execFileSync('tar', ['-tf', '-'], { input, maxBuffer: 64 * 1024 ** 2 });
         return '';
       case '/usr/lib/skiff/engine-stop':
-        return '';
-      case '/usr/lib/skiff/wsl-machine PORT':
-        await holdMachine(host, known, { port: Number(rest[0]), isDark: host.faults.take('boot') === 'dark' });
         return '';
       default:
         throw new Refusal('', `/bin/${command}: not found`);
@@ -140,18 +130,17 @@ async function end({ pid }: PlayedDistribution): Promise<void> {
   }
 }
 
-function say(text: string): void {
-  if (text !== '') process.stdout.write(Buffer.from(`${text}\r\n`, 'utf16le'));
+function spoken(text: string): Buffer {
+  return Buffer.from(text === '' ? '' : `${text}\r\n`, 'utf16le');
 }
 
-async function main(): Promise<number> {
-  const [name = '', ...args] = process.argv.slice(2);
-  const home = process.env['PLAYED_WSL2'];
-  if (home === undefined) throw new Error('the played wsl.exe needs PLAYED_WSL2');
-  const host = new PlayedWsl2Host(home);
+export async function playWsl(
+  { words: [name = '', ...args], input }: PlayedCall,
+  { host }: { readonly host: PlayedWsl2Host },
+): Promise<PlayedOutcome> {
   const fault = host.faults.take(name);
   try {
-    if (fault === 'killed-before') process.kill(process.pid, 'SIGKILL');
+    if (fault === 'killed-before') return 'dies';
     if (fault === 'no-virtualisation')
       throw new Refusal(
         'Wsl/Service/RegisterDistro/CreateVm/HCS/HCS_E_HYPERV_NOT_INSTALLED',
@@ -161,15 +150,11 @@ async function main(): Promise<number> {
       throw new Refusal('Wsl/Service/RegisterDistro/ERROR_DISK_FULL', 'Nicht genügend Speicherplatz.');
     const verb = Object.hasOwn(verbs, name) ? verbs[name] : undefined;
     if (verb === undefined) throw usage(name);
-    const said = await verb(host, args);
-    if (fault === 'killed-after') process.kill(process.pid, 'SIGKILL');
-    say(said);
-    return 0;
+    const said = await verb(host, args, input);
+    return fault === 'killed-after' ? 'dies' : { exitCode: 0, stdout: spoken(said) };
   } catch (error) {
     if (!(error instanceof Refusal)) throw error;
-    say(error.code === '' ? error.message : `${error.message}\r\nFehlercode: ${error.code}`);
-    return 255;
+    const text = error.code === '' ? error.message : `${error.message}\r\nFehlercode: ${error.code}`;
+    return { exitCode: 255, stdout: spoken(text) };
   }
 }
-
-process.exitCode = await main();
