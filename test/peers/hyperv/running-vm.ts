@@ -90,6 +90,7 @@ class RunningVm {
     this.#system = new PlayedSystem({
       folder: this.#folder,
       say: () => undefined,
+      poweredOff: () => this.#powerOff(),
       listen: { host: address, port: this.#host.sshPort },
       dataDisk: this.#dataDisk,
       before: ['mount -t tmpfs none /sys/block && mkdir /sys/block/vdb'],

@@ -34,6 +34,7 @@ class PlayedVm {
     this.#system = new PlayedSystem({
       folder: join(this.#world.home, `guest-${process.pid}`),
       say: (line) => this.#say(line),
+      poweredOff: () => this.#leave(),
       listen: { host: this.#address, port: options.sshPort },
       ...(dataDisk === undefined ? {} : { dataDisk }),
     });

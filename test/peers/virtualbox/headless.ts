@@ -22,8 +22,15 @@ class PlayedGuest {
   constructor(register: Register, uuid: string, emulated: EmulatedSystem | null) {
     this.#register = register;
     this.#uuid = uuid;
+    const dataDisk = this.#vm.disks['disks-1-0'];
     this.#system =
-      emulated ?? new PlayedSystem({ folder: join(this.#vm.folder, 'guest'), say: (line) => this.#say(line) });
+      emulated ??
+      new PlayedSystem({
+        folder: join(this.#vm.folder, 'guest'),
+        say: (line) => this.#say(line),
+        poweredOff: () => this.#end(),
+        ...(dataDisk === undefined ? {} : { dataDisk }),
+      });
   }
 
   get #vm(): PlayedVm {
@@ -67,8 +74,9 @@ class PlayedGuest {
       case 'acpipowerbutton':
         // A guest that is not up hears no button.
         if (!(this.#system instanceof PlayedSystem)) return await this.#system.powerButton();
-        if (this.#system.isUp) this.#end();
-        return;
+        if (!this.#system.isUp) return;
+        this.#system.powerOff();
+        return this.#end();
       case 'poweroff':
         return this.#end();
     }

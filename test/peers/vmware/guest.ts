@@ -38,6 +38,7 @@ class PlayedGuest {
       new PlayedSystem({
         folder: join(world.home, `guest-${process.pid}`),
         say: (line) => this.#say(line),
+        poweredOff: () => this.#leave(),
         listen,
         dataDisk: this.#description.dataDisk,
       });

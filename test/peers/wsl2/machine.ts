@@ -11,6 +11,7 @@ async function holdMachine(host: PlayedWsl2Host, distribution: PlayedDistributio
   const system = new PlayedSystem({
     folder: join(distribution.folder, 'guest'),
     say,
+    poweredOff: () => process.kill(process.pid, 'SIGTERM'),
     listen: { host: '127.0.0.1', port },
     dataDisk: diskOf(distribution),
   });
