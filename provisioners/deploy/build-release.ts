@@ -12,7 +12,7 @@ import { engineProgram, engineRelease, readEngineRelease } from './engine-releas
 
 /**
  * Makes a release out of a checkout: the engine, and each program that it starts by URL (its monitor, its workers),
- * bundled into one file each, and koffi with the native module for Linux beside them. Bundled files start in half the
+ * bundled into one file each, and koffi's native module for Linux beside them. Bundled files start in half the
  * time of sources on an emulated processor, and a release is a handful of files instead of a thousand. What a machine
  * starts is `skiffd.js`; it runs the engine, `main.js`, with the code that was kept of it (kept-code.ts).
  *
@@ -28,9 +28,24 @@ export interface BuildRelease {
 }
 
 /** Counts changes of this file that change what comes out of the same sources. */
-const builderVersion = 5;
+const builderVersion = 6;
 
 const bundledEngine = 'main.js';
+
+/** What the engine loads of Node until its API is served (kept-code.ts says what for). */
+const modulesOfStart = [
+  'node:child_process',
+  'node:cluster',
+  'node:crypto',
+  'node:fs/promises',
+  'node:http',
+  'node:net',
+  'node:os',
+  'node:perf_hooks',
+  'node:sqlite',
+  'node:stream/promises',
+  'node:timers/promises',
+] as const;
 
 const inputsSchema = z.object({ builder: z.literal(builderVersion), files: z.record(z.string(), z.string()) });
 type Inputs = z.infer<typeof inputsSchema>;
@@ -54,7 +69,7 @@ export async function buildEngineRelease(request: BuildRelease): Promise<EngineR
   try {
     await mkdir(files, { recursive: true });
     const version = await checkoutVersion(checkout);
-    const inputs = await bundlePrograms({ checkout, folder: files, version });
+    const inputs = await bundlePrograms({ checkout, arch, folder: files, version });
     await copyKoffi({ checkout, arch, folder: files });
     const manifest: ReleaseManifest = { format: 1, engineVersion: version, arch, files: await listFiles(files) };
     await writeFile(join(making, 'manifest.json'), `${JSON.stringify(manifest, null, 2)}\n`);
@@ -73,12 +88,8 @@ async function checkoutVersion(checkout: string): Promise<string> {
 }
 
 /** Returns the sources that went in, relative to the checkout. */
-async function bundlePrograms(options: {
-  readonly checkout: string;
-  readonly folder: string;
-  readonly version: string;
-}): Promise<string[]> {
-  const { checkout, folder, version } = options;
+async function bundlePrograms(options: BuildRelease & { readonly version: string }): Promise<string[]> {
+  const { checkout, arch, folder, version } = options;
   // A packaged app carries finished releases and no bundler.
   const { build } = await import('esbuild');
   const outputs = new Map<string, string>([[join(checkout, 'engine/main.ts'), bundledEngine]]);
@@ -95,7 +106,6 @@ async function bundlePrograms(options: {
       format: 'cjs',
       minifySyntax: true,
       minifyWhitespace: true,
-      external: ['koffi'],
       define: {
         SKIFF_VERSION: JSON.stringify(version),
         SKIFF_COMMIT: JSON.stringify('bundle'),
@@ -105,7 +115,7 @@ async function bundlePrograms(options: {
       legalComments: 'none',
       metafile: true,
       logLevel: 'silent',
-      plugins: [programNames({ checkout, outputs })],
+      plugins: [programNames({ checkout, outputs }), nativeKoffi(arch)],
     };
     const result = await startedQuietly(() => build(request)).catch((cause: unknown) => {
       throw new MachineError(
@@ -114,7 +124,7 @@ async function bundlePrograms(options: {
         { cause },
       );
     });
-    for (const input of Object.keys(result.metafile.inputs)) if (input !== '<stdin>') inputs.add(input);
+    for (const input of Object.keys(result.metafile.inputs)) if (input !== '<stdin>' && !input.startsWith(koffiNamespace)) inputs.add(input);
   };
   // Grows while it is walked: a program may start others.
   for (const [source, output] of outputs) await bundle({ entryPoints: [source] }, output);
@@ -131,6 +141,7 @@ function startOf(program: string): string {
     `runWithKeptCode({`,
     `  program: join(__dirname, ${JSON.stringify(program)}),`,
     `  settleMs: 2_000,`,
+    `  nodeModules: ${JSON.stringify(modulesOfStart)},`,
     `  report: (message) => process.stderr.write('skiffd: ' + message + '\\n'),`,
     `});`,
   ].join('\n');
@@ -164,7 +175,34 @@ function programOutput(path: string): string {
   return `${path.split(sep).join('-').replace(/\.ts$/, '')}.js`;
 }
 
-/** koffi finds its native module, of glibc or of musl, by a path relative to itself, so all keep their places below node_modules. */
+const koffiNamespace = 'skiff-koffi';
+
+/**
+ * In place of koffi's own start, which reads six files to find out what its native module is called: a tenth of a second of an
+ * engine's start in an emulated machine. What koffi's start adds to the module are warnings of what is no longer to be used.
+ */
+function nativeKoffi(arch: ReleaseArchitecture): Plugin {
+  return {
+    name: 'skiff-koffi',
+    setup(build) {
+      build.onResolve({ filter: /^koffi$/ }, () => ({ path: 'koffi', namespace: koffiNamespace }));
+      build.onLoad({ filter: /.*/, namespace: koffiNamespace }, () => ({
+        contents: [
+          `import { readFileSync } from 'node:fs';`,
+          `import { join } from 'node:path';`,
+          // Which C library this Node runs with: its loader is mapped.
+          `const libc = readFileSync('/proc/self/maps', 'latin1').includes('/ld-musl-') ? 'musl' : 'linux';`,
+          `const native = { exports: {} };`,
+          `process.dlopen(native, join(__dirname, 'koffi', libc + ${JSON.stringify(`_${arch}`)}, 'koffi.node'));`,
+          `export default native.exports;`,
+        ].join('\n'),
+        loader: 'js',
+      }));
+    },
+  };
+}
+
+/** Its native modules, for glibc and for musl. */
 async function copyKoffi(options: {
   readonly checkout: string;
   readonly arch: ReleaseArchitecture;
@@ -172,23 +210,13 @@ async function copyKoffi(options: {
 }): Promise<void> {
   const { checkout, arch, folder } = options;
   const koffi = dirname(createRequire(join(checkout, 'package.json')).resolve('koffi'));
-  const packages = dirname(koffi);
-  const native = join('@koromix', `koffi-linux-${arch}`);
-  const target = join(folder, 'node_modules');
-  const code = (await readdir(join(koffi, 'src'), { recursive: true })).filter((path) => path.endsWith('.cjs'));
-  for (const part of ['package.json', 'index.cjs', 'LICENSE.txt', ...code.map((path) => join('src', path))]) {
-    await copyFile(join(koffi, part), join(target, 'koffi', part));
-  }
-  for (const part of [
-    'package.json',
-    'index.js',
-    ...['linux', 'musl'].map((libc) => join(`${libc}_${arch}`, 'koffi.node')),
-  ]) {
+  const name = `@koromix/koffi-linux-${arch}`;
+  await copyFile(join(koffi, 'LICENSE.txt'), join(folder, 'koffi', 'LICENSE.txt'));
+  for (const part of ['linux', 'musl'].map((libc) => join(`${libc}_${arch}`, 'koffi.node'))) {
     try {
-      await copyFile(join(packages, native, part), join(target, native, part));
+      await copyFile(join(dirname(koffi), name, part), join(folder, 'koffi', part));
     } catch (cause) {
       if (!isErrno(cause, 'ENOENT')) throw cause;
-      const name = `@koromix/koffi-linux-${arch}`;
       throw new MachineError(
         'deploy-failed',
         `The engine's native part ${name} is not installed. Run: npm install --no-save --force ${name}`,

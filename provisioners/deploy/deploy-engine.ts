@@ -38,8 +38,8 @@ export interface Deployment {
   readonly line: Line;
   readonly layout: MachineLayout;
   readonly release: EngineRelease;
-  /** Null: whatever runtime the machine's system has. */
-  readonly node: WantedNode | null;
+  /** Null: the runtime that the machine image brought. */
+  readonly node: WantedNode | HostNode | null;
   /** Which group may use the engine's socket beside root: a number or a name; null: nobody. */
   readonly group?: string | null;
   readonly signal: AbortSignal;
@@ -54,6 +54,11 @@ export interface WantedNode {
   readonly sha256: string;
   /** Asked for only when the machine does not have it. */
   readonly file: () => Promise<string>;
+}
+
+/** The host's own Node, where there is no runtime of ours for it. */
+export interface HostNode {
+  readonly path: string;
 }
 
 export interface Deployed {
@@ -134,6 +139,7 @@ async function provideNode(
   found: Found,
 ): Promise<{ readonly path: string; readonly sentBytes: number }> {
   const { line, layout, node, signal, tell } = deployment;
+  if (node !== null && 'path' in node) return { path: node.path, sentBytes: 0 };
   if (node === null || node.sha256 === found.systemNode) {
     if (found.systemNode === null)
       throw new MachineError('deploy-failed', 'The machine has no Node runtime and none was given');

@@ -3,6 +3,8 @@
  * when it is first called, and what Node's own compile cache keeps is what was compiled when a file was read, before anything
  * was called: each start would compile again what each start calls, some 400 functions, which takes an emulated machine a
  * third of a second. So the code is kept as V8 has it a moment after the engine's first start, in a file beside the program.
+ * And V8's optimising compilers are held back until the start is over: they begin on what a start repeats, and a start of a second has
+ * ended before that pays, which in an emulated machine costs another third of a second.
  *
  * That file is a convenience: absent, damaged, or of another Node, it is not used and made again.
  */
@@ -10,6 +12,7 @@ import { subscribe } from 'node:diagnostics_channel';
 import { readFileSync, renameSync, writeFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { dirname } from 'node:path';
+import { setFlagsFromString } from 'node:v8';
 import { Script } from 'node:vm';
 import { crc32 } from 'node:zlib';
 
@@ -19,12 +22,17 @@ const readyChannel = 'skiffd.ready';
 export interface KeptCode {
   /** A CommonJS program in ASCII, as the bundler writes it. */
   readonly program: string;
-  /** How long after the program is ready its code is kept; by then it has answered those who waited for it. */
+  /** How long after the program is ready its start counts as over; by then it has answered those who waited for it. */
   readonly settleMs: number;
+  /**
+   * Modules of Node that its start needs. What Node keeps of their compiled code is bound to V8's flags: they are loaded before the
+   * compilers are held back.
+   */
+  readonly nodeModules: readonly string[];
   readonly report: (message: string) => void;
 }
 
-export function runWithKeptCode({ program, settleMs, report }: KeptCode): void {
+export function runWithKeptCode({ program, settleMs, nodeModules, report }: KeptCode): void {
   const file = `${program}.code`;
   // As bytes, for text in UTF-8 would be looked through once more.
   const source = readFileSync(program, 'latin1');
@@ -33,21 +41,30 @@ export function runWithKeptCode({ program, settleMs, report }: KeptCode): void {
     filename: program,
     ...(cachedData === null ? {} : { cachedData }),
   });
-  if (cachedData === null || script.cachedDataRejected === true) {
-    subscribe(readyChannel, () => {
-      setTimeout(() => {
-        try {
-          keepCode(file, script.createCachedData());
-        } catch (error) {
-          report(`the compiled code could not be kept: ${error instanceof Error ? error.message : String(error)}`);
-        }
-      }, settleMs).unref();
-    });
-  }
+  const isKept = cachedData !== null && script.cachedDataRejected !== true;
+  subscribe(readyChannel, () => {
+    setTimeout(() => {
+      setCompilers('free');
+      if (isKept) return;
+      try {
+        keepCode(file, script.createCachedData());
+      } catch (error) {
+        report(`the compiled code could not be kept: ${error instanceof Error ? error.message : String(error)}`);
+      }
+    }, settleMs).unref();
+  });
+  const require = createRequire(program);
+  for (const name of nodeModules) require(name);
+  setCompilers('held');
   const run: unknown = script.runInThisContext();
   if (typeof run !== 'function') throw new TypeError(`${program} is not a CommonJS program`);
   const module = { exports: {} };
-  Reflect.apply(run, module.exports, [module.exports, createRequire(program), module, program, dirname(program)]);
+  Reflect.apply(run, module.exports, [module.exports, require, module, program, dirname(program)]);
+}
+
+/** Baseline compiler, Maglev, Turbofan; flags that are back at their default count as never set, so kept code fits them. */
+function setCompilers(state: 'held' | 'free'): void {
+  for (const compiler of ['sparkplug', 'maglev', 'opt']) setFlagsFromString(state === 'held' ? `--no-${compiler}` : `--${compiler}`);
 }
 
 const checksumBytes = 4;

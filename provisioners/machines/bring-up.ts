@@ -5,6 +5,7 @@ import { EngineClient } from '../../client/engine-client.ts';
 import type { Deployment, WantedNode } from '../deploy/deploy-engine.ts';
 import { deployEngine } from '../deploy/deploy-engine.ts';
 import type { EngineRelease } from '../deploy/engine-release.ts';
+import { hostNotes } from '../deploy/host/host-notes.ts';
 import { prepareHost } from '../deploy/host/prepare-host.ts';
 import type { MachineLayout } from '../deploy/machine-layout.ts';
 import type { Access, BootImage, DriverMachine } from '../drivers/driver.ts';
@@ -152,13 +153,9 @@ async function enginePlace(up: BringUp, line: Line): Promise<Pick<Deployment, 'l
         signal: operation.signal,
       }),
   );
-  await session.addFacts({
-    system: facts.title,
-    kernel: facts.kernel,
-    'started by': place.start === 'at-boot' ? facts.init : 'skiff',
-    ...(facts.hasDockerd ? { docker: 'a docker daemon runs there too; it was left alone' } : {}),
-  });
-  return { line: asRootLine, layout: place.layout, node: await up.openRuntime(), group };
+  await session.addFacts(hostNotes(facts, place));
+  const node = facts.libc === 'musl' ? facts.node : await up.openRuntime();
+  return { line: asRootLine, layout: place.layout, node, group };
 }
 
 async function bootAndLogIn(

@@ -13,12 +13,22 @@ export interface HostFacts {
   readonly libc: 'glibc' | 'musl';
   /** Which of the programs and libraries that were asked for are there. */
   readonly programs: ReadonlySet<string>;
+  /** `1.21`; null when there is none, or when it does not say. */
+  readonly crunVersion: string | null;
+  /** Its own Node; null when it has none. Asked for where there is no runtime of ours for it (musl). */
+  readonly node: { readonly path: string; readonly version: string } | null;
   /** A docker daemon answers there; it is left alone. */
   readonly hasDockerd: boolean;
+  /** What filters its packets, and may keep containers from the outside: `firewalld`, `ufw`. */
+  readonly firewall: 'firewalld' | 'ufw' | null;
+  readonly isSelinuxEnforced: boolean;
+  /** Whether its SSH server opens connections to its TCP ports for who logs in; Alpine's does not unless it is told to. */
+  readonly forwardsPorts: boolean;
   /** Id and name of the machine whose engine is there already. */
   readonly owner: { readonly id: string; readonly name: string } | null;
 }
 
+/** In the order of preference where a host has several. */
 export const packageManagers = ['apt-get', 'dnf', 'yum', 'apk', 'pacman', 'zypper'] as const;
 export type PackageManager = (typeof packageManagers)[number];
 
@@ -27,6 +37,13 @@ const wantedPrograms = ['crun', 'tar', 'gunzip', 'sha256sum', 'setsid', 'modprob
 
 /** Libraries that it loads. */
 const wantedLibraries = ['libnftables.so.1'] as const;
+
+/** The oldest that the engine takes (engine/runtime/crun.ts). */
+export const oldestCrun = '1.8';
+/** What the engine is written for; where we bring no runtime, the host's own must be as new. */
+export const oldestNode = '24';
+/** `openat2`, by which the engine walks in containers' roots. */
+const oldestKernel = '5.6';
 
 /** One command that tells all of it, in lines `key value`: over a slow line each command costs. */
 export function factsScript(marker: string): string {
@@ -38,10 +55,18 @@ export function factsScript(marker: string): string {
     `for manager in ${packageManagers.join(' ')}; do command -v "$manager" >/dev/null 2>&1 && echo "manager $manager"; done`,
     '[ -d /run/systemd/system ] && echo "init systemd"',
     '[ -d /run/openrc ] && command -v rc-service >/dev/null 2>&1 && echo "init openrc"',
-    'ls /lib/ld-musl-* >/dev/null 2>&1 && echo "libc musl"',
+    // A glibc host may have musl's loader beside, and the other way round: ldd is of the one that programs are made for.
+    `case "$(ldd --version 2>&1)" in *musl*) musl=yes ;; *GLIBC*|*GNU*) musl= ;; *) ls /lib/ld-musl-* >/dev/null 2>&1 && musl=yes ;; esac`,
+    '[ -n "$musl" ] && echo "libc musl"',
+    '[ -n "$musl" ] && node=$(command -v node) && echo "node $("$node" --version) $node"',
     `for program in ${wantedPrograms.join(' ')}; do command -v "$program" >/dev/null 2>&1 && echo "program $program"; done`,
+    'crun --version 2>/dev/null | sed -n "s/^crun version /crun /p"',
     `for library in ${wantedLibraries.join(' ')}; do ls -d /lib*/$library /usr/lib*/$library /usr/lib/*/$library 2>/dev/null | grep -q . && echo "program $library"; done`,
     '[ -S /var/run/docker.sock ] && echo "dockerd yes"',
+    'grep -q "^ENABLED=yes" /etc/ufw/ufw.conf 2>/dev/null && echo "firewall ufw"',
+    '{ systemctl -q is-active firewalld || rc-service -q firewalld status; } >/dev/null 2>&1 && echo "firewall firewalld"',
+    '[ "$(cat /sys/fs/selinux/enforce 2>/dev/null)" = 1 ] && echo "selinux enforced"',
+    'sshd -T 2>/dev/null | grep -qix -e "allowtcpforwarding no" -e "allowtcpforwarding remote" && echo "forwarding no"',
     `[ -r ${marker} ] && echo "owner $(cat ${marker})"`,
     'true',
   ].join('\n');
@@ -55,6 +80,8 @@ export function parseFacts(answer: string): HostFacts {
   const distributions = [...values('id'), ...values('like').flatMap((like) => like.split(/\s+/))];
   const [id, name] = values('owner')[0]?.split(' ') ?? [];
   const init = values('init')[0];
+  const [, version = '', path = ''] = /^v(\S+) (\/.+)$/.exec(values('node')[0] ?? '') ?? [];
+  const firewall = values('firewall')[0];
   return {
     distributions,
     title: values('title')[0] ?? distributions[0] ?? 'an unknown Linux',
@@ -63,13 +90,43 @@ export function parseFacts(answer: string): HostFacts {
     init: init === 'systemd' || init === 'openrc' ? init : 'none',
     libc: values('libc')[0] === 'musl' ? 'musl' : 'glibc',
     programs: new Set(values('program')),
+    crunVersion: values('crun')[0] ?? null,
+    node: path === '' ? null : { path, version },
     hasDockerd: values('dockerd').length > 0,
+    firewall: firewall === 'ufw' || firewall === 'firewalld' ? firewall : null,
+    isSelinuxEnforced: values('selinux').length > 0,
+    forwardsPorts: values('forwarding').length === 0,
     owner: id === undefined || id === '' ? null : { id, name: name ?? '' },
   };
 }
 
+/** What is to be installed: what is not there, and what is there but too old. `node` only where the host must have its own. */
 export function missingPrograms(facts: HostFacts): readonly string[] {
-  return [...wantedPrograms, ...wantedLibraries].filter((program) => !facts.programs.has(program));
+  const missing: string[] = [...wantedPrograms, ...wantedLibraries].filter((program) => !facts.programs.has(program));
+  if (facts.crunVersion !== null && !isAtLeast(facts.crunVersion, oldestCrun)) missing.push('crun');
+  if (facts.libc === 'musl' && (facts.node === null || !isAtLeast(facts.node.version, oldestNode)))
+    missing.push('node');
+  return missing;
+}
+
+/** Told before anything is changed there. */
+export function refuseWhatCannotWork(facts: HostFacts): void {
+  if (!isAtLeast(facts.kernel, oldestKernel))
+    throw new MachineError(
+      'deploy-failed',
+      `${facts.title} runs Linux ${facts.kernel}; the engine needs ${oldestKernel} or newer`,
+    );
+}
+
+/** Compares the numbers at the beginning of versions: `6.1.0-13-amd64` is at least `5.6`. */
+function isAtLeast(version: string, oldest: string): boolean {
+  const numbers = (text: string): number[] => (/^[\d.]+/.exec(text)?.[0] ?? '').split('.').map(Number);
+  const have = numbers(version);
+  for (const [place, needed] of numbers(oldest).entries()) {
+    const number = have[place] ?? 0;
+    if (number !== needed) return number > needed;
+  }
+  return true;
 }
 
 /** os-release(5) is shell syntax: values may stand in quotes. */

@@ -18,7 +18,7 @@ export function serviceFiles(place: HostPlace, init: HostFacts['init']): readonl
     { path: `${serviceFolder}/engine-service`, mode: '0755', content: supervisor(place) },
     { path: `${serviceFolder}/engine-start`, mode: '0755', content: startScript(place, init) },
     { path: place.layout.restart, mode: '0755', content: restartScript(place) },
-    { path: `${serviceFolder}/engine-stop`, mode: '0755', content: stopScript(place) },
+    { path: `${serviceFolder}/engine-stop`, mode: '0755', content: stopScript(place, init) },
   ];
   if (place.start === 'detached') return files;
   if (init === 'systemd') files.push({ path: systemdUnit, mode: '0644', content: unit(place) });
@@ -29,21 +29,26 @@ export function serviceFiles(place: HostPlace, init: HostFacts['init']): readonl
 const systemdUnit = '/etc/systemd/system/skiffd.service';
 const openrcScript = '/etc/init.d/skiffd';
 
-/** Modules that the engine's networks and layers need; a kernel that has them built in knows no such module, which is as well. */
-const modules = 'overlay bridge br_netfilter veth nf_tables nft_chain_nat nft_masq nft_fib_inet nf_conntrack_netlink';
+/** Modules that the engine's networks, layers and shared folders need; a kernel that has them built in knows no such module, which is as well. */
+const modules =
+  'overlay fuse bridge br_netfilter veth nf_tables nft_chain_nat nft_masq nft_fib_inet nf_conntrack_netlink';
 
 function supervisor({ layout, serviceFolder }: HostPlace): string {
   const [service, run, log] = [serviceFolder, `${layout.deployFolder}/current/run`, layout.engineLog].map(shellQuote);
+  const pidFile = shellQuote(layout.enginePidFile);
   return `#!/bin/sh
 # Keeps Skiff's engine running: starts what the deployment's "current" points to, starts it again when it ends, and waits
-# longer each time when it ends at once. USR1 cuts such a pause short; TERM ends the engine, not its containers.
+# longer each time when it ends at once. USR1 cuts such a pause short; TERM ends the engine, not its containers, and waits for that.
 cd ${service} || exit 1
 echo $$ >service.pid
 ulimit -n 1048576 2>/dev/null
 for module in ${modules}; do modprobe "$module" 2>/dev/null; done
 engine=
-trap 'rm -f service.pid; [ -z "$engine" ] || kill -TERM "$engine" 2>/dev/null; exit 0' TERM INT
+trap 'rm -f service.pid; [ -z "$engine" ] || { kill -TERM "$engine" 2>/dev/null; wait "$engine"; }; exit 0' TERM INT
 trap : USR1
+# An engine whose supervisor was killed has nobody who would start it again.
+orphan=$(cat ${pidFile} 2>/dev/null) && tr '\\000' '\\n' <"/proc/$orphan/environ" 2>/dev/null | grep -q ^SKIFF_RELEASE= &&
+  kill -TERM "$orphan" && for try in $(seq 100); do [ -d "/proc/$orphan" ] || break; sleep 0.2; done
 pause=0
 while [ ! -e stopped ] && [ -x ${run} ]; do
   started=$(cut -d. -f1 /proc/uptime)
@@ -77,7 +82,8 @@ function startScript({ serviceFolder, start }: HostPlace, init: HostFacts['init'
   const how = start === 'detached' ? 'none' : init;
   const begin = {
     systemd: 'systemctl enable --quiet skiffd.service && systemctl start skiffd.service',
-    openrc: 'rc-update -q add skiffd default; rc-service -q skiffd start',
+    // Not "start": where OpenRC's own supervisor was killed, it believes that the service runs.
+    openrc: 'rc-update -q add skiffd default; rc-service -q skiffd restart',
     none: 'setsid ./engine-service </dev/null >/dev/null 2>&1 &',
   }[how];
   return `#!/bin/sh
@@ -102,13 +108,16 @@ fi
 `;
 }
 
-function stopScript({ serviceFolder, layout }: HostPlace): string {
+function stopScript({ serviceFolder, layout, start }: HostPlace, init: HostFacts['init']): string {
+  // OpenRC starts again whatever ends, so it is told, also for the next boot; systemd takes an end without failure for one.
+  const tell =
+    start === 'at-boot' && init === 'openrc' ? 'rc-update -q del skiffd default; rc-service -q skiffd stop\n' : '';
   return `#!/bin/sh
 # TERM to skiffd, and it stays down until engine-start; returns when it is gone, 1 when it is not after 20 s.
 cd ${shellQuote(serviceFolder)} || exit 0
 : >stopped
 engine=$(cat ${shellQuote(layout.enginePidFile)} 2>/dev/null)
-if ${isSupervised}; then kill -USR1 "$pid"; fi
+${tell}if ${isSupervised}; then kill -USR1 "$pid"; fi
 [ -n "$engine" ] || exit 0
 kill -TERM "$engine" 2>/dev/null || exit 0
 tries=0
@@ -142,16 +151,20 @@ WantedBy=multi-user.target
 `;
 }
 
+/** Supervised by OpenRC too: where our supervisor is killed (by a lack of memory, say), it is started again. */
 function openrc({ serviceFolder }: HostPlace): string {
   return `#!/sbin/openrc-run
 description="Skiff's container engine"
+supervisor=supervise-daemon
 command="${serviceFolder}/engine-service"
-command_background=true
-pidfile="${serviceFolder}/openrc.pid"
+respawn_delay=1
+respawn_max=0
+retry="TERM/30/KILL/5"
 
 depend() {
   need localmount
-  after net
+  want cgroups
+  after net firewall
 }
 `;
 }

@@ -1,143 +1,217 @@
-import { mkdtemp, readFile, rm, stat } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
+import { readFileSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
+import type { PlayedDistribution } from '../../../test/peers/played-distribution.ts';
+import { PlayedHost } from '../../../test/peers/played-distribution.ts';
 import { describeWith } from '../../../test/skip.ts';
-import { LocalLine } from '../../line/local-line.ts';
-import type { CommandResult, Line, RunOptions } from '../../line/line.ts';
+import { MachineError } from '../../machines.ts';
 import type { HostFacts } from './host-facts.ts';
-import { parseFacts } from './host-facts.ts';
-import { installCommand } from './host-packages.ts';
+import { parseFacts, refuseWhatCannotWork } from './host-facts.ts';
+import { hostNotes } from './host-notes.ts';
 import { hostPlace } from './host-place.ts';
-import { prepareHost, refuseWhatCannotWork } from './prepare-host.ts';
+import { prepareHost } from './prepare-host.ts';
 
 const signal = new AbortController().signal;
+const machine = { id: 'a'.repeat(32), name: 'web' };
 
-/** What hosts of several distributions answer to the script of host-facts.ts, cut to what matters. */
-const answers: Readonly<Record<string, string>> = {
-  debian:
-    'system Linux\nkernel 6.1.0-13-amd64\ntitle "Debian GNU/Linux 12 (bookworm)"\nid debian\nmanager apt-get\ninit systemd\nprogram tar\nprogram gunzip\nprogram sha256sum\nprogram setsid\nprogram modprobe\nprogram libnftables.so.1',
-  ubuntu:
-    'system Linux\nkernel 6.8.0-40-generic\ntitle "Ubuntu 24.04 LTS"\nid ubuntu\nlike debian\nmanager apt-get\ninit systemd\ndockerd yes\nprogram tar\nprogram gunzip',
-  fedora:
-    'system Linux\nkernel 6.11.4-301.fc41.x86_64\ntitle "Fedora Linux 41 (Cloud Edition)"\nid fedora\nmanager dnf\nmanager yum\ninit systemd\nprogram tar\nprogram gunzip',
-  rocky:
-    'system Linux\nkernel 5.14.0-427.el9.x86_64\ntitle "Rocky Linux 9.4"\nid "rocky"\nlike "rhel centos fedora"\nmanager dnf\nmanager yum\ninit systemd',
-  alpine:
-    'system Linux\nkernel 6.6.31-0-virt\ntitle "Alpine Linux v3.20"\nid alpine\nmanager apk\ninit openrc\nlibc musl',
-  arch: 'system Linux\nkernel 6.9.3-arch1-1\ntitle "Arch Linux"\nid arch\nmanager pacman\ninit systemd',
-  suse: 'system Linux\nkernel 6.4.0\ntitle "openSUSE Leap 15.6"\nid "opensuse-leap"\nlike "suse opensuse"\nmanager zypper\ninit systemd',
-};
+const program = (says: string): string => `#!/bin/sh\necho '${says}'\n`;
+const crun = (version: string): Record<string, string> => ({ 'usr/bin/crun': program(`crun version ${version}`) });
+const nftables = (folder: string): Record<string, string> => ({ [`${folder}/libnftables.so.1`]: '' });
+const node = (version: string): Record<string, string> => ({ 'usr/bin/node': program(`v${version}`) });
 
-const factsOf = (name: string): HostFacts => parseFacts(answers[name] ?? '');
+/** Releases as they were recorded: os-release, and the versions that their repositories have. */
+const distributions = {
+  'Debian 12': {
+    osRelease: 'PRETTY_NAME="Debian GNU/Linux 12 (bookworm)"\nID=debian\n',
+    ...{ manager: 'apt-get', init: 'systemd', libc: 'glibc' },
+    packages: {
+      crun: crun('1.8.1'),
+      libnftables1: nftables('usr/lib/x86_64-linux-gnu'),
+      kmod: { 'usr/sbin/modprobe': program('') },
+    },
+    lacks: ['modprobe'],
+  },
+  'Ubuntu 24.04': {
+    osRelease: 'PRETTY_NAME="Ubuntu 24.04.2 LTS"\nID=ubuntu\nID_LIKE=debian\n',
+    ...{ manager: 'apt-get', init: 'systemd', libc: 'glibc' },
+    packages: { crun: crun('1.14.1'), libnftables1: nftables('usr/lib/x86_64-linux-gnu') },
+  },
+  'Ubuntu 22.04': {
+    osRelease: 'PRETTY_NAME="Ubuntu 22.04.5 LTS"\nID=ubuntu\nID_LIKE=debian\n',
+    ...{ manager: 'apt-get', init: 'systemd', libc: 'glibc' },
+    packages: { crun: crun('0.17'), libnftables1: nftables('usr/lib/x86_64-linux-gnu') },
+  },
+  'Fedora 42': {
+    osRelease: 'ID=fedora\nPRETTY_NAME="Fedora Linux 42 (Cloud Edition)"\n',
+    ...{ manager: 'dnf', init: 'systemd', libc: 'glibc' },
+    packages: { crun: crun('1.21'), nftables: nftables('usr/lib64'), tar: { 'usr/bin/tar': program('') } },
+    lacks: ['tar'],
+  },
+  'Rocky 9': {
+    osRelease: 'PRETTY_NAME="Rocky Linux 9.4 (Blue Onyx)"\nID="rocky"\nID_LIKE="rhel centos fedora"\n',
+    ...{ manager: 'dnf', init: 'systemd', libc: 'glibc' },
+    packages: { crun: crun('1.14.3'), nftables: nftables('usr/lib64') },
+  },
+  'Amazon Linux 2023': {
+    osRelease: 'PRETTY_NAME="Amazon Linux 2023.6.20241212"\nID="amzn"\nID_LIKE="fedora"\n',
+    ...{ manager: 'dnf', init: 'systemd', libc: 'glibc' },
+    packages: { nftables: nftables('usr/lib64') },
+  },
+  'Alpine 3.23': {
+    osRelease: 'ID=alpine\nPRETTY_NAME="Alpine Linux v3.23"\n',
+    ...{ manager: 'apk', init: 'openrc', libc: 'musl' },
+    packages: { crun: crun('1.25.1'), 'so:libnftables.so.1': nftables('usr/lib'), 'nodejs=24.11.1': node('24.11.1') },
+  },
+  'Alpine 3.21': {
+    osRelease: 'ID=alpine\nPRETTY_NAME="Alpine Linux v3.21"\n',
+    ...{ manager: 'apk', init: 'openrc', libc: 'musl' },
+    packages: { crun: crun('1.18.2'), 'so:libnftables.so.1': nftables('usr/lib'), 'nodejs=22.15.1': node('22.15.1') },
+  },
+  Arch: {
+    osRelease: 'PRETTY_NAME="Arch Linux"\nID=arch\n',
+    ...{ manager: 'pacman', init: 'systemd', libc: 'glibc' },
+    packages: { crun: crun('1.21'), nftables: nftables('usr/lib') },
+  },
+  'openSUSE Leap 15.6': {
+    osRelease: 'ID="opensuse-leap"\nID_LIKE="suse opensuse"\nPRETTY_NAME="openSUSE Leap 15.6"\n',
+    ...{ manager: 'zypper', init: 'systemd', libc: 'glibc' },
+    packages: { crun: crun('1.14'), libnftables1: nftables('usr/lib64'), gzip: { 'usr/bin/gunzip': program('') } },
+    lacks: ['gunzip'],
+  },
+  'a system of its own': {
+    osRelease: 'ID=own\nPRETTY_NAME="A system of its own"\n',
+    ...{ manager: 'none', init: 'none', libc: 'glibc' },
+    packages: {},
+  },
+} as const satisfies Readonly<Record<string, PlayedDistribution>>;
 
-describe('facts of a host', () => {
-  it.each([
-    ['debian', 'Debian GNU/Linux 12 (bookworm)', ['debian'], 'systemd', 'glibc', false],
-    ['ubuntu', 'Ubuntu 24.04 LTS', ['ubuntu', 'debian'], 'systemd', 'glibc', true],
-    ['rocky', 'Rocky Linux 9.4', ['rocky', 'rhel', 'centos', 'fedora'], 'systemd', 'glibc', false],
-    ['alpine', 'Alpine Linux v3.20', ['alpine'], 'openrc', 'musl', false],
-  ] as const)('are read from %s', (name, title, distributions, init, libc, hasDockerd) => {
-    expect(factsOf(name)).toMatchObject({ title, distributions, init, libc, hasDockerd, owner: null });
+type Name = keyof typeof distributions;
+
+const prepare = (host: PlayedHost): ReturnType<typeof prepareHost> =>
+  prepareHost({
+    ...{ line: host, userLine: host, place: hostPlace(), machine, takesOver: false, signal },
+    tell: () => undefined,
   });
 
-  it('name the machine whose engine is there', () => {
-    expect(parseFacts('system Linux\nowner 0123 web').owner).toEqual({ id: '0123', name: 'web' });
+const textOf = (host: PlayedHost, path: string): string => readFileSync(join(host.root, path), 'utf8');
+/** What was asked of the package manager, which is the first to be asked anything. */
+const installs = (host: PlayedHost): string[] =>
+  textOf(host, 'var/played/log')
+    .split('\n')
+    .filter((line) => /^(apt-get|dnf|apk|pacman|zypper) /.test(line));
+
+describeWith(['linux', 'root', { file: '/bin/busybox' }, { file: '/bin/dash' }], 'making a host fit', () => {
+  it.each<[Name, string[], string]>([
+    [
+      'Debian 12',
+      ['update', 'install -y --no-install-recommends crun kmod libnftables1'],
+      'etc/systemd/system/skiffd.service',
+    ],
+    [
+      'Ubuntu 24.04',
+      ['update', 'install -y --no-install-recommends crun libnftables1'],
+      'etc/systemd/system/skiffd.service',
+    ],
+    [
+      'Fedora 42',
+      ['install -y --setopt=install_weak_deps=False crun tar nftables'],
+      'etc/systemd/system/skiffd.service',
+    ],
+    ['Rocky 9', ['install -y --setopt=install_weak_deps=False crun nftables'], 'etc/systemd/system/skiffd.service'],
+    ['Alpine 3.23', ['add --no-cache crun so:libnftables.so.1 nodejs>=24'], 'etc/init.d/skiffd'],
+    ['Arch', ['-S --noconfirm --needed crun nftables'], 'etc/systemd/system/skiffd.service'],
+    [
+      'openSUSE Leap 15.6',
+      ['--non-interactive install --no-recommends crun gzip libnftables1'],
+      'etc/systemd/system/skiffd.service',
+    ],
+  ])(
+    'on %s, installs what is missing and writes the service; again, it changes nothing',
+    async (name, asked, service) => {
+      using host = new PlayedHost(distributions[name]);
+      const first = await prepare(host);
+      expect(installs(host).map((line) => line.replace(/^\S+ (-q -o \S+ )?/, ''))).toEqual(asked);
+      const before = textOf(host, service);
+      expect(before).toContain('/var/lib/skiff/service/engine-service');
+      expect(textOf(host, 'var/lib/skiff/machine')).toBe(`${machine.id} web\n`);
+      expect(statSync(join(host.root, 'var/lib/skiff/service/engine-restart')).mode & 0o777).toBe(0o755);
+      expect(first.facts.node).toEqual(name === 'Alpine 3.23' ? { path: '/usr/bin/node', version: '24.11.1' } : null);
+
+      const again = await prepare(host);
+      expect(again.facts).toEqual({ ...first.facts, owner: machine });
+      expect(installs(host)).toHaveLength(asked.length);
+      expect(textOf(host, service)).toBe(before);
+    },
+  );
+
+  it.each<[Name, RegExp]>([
+    [
+      'Ubuntu 22.04',
+      /^Ubuntu 22.04.5 LTS still lacks crun \(its crun is version 0\.17\).*Ubuntu 24\.04.*\/usr\/local\/bin\/crun$/,
+    ],
+    ['Amazon Linux 2023', /Amazon Linux 2023.*: Error: Unable to find a match: crun\n.*as \/usr\/local\/bin\/crun$/],
+    ['Alpine 3.21', /on Alpine Linux v3\.21: ERROR: [^]*nodejs>=24[^]*Node 24 in Alpine 3\.23 and newer/],
+    ['a system of its own', /no package manager that Skiff knows; install crun, libnftables\.so\.1 there/],
+  ])('says what %s lacks, what its package manager said, and what to do', async (name, says) => {
+    using host = new PlayedHost(distributions[name]);
+    const error = await prepare(host).catch((error: unknown) => error);
+    expect(error).toBeInstanceOf(MachineError);
+    expect(error).toMatchObject({ code: 'deploy-failed', message: expect.stringMatching(says) });
+  });
+
+  it('takes a crun that was put there by hand before an old one of the distribution', async () => {
+    using host = new PlayedHost({ ...distributions['Ubuntu 22.04'], packages: distributions['Ubuntu 24.04'].packages });
+    host.write('usr/bin/crun', program('crun version 0.17'));
+    await host.check('chmod 0755 /usr/bin/crun', { signal });
+    expect((await prepare(host)).facts.crunVersion).toBe('1.14.1');
+    expect(installs(host).at(-1)).toContain(' crun');
+  });
+
+  it('is not taken in by the loader of musl on a host of glibc', async () => {
+    using host = new PlayedHost(distributions['Debian 12']);
+    host.write('lib/ld-musl-x86_64.so.1', '');
+    expect((await prepare(host)).facts).toMatchObject({ libc: 'glibc', node: null });
+  });
+});
+
+describe('facts of a host', () => {
+  const answer =
+    'system Linux\nkernel 5.14.0-427.el9.x86_64\nid "rocky"\nlike "rhel centos fedora"\ntitle "Rocky Linux 9.4"\nmanager dnf\nmanager yum\ninit systemd\ncrun 1.14.3';
+  const facts = (more = ''): HostFacts => parseFacts(`${answer}${more}`);
+
+  it('are read from what it answers', () => {
+    expect(facts('\ndockerd yes\nowner 0123 web')).toMatchObject({
+      ...{ title: 'Rocky Linux 9.4', distributions: ['rocky', 'rhel', 'centos', 'fedora'] },
+      ...{ packageManager: 'dnf', init: 'systemd', libc: 'glibc', crunVersion: '1.14.3' },
+      ...{ hasDockerd: true, owner: { id: '0123', name: 'web' } },
+    });
   });
 
   it('refuse what is not Linux', () => {
     expect(() => parseFacts('system Darwin')).toThrow('The engine runs on Linux; that host is Darwin');
   });
-});
 
-describe('a host that cannot carry the engine', () => {
   it.each([
-    [factsOf('alpine'), 'Alpine Linux v3.20 has the C library musl'],
-    [{ ...factsOf('debian'), kernel: '4.19.0-27-amd64' }, 'runs Linux 4.19.0-27-amd64; the engine needs 5.0 or newer'],
-  ])('is refused before anything is changed there (%#)', (facts, says) => {
-    expect(() => refuseWhatCannotWork(facts)).toThrow(says);
-  });
-});
-
-describe('what a host lacks', () => {
-  it.each([
-    [
-      'debian',
-      /^DEBIAN_FRONTEND=noninteractive apt-get .*update && .*install -y --no-install-recommends crun gzip libnftables1$/,
-    ],
-    ['ubuntu', /DPkg::Lock::Timeout=300/],
-    ['fedora', /^dnf install -y .*crun gzip nftables$/],
-    ['rocky', /^dnf install -y/],
-    ['alpine', /^apk add --no-cache crun gzip nftables$/],
-    ['arch', /^pacman -Sy --noconfirm --needed crun gzip nftables$/],
-    ['suse', /^zypper --non-interactive install --no-recommends crun gzip libnftables1$/],
-  ])('is installed on %s by its own package manager', (name, command) => {
-    expect(installCommand(factsOf(name), ['crun', 'gunzip', 'libnftables.so.1'])).toMatch(command);
+    ['4.18.0-553.el8_10.x86_64', 'Rocky Linux 9.4 runs Linux 4.18.0-553.el8_10.x86_64; the engine needs 5.6 or newer'],
+    ['5.4.0-190-generic', 'the engine needs 5.6 or newer'],
+  ])('refuse Linux %s, before anything is changed there', (kernel, says) => {
+    expect(() => refuseWhatCannotWork({ ...facts(), kernel })).toThrow(says);
   });
 
-  it('cannot be installed without a package manager', () => {
-    expect(installCommand({ packageManager: null }, ['crun'])).toBeNull();
+  it.each(['5.6', '5.10.0-28-amd64', '6.1.0', '10.0'])('take Linux %s', (kernel) => {
+    expect(() => refuseWhatCannotWork({ ...facts(), kernel })).not.toThrow();
   });
-});
 
-/** A line to a host whose package manager is played: it answers as `debian` does, with crun once that is installed. */
-class PlayedLine extends LocalLine implements Line {
-  readonly installed: string[] = [];
-  installs = true;
-
-  override async run(command: string, options: RunOptions): Promise<CommandResult> {
-    const answer = (stdout: string, exitCode = 0): CommandResult => ({ stdout, stderr: '', exitCode, signal: null });
-    if (command.includes('/etc/os-release'))
-      return answer(`${answers['debian']}${this.installed.length > 0 ? '\nprogram crun' : ''}`);
-    if (command.includes('apt-get')) {
-      if (!this.installs) return { ...answer('', 100), stderr: 'E: Unable to locate package crun' };
-      this.installed.push('crun');
-      return answer('');
-    }
-    return super.run(command, options);
-  }
-}
-
-describeWith(['linux'], 'making a host fit', () => {
-  const prepare = async (line: Line, root: string): ReturnType<typeof prepareHost> =>
-    prepareHost({
-      line,
-      userLine: line,
-      place: hostPlace(root),
-      machine: { id: 'a'.repeat(32), name: 'web' },
-      takesOver: false,
-      tell: () => undefined,
-      signal,
+  it('become notes for people, where something stands in the way', () => {
+    expect(hostNotes(facts(), hostPlace())).toEqual({
+      ...{ system: 'Rocky Linux 9.4', kernel: '5.14.0-427.el9.x86_64', 'started by': 'systemd' },
     });
-
-  it('installs what is missing, writes the service and says whose it is; again, it changes nothing', async () => {
-    const root = await mkdtemp(join(tmpdir(), 'skiff-host-'));
-    try {
-      await using line = new PlayedLine();
-      await prepare(line, root);
-      const before = await readFile(join(root, 'var/lib/skiff/service/engine-service'), 'utf8');
-      const { facts } = await prepare(line, root);
-      expect(facts.title).toBe('Debian GNU/Linux 12 (bookworm)');
-      expect(line.installed).toEqual(['crun']);
-      expect(await readFile(join(root, 'var/lib/skiff/machine'), 'utf8')).toBe(`${'a'.repeat(32)} web\n`);
-      expect(await readFile(join(root, 'var/lib/skiff/service/engine-service'), 'utf8')).toBe(before);
-      expect((await stat(join(root, 'var/lib/skiff/service/engine-restart'))).mode & 0o777).toBe(0o755);
-    } finally {
-      await rm(root, { recursive: true, force: true });
-    }
-  });
-
-  it('says what the package manager said when it cannot', async () => {
-    const root = await mkdtemp(join(tmpdir(), 'skiff-host-'));
-    try {
-      await using line = new PlayedLine();
-      line.installs = false;
-      await expect(prepare(line, root)).rejects.toMatchObject({
-        code: 'deploy-failed',
-        message: expect.stringContaining('crun could not be installed on Debian GNU/Linux 12 (bookworm): E: Unable'),
-      });
-    } finally {
-      await rm(root, { recursive: true, force: true });
-    }
+    const hindered = facts('\nfirewall firewalld\nselinux enforced\nforwarding no');
+    expect(hostNotes({ ...hindered, init: 'none' }, hostPlace())).toMatchObject({
+      'started by': expect.stringContaining('neither systemd nor OpenRC'),
+      firewall: expect.stringContaining('--zone=trusted'),
+      selinux: expect.stringContaining('unconfined'),
+      'published ports': expect.stringContaining('AllowTcpForwarding'),
+    });
   });
 });

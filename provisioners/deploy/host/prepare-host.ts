@@ -3,8 +3,8 @@ import type { Line } from '../../line/line.ts';
 import { shellQuote } from '../../line/line.ts';
 import { MachineError } from '../../machines.ts';
 import type { HostFacts } from './host-facts.ts';
-import { factsScript, missingPrograms, parseFacts } from './host-facts.ts';
-import { installCommand } from './host-packages.ts';
+import { factsScript, missingPrograms, parseFacts, refuseWhatCannotWork } from './host-facts.ts';
+import { installAdvice, installCommand } from './host-packages.ts';
 import type { HostPlace } from './host-place.ts';
 import { serviceFiles } from './host-service.ts';
 
@@ -49,18 +49,6 @@ export async function lookAtHost(
   return parseFacts(await line.check(factsScript(shellQuote(options.place.marker)), { signal: options.signal }));
 }
 
-/** Told before anything is changed there. */
-export function refuseWhatCannotWork(facts: HostFacts): void {
-  if (facts.libc === 'musl')
-    throw new MachineError(
-      'deploy-failed',
-      `${facts.title} has the C library musl, for which there is no Node runtime of Skiff's; use a host with glibc (Debian, Ubuntu, Fedora, ...)`,
-    );
-  const [major = 0] = facts.kernel.split('.').map(Number);
-  if (major < 5)
-    throw new MachineError('deploy-failed', `${facts.title} runs Linux ${facts.kernel}; the engine needs 5.0 or newer`);
-}
-
 export function refuseOtherOwner(facts: HostFacts, machineId: string): void {
   const { owner } = facts;
   if (owner === null || owner.id === machineId) return;
@@ -75,22 +63,31 @@ async function installMissing(preparation: HostPreparation, facts: HostFacts): P
   const missing = missingPrograms(facts);
   if (missing.length === 0) return facts;
   const command = installCommand(facts, missing);
+  const advice = installAdvice(facts, missing);
   if (command === null) {
     throw new MachineError(
       'deploy-failed',
-      `${facts.title} has no package manager that Skiff knows; install ${missing.join(', ')} there and try again`,
+      `${facts.title} has no package manager that Skiff knows; install ${missing.join(', ')} there and try again (${advice})`,
     );
   }
   tell({ detail: `installing ${missing.join(', ')}` });
   const result = await line.run(command, { signal, timeoutMs: 15 * 60_000 });
   if (result.exitCode !== 0) {
     const said = (result.stderr.trim() || result.stdout.trim()).split('\n').slice(-5).join('\n');
-    throw new MachineError('deploy-failed', `${missing.join(', ')} could not be installed on ${facts.title}: ${said}`);
+    throw new MachineError(
+      'deploy-failed',
+      `${missing.join(', ')} could not be installed on ${facts.title}: ${said}\nOn such a host: ${advice}`,
+    );
   }
   const now = await lookAtHost(line, { place, signal });
   const still = missingPrograms(now);
-  if (still.length > 0)
-    throw new MachineError('deploy-failed', `${facts.title} still lacks ${still.join(', ')} after \`${command}\``);
+  if (still.length > 0) {
+    const old = now.programs.has('crun') && still.includes('crun') ? ` (its crun is version ${now.crunVersion})` : '';
+    throw new MachineError(
+      'deploy-failed',
+      `${facts.title} still lacks ${still.join(', ')}${old} after \`${command}\`; on such a host: ${advice}`,
+    );
+  }
   return now;
 }
 

@@ -1,8 +1,9 @@
 import { connect } from 'node:net';
 import { z } from 'zod';
+import { refuseWhatCannotWork } from '../../deploy/host/host-facts.ts';
 import type { HostPlace } from '../../deploy/host/host-place.ts';
 import { hostPlace } from '../../deploy/host/host-place.ts';
-import { lookAtHost, refuseOtherOwner, refuseWhatCannotWork } from '../../deploy/host/prepare-host.ts';
+import { lookAtHost, refuseOtherOwner } from '../../deploy/host/prepare-host.ts';
 import { readAgent } from '../../host-agent/agent-state.ts';
 import type { Line } from '../../line/line.ts';
 import { asRoot } from '../../line/root-line.ts';

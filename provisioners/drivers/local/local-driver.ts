@@ -1,9 +1,10 @@
 import { existsSync } from 'node:fs';
 import { isAbsolute } from 'node:path';
 import { z } from 'zod';
+import { refuseWhatCannotWork } from '../../deploy/host/host-facts.ts';
 import type { HostPlace } from '../../deploy/host/host-place.ts';
 import { hostPlace } from '../../deploy/host/host-place.ts';
-import { lookAtHost, refuseOtherOwner, refuseWhatCannotWork } from '../../deploy/host/prepare-host.ts';
+import { lookAtHost, refuseOtherOwner } from '../../deploy/host/prepare-host.ts';
 import { LocalLine } from '../../line/local-line.ts';
 import { asRoot } from '../../line/root-line.ts';
 import { MachineError } from '../../machines.ts';
@@ -20,6 +21,8 @@ import type {
   HostRole,
   RootRights,
 } from '../driver.ts';
+import type { Computer } from '../vm/find-program.ts';
+import { thisComputer } from '../vm/find-program.ts';
 import type { HostEngine } from '../host/host-engine.ts';
 import { stopHostEngine, uninstallHostEngine } from '../host/host-engine.ts';
 
@@ -53,9 +56,14 @@ export class LocalDriver implements Driver {
     rights: (machine) => rightsOf(machine),
     takesOver: () => false,
   };
+  readonly #platform: NodeJS.Platform;
+
+  constructor({ platform }: Pick<Computer, 'platform'> = thisComputer()) {
+    this.#platform = platform;
+  }
 
   availability(): Promise<string | null> {
-    if (process.platform !== 'linux')
+    if (this.#platform !== 'linux')
       return Promise.resolve('The engine runs on Linux; on this computer it needs a machine: choose another driver');
     const canBeRoot = process.getuid?.() === 0 || existsSync('/usr/bin/sudo');
     return Promise.resolve(canBeRoot ? null : 'This user is not root and there is no sudo');
