@@ -4,7 +4,7 @@ import { homePaths } from '../store/home.ts';
 import { openDrivers } from './drivers.ts';
 
 describe('the drivers', () => {
-  const drivers = [...openDrivers(homePaths('/nowhere'), {}).values()];
+  const drivers = [...openDrivers(homePaths('/nowhere'), { platform: 'linux', arch: 'x64', environment: {} }).values()];
 
   it.each(drivers.map((driver) => [driver.name, driver] as const))(
     '%s is described in docs/drivers.md',

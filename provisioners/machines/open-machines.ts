@@ -5,6 +5,8 @@ import { imageLayout } from '../deploy/machine-layout.ts';
 import type { DriverState } from '../drivers/driver.ts';
 import { abilitiesOf } from '../drivers/driver.ts';
 import { openDrivers } from '../drivers/drivers.ts';
+import type { Computer } from '../drivers/vm/find-program.ts';
+import { thisComputer } from '../drivers/vm/find-program.ts';
 import { readAgent } from '../host-agent/agent-state.ts';
 import { cacheFolder } from '../machine-image/cache.ts';
 import type { ImageSource, MachineImage } from '../machine-image/machine-image.ts';
@@ -42,6 +44,8 @@ export interface OpenMachines {
   readonly cacheDir?: string;
   /** Default: process.env. `SKIFF_HOME`, `SKIFF_CACHE` and `DOCKER_CONFIG` are read from it. */
   readonly environment?: Readonly<Record<string, string | undefined>>;
+  /** What machines are made on; default: this computer. */
+  readonly computer?: Pick<Computer, 'platform' | 'arch'>;
   /** Default: what `<home>/settings.json` says, else built from the checkout. */
   readonly image?: ImageSource;
   /** Default: the checkout that this code lies in. */
@@ -63,13 +67,14 @@ class LocalMachines extends MachineChanges implements Machines {
     const home = resolve(options.home ?? skiffHome({ environment }));
     const cacheDir = resolve(options.cacheDir ?? cacheFolder({ environment }));
     const store = new MachineStore(home);
-    const isArm = process.arch === 'arm64';
+    const computer: Computer = { ...thisComputer(), ...options.computer, environment };
+    const isArm = computer.arch === 'arm64';
     const engine = options.engine ?? ownCheckout();
     const keptSecrets = new KeptSecrets(options.keychain ?? null);
     super({
       home,
       store,
-      drivers: openDrivers(store.paths, environment),
+      drivers: openDrivers(store.paths, computer),
       contexts: dockerContexts(environment),
       agent: options.hostAgent ?? ownAgentProgram(),
       layout: imageLayout,
