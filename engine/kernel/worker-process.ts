@@ -48,6 +48,8 @@ export class WorkerProcess implements AsyncDisposable {
     this.#child.stderr?.setEncoding('utf8').on('data', (text: string) => {
       this.#errorText = `${this.#errorText}${text}`.slice(-keptErrorBytes);
     });
+    // Ended with bytes unread it resets the connection: an error which nobody else may listen for then. Its end is told below.
+    this.#child.stdio[4]?.on('error', () => undefined);
     this.#child.on('message', (message) => this.#listener(message));
     this.#ended = new Promise((resolve) => {
       this.#child.once('error', (error) => resolve(`it could not be started: ${error.message}`));
