@@ -1,8 +1,10 @@
+import os from 'node:os';
 import { defineConfig } from 'vitest/config';
 
 /**
- * Four suites with different needs. `pure` runs anywhere and in parallel; `kernel` needs Linux and root; `chain` needs
- * QEMU; `browser` needs Chromium. They run one after the other, so that an emulated processor has the real one to itself. What a computer lacks is skipped with a printed reason (test/skip.ts).
+ * Four suites with different needs. `pure` runs anywhere; `kernel` needs Linux and root; `chain` needs QEMU; `browser`
+ * needs Chromium. Those with machines and browsers come after the others, so that an emulated processor has a real one
+ * to itself. What a computer lacks is skipped with a printed reason (test/skip.ts).
  */
 const kernel = [
   'engine/**/*.kernel.test.ts',
@@ -12,8 +14,10 @@ const kernel = [
 ];
 const chain = ['**/*.chain.test.ts'];
 const browser = ['**/*.browser.test.ts'];
-/** Tests wait for processes much of their time: all processors are used, where vitest would leave one idle. */
-const maxWorkers = '100%';
+/** Tests wait for processes a quarter of their time, hence half as many files again as there are processors. */
+const maxWorkers = Math.ceil(os.availableParallelism() * 1.5);
+/** As many machines as processors: each is one thread of an emulator. */
+const machinesAtOnce = os.availableParallelism();
 const never = ['**/node_modules/**', '**/dist/**'];
 
 export default defineConfig({
@@ -31,12 +35,12 @@ export default defineConfig({
       {
         test: {
           name: 'kernel',
+          globalSetup: 'test/engine/bundled-engine.ts',
           include: kernel,
           exclude: never,
           maxWorkers,
           testTimeout: 30_000,
           hookTimeout: 60_000,
-          sequence: { groupOrder: 1 },
         },
       },
       {
@@ -44,10 +48,10 @@ export default defineConfig({
           name: 'browser',
           include: browser,
           exclude: never,
-          maxWorkers: 1,
+          maxWorkers: machinesAtOnce,
           testTimeout: 60_000,
           hookTimeout: 120_000,
-          sequence: { groupOrder: 2 },
+          sequence: { groupOrder: 1 },
         },
       },
       {
@@ -55,10 +59,10 @@ export default defineConfig({
           name: 'chain',
           include: chain,
           exclude: never,
-          fileParallelism: false,
+          maxWorkers: machinesAtOnce,
           testTimeout: 180_000,
           hookTimeout: 600_000,
-          sequence: { groupOrder: 3 },
+          sequence: { groupOrder: 1 },
         },
       },
     ],

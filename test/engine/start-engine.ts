@@ -4,7 +4,16 @@ import net from 'node:net';
 import os from 'node:os';
 import path from 'node:path';
 
-const root = path.resolve(import.meta.dirname, '../..');
+/** Names the folder with the programs of the release that the tests' set-up bundled (bundled-engine.ts). */
+export const releaseVariable = 'SKIFF_TEST_RELEASE';
+
+/** What was bundled, or the sources outside of the tests. */
+function engineProgram(): string {
+  const release = process.env[releaseVariable];
+  return release === undefined
+    ? path.resolve(import.meta.dirname, '../../engine/main.ts')
+    : path.join(release, 'main.js');
+}
 
 /** A real skiffd in a process of its own, on roots of its own. */
 export interface RunningEngine extends AsyncDisposable {
@@ -21,7 +30,7 @@ export interface RunningEngine extends AsyncDisposable {
   log(): string;
 }
 
-/** `program`: a bundle instead of the sources. Disposing removes every container, ends engine and monitor, and removes the roots and the bridge. */
+/** `program`: another one than the tests' own. Disposing removes every container, ends engine and monitor, and removes the roots and the bridge. */
 export async function startEngine(
   options: {
     readonly flags?: readonly string[];
@@ -29,7 +38,7 @@ export async function startEngine(
     readonly nodeFlags?: readonly string[];
   } = {},
 ): Promise<RunningEngine> {
-  const { program = path.join(root, 'engine/main.ts'), nodeFlags = [] } = options;
+  const { program = engineProgram(), nodeFlags = [] } = options;
   const folder = mkdtempSync(path.join(os.tmpdir(), 'skiff-engine-'));
   const socket = path.join(folder, 'skiffd.sock');
   const dataRoot = path.join(folder, 'data');
