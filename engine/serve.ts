@@ -112,7 +112,7 @@ export async function startEngine(settings: Settings, log: Log): Promise<Serving
   log.info('the engine is ready', { sockets: settings.sockets, dataRoot: settings.dataRoot, laps: String(laps) });
   channel('skiffd.ready').publish(null); // to the release's start program, should there be one
   // Not at once: a process more would make those wait who ask whether the engine is there. Who needs it earlier starts it.
-  const preparing = setTimeout(() => parts.monitor.prepare(), 500);
+  const preparing = setTimeout(() => parts.monitor.prepare(), 1_500);
   opening.defer(() => clearTimeout(preparing));
   void startAtBoot(parts, toStart);
   const opened = opening.move();

@@ -49,9 +49,14 @@ export const numbered: Readonly<Record<string, number>> = {
   pidfd_open: 434,
 };
 
+/** `mount` of `int mount(str source, …)`. Without an expression, which an engine that starts would have to compile first. */
+function nameIn(prototype: string): string {
+  const end = prototype.indexOf('(');
+  return prototype.slice(prototype.lastIndexOf(' ', end) + 1, end).replace('*', '');
+}
+
 function declared(prototype: string): (...args: readonly unknown[]) => number | bigint {
-  const [, name = ''] = /(\w+)\s*\(/.exec(prototype) ?? [];
-  const number = numbered[name];
+  const number = numbered[nameIn(prototype)];
   if (number === undefined) return libc().func(prototype) as (...args: readonly unknown[]) => number | bigint;
   const call = libc().func(prototype.replace(/^.*?\(/, 'long syscall(long number, '));
   return (...args) => call(number, ...args) as number | bigint;
@@ -84,14 +89,13 @@ export function answeredCall<Args extends readonly unknown[]>(
   expected: readonly number[],
 ): (detail: string, ...args: Args) => number | null {
   let call: ((...args: Args) => number | bigint) | null = null;
-  const name = /(\w+)\s*\(/.exec(prototype)?.[1] ?? prototype;
   return (detail, ...args) => {
     call ??= declared(prototype);
     const result = Number(call(...args));
     if (result !== -1) return result;
     const errno = koffi.errno();
     if (expected.includes(errno)) return null;
-    throw new SystemCallError(name, errno, detail);
+    throw new SystemCallError(nameIn(prototype), errno, detail);
   };
 }
 
@@ -103,13 +107,12 @@ export function slowSystemCall<Args extends readonly unknown[]>(
   prototype: string,
 ): (detail: string, ...args: Args) => Promise<number> {
   let call: ReturnType<LibraryHandle['func']> | null = null;
-  const name = /(\w+)\s*\(/.exec(prototype)?.[1] ?? prototype;
   return (detail, ...args) => {
     const slow = (call ??= libc().func(prototype));
     return new Promise((resolve, reject) => {
       slow.async(...args, (error: unknown, result: number | bigint) => {
         if (error !== null) reject(error instanceof Error ? error : new Error(String(error)));
-        else if (Number(result) === -1) reject(new Error(`${name} ${detail}: refused`));
+        else if (Number(result) === -1) reject(new Error(`${nameIn(prototype)} ${detail}: refused`));
         else resolve(Number(result));
       });
     });

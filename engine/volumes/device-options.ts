@@ -2,7 +2,6 @@
  * The local driver's options (source: docker volume create reference): `type`, `device` and `o` say what is mounted into
  * the volume, as mount(8) takes them; `size` is a quota.
  */
-import { lookup } from 'node:dns/promises';
 import net from 'node:net';
 import { invalid } from '../model/errors.ts';
 import type { DeviceMount } from '../kernel/mount.ts';
@@ -83,6 +82,8 @@ export async function deviceMount(options: VolumeOptions): Promise<Omit<DeviceMo
 async function withAddress(word: string): Promise<string> {
   const host = /^addr=(.+)$/.exec(word)?.[1];
   if (host === undefined || net.isIP(host) !== 0) return word;
+  // Loaded here, for few ask for it and each start of the engine would wait for it.
+  const { lookup } = process.getBuiltinModule('node:dns/promises');
   return `addr=${(await lookup(host)).address}`;
 }
 

@@ -60,8 +60,8 @@ describe('a release', () => {
     const first = await build();
     expect((await readdir(first.filesFolder)).sort()).toEqual([
       'hash-worker.js',
+      'koffi',
       'main.js',
-      'node_modules',
       'package.json',
       'skiffd.js',
     ]);

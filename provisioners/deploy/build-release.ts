@@ -124,7 +124,8 @@ async function bundlePrograms(options: BuildRelease & { readonly version: string
         { cause },
       );
     });
-    for (const input of Object.keys(result.metafile.inputs)) if (input !== '<stdin>' && !input.startsWith(koffiNamespace)) inputs.add(input);
+    for (const input of Object.keys(result.metafile.inputs))
+      if (input !== '<stdin>' && !input.startsWith(koffiNamespace)) inputs.add(input);
   };
   // Grows while it is walked: a program may start others.
   for (const [source, output] of outputs) await bundle({ entryPoints: [source] }, output);

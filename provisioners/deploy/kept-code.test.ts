@@ -16,6 +16,7 @@ beforeEach(() => {
      runWithKeptCode({
        program: ${JSON.stringify(program)},
        settleMs: 10,
+       nodeModules: ['node:crypto'],
        report: (message) => console.log('reported', message),
      });`,
   );

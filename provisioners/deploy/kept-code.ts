@@ -64,7 +64,8 @@ export function runWithKeptCode({ program, settleMs, nodeModules, report }: Kept
 
 /** Baseline compiler, Maglev, Turbofan; flags that are back at their default count as never set, so kept code fits them. */
 function setCompilers(state: 'held' | 'free'): void {
-  for (const compiler of ['sparkplug', 'maglev', 'opt']) setFlagsFromString(state === 'held' ? `--no-${compiler}` : `--${compiler}`);
+  for (const compiler of ['sparkplug', 'maglev', 'opt'])
+    setFlagsFromString(state === 'held' ? `--no-${compiler}` : `--${compiler}`);
 }
 
 const checksumBytes = 4;
