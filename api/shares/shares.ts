@@ -8,6 +8,11 @@ export interface SharedFolder {
   /** What containers name it by: an absolute path with slashes, that of the user's computer as a rule. */
   readonly path: string;
   readonly isReadOnly: boolean;
+  /**
+   * Tag of the device (virtio-fs) by which the machine has the same folder, should its driver have given it one: what is in files comes by it
+   * then.
+   */
+  readonly device?: string;
 }
 
 export interface ShareList {

@@ -68,6 +68,9 @@ const syncfsAside = slowSystemCall<[number]>('int syncfs(int fd)');
 const openat2 = systemCall<[number, number, Buffer, Buffer, number]>(
   'long syscall(long number, int dirfd, const char *path, const void *how, size_t size)',
 );
+const openat2Aside = slowSystemCall<[number, number, Buffer, Buffer, number]>(
+  'long syscall(long number, int dirfd, const char *path, const void *how, size_t size)',
+);
 
 /** One name in `directory`, never followed when it is a link (ELOOP then, or ENOTDIR with O_DIRECTORY). */
 export function openAt(directory: number, name: string, flags: number, mode = 0): number {
@@ -87,6 +90,12 @@ export function openBeneath(root: number, path: string, flags: number): number {
 /** A path in `root` as a process would see it whose `/` is there: absolute links and `..` stay inside. */
 export function openInRoot(root: number, path: string, flags: number): number {
   return confined(root, path, flags, resolveInRoot);
+}
+
+/** A path below `root` that no link is followed in. On another thread: a file system that waits for a computer keeps nobody else waiting. */
+export function openPlainAside(root: number, path: Buffer, flags: number): Promise<number> {
+  const how = openHow(flags, resolveBeneath | resolveNoSymlinks);
+  return openat2Aside('', openat2Number, root, Buffer.concat([path, Buffer.alloc(1)]), how, how.length);
 }
 
 export function makeDirectoryAt(directory: number, name: string, mode: number): void {
@@ -231,6 +240,7 @@ export function isCode(error: unknown, ...codes: readonly string[]): boolean {
 
 const openat2Number = 437; // the same on x86-64 and arm64
 const resolveNoMagicLinks = 0x02n;
+const resolveNoSymlinks = 0x04n;
 const resolveBeneath = 0x08n;
 const resolveInRoot = 0x10n;
 
@@ -238,9 +248,7 @@ const resolveInRoot = 0x10n;
 const mostAttempts = 32;
 
 function confined(root: number, path: string, flags: number, resolve: bigint): number {
-  const how = Buffer.alloc(24);
-  how.writeBigUInt64LE(BigInt(flags | oCloseOnExec), 0);
-  how.writeBigUInt64LE(resolve | resolveNoMagicLinks, 16);
+  const how = openHow(flags, resolve | resolveNoMagicLinks);
   for (let attempt = 1; ; attempt++) {
     try {
       return openat2(path, openat2Number, root, cString(path), how, how.length);
@@ -248,6 +256,13 @@ function confined(root: number, path: string, flags: number, resolve: bigint): n
       if (attempt === mostAttempts || !isCode(error, 'EAGAIN')) throw error;
     }
   }
+}
+
+function openHow(flags: number, resolve: bigint): Buffer {
+  const how = Buffer.alloc(24);
+  how.writeBigUInt64LE(BigInt(flags | oCloseOnExec), 0);
+  how.writeBigUInt64LE(resolve, 16);
+  return how;
 }
 
 function bothTimes(modifiedNs: bigint): BigInt64Array {

@@ -8,6 +8,9 @@ import type { Node, Nodes } from './nodes.ts';
 
 /** More at once is a checkout or an install: whoever watches sees enough of it, and the kernel asks anew within a second. */
 const mostWaiting = 1000;
+/** As long as a change may take to get here. */
+const echoMs = 1_000;
+const mostWritten = 1000;
 
 interface AnnouncementsOptions {
   readonly nodes: () => Nodes;
@@ -25,6 +28,7 @@ interface AnnouncementsOptions {
 export class Announcements {
   readonly #options: AnnouncementsOptions;
   readonly #waiting = new Map<string, FileChange['kind']>();
+  readonly #wrote = new Map<string, number>();
   #threads: ReadonlySet<number> = new Set();
   #working: 'idle' | 'working' = 'idle';
   /** What this process must not find when it looks, for it is about to make it; or must, to remove it. */
@@ -37,11 +41,23 @@ export class Announcements {
 
   /** Never waits. `path` within the share. */
   add(kind: FileChange['kind'], inShare: string): void {
+    // A file that is written by a device is seen to change on the user's computer; containers have heard of that from their own kernel.
+    const wroteMs = this.#wrote.get(inShare);
+    if (kind !== 'removed' && wroteMs !== undefined && performance.now() - wroteMs < echoMs) return;
     if (this.#waiting.size >= mostWaiting) return;
     const before = this.#waiting.get(inShare);
     // Of several the last one says what is; only a file that is new stays new.
     this.#waiting.set(inShare, before === 'created' && kind === 'changed' ? before : kind);
     if (this.#working === 'idle') void this.#work();
+  }
+
+  /** A container has written to a file, and the user's computer has not been told who did. */
+  wrote(inShare: string | null): void {
+    if (inShare === null) return;
+    this.#wrote.delete(inShare);
+    this.#wrote.set(inShare, performance.now());
+    const [oldest] = this.#wrote.keys();
+    if (this.#wrote.size > mostWritten && oldest !== undefined) this.#wrote.delete(oldest);
   }
 
   /** Requests carry the thread that asks. */

@@ -47,6 +47,11 @@ export class Nodes {
     return `/${[this.#share, ...names.reverse()].join('/')}`;
   }
 
+  /** The same within the share, without a slash in front. */
+  inShare(node: Node): string | null {
+    return this.path(node)?.slice(this.#share.length + 2) ?? null;
+  }
+
   /** The path of something in a folder. */
   pathIn(folder: Node, name: string): string | null {
     const path = this.path(folder);

@@ -2,10 +2,9 @@ import { mkdirSync, readdirSync, rmSync, rmdirSync } from 'node:fs';
 import { createServer, type Server, type Socket } from 'node:net';
 import path from 'node:path';
 import type { FileChange, SharedFolder } from '../../api/shares/shares.ts';
-import { isCode } from '../kernel/files.ts';
-import { unmount } from '../kernel/mount.ts';
 import { EngineError } from '../model/errors.ts';
 import { Announcements } from './announcements.ts';
+import { type ShareDevice, detachAt, mountShareDevice } from './device-files.ts';
 import { findSource } from './find-source.ts';
 import { FuseDevice } from './fuse/device.ts';
 import { FileError, HostFiles } from './host-files.ts';
@@ -34,6 +33,7 @@ interface MountedShare {
 const patienceMs = 20_000;
 /** A disk that has to spin up takes seconds; what takes longer is not coming. */
 const answerMs = 30_000;
+const seekEveryMs = 5_000;
 
 /** All shared folders of an engine: their mounts, and the one stream to the user's computer that their files come over. */
 export class ShareProgram {
@@ -41,6 +41,8 @@ export class ShareProgram {
   readonly #owners: Owners;
   readonly #host: HostFiles;
   readonly #shares = new Map<string, MountedShare>();
+  /** By the ids of their shares; of null none was found. */
+  readonly #devices = new Map<string, { readonly device: ShareDevice | null; readonly soughtMs: number }>();
 
   constructor(options: ShareProgramOptions) {
     this.#options = options;
@@ -52,6 +54,8 @@ export class ShareProgram {
   async listen(): Promise<void> {
     const { folder } = this.#options;
     detachAll(mountsIn(folder));
+    mkdirSync(devicesIn(folder), { recursive: true, mode: 0o700 });
+    detachAll(devicesIn(folder));
     await listenAt(filesSocket(folder), (socket) => void this.#host.attach(socket));
     await listenAt(controlSocket(folder), (socket) => this.#serve(socket));
   }
@@ -89,11 +93,27 @@ export class ShareProgram {
     const wanted = new Map(folders.map((folder) => [folder.id, folder]));
     for (const [id, { device, folder }] of this.#shares) {
       const next = wanted.get(id);
-      if (next?.path === folder.path && next.isReadOnly === folder.isReadOnly) continue;
+      if (next !== undefined && isSame(next, folder)) continue;
       device.detach();
+      this.#devices.get(id)?.device?.[Symbol.dispose]();
+      this.#devices.delete(id);
       this.#shares.delete(id);
     }
     for (const folder of folders) if (!this.#shares.has(folder.id)) this.#shares.set(folder.id, this.#mount(folder));
+  }
+
+  /** One that is gone may come again: a machine that was suspended has new ones. */
+  #deviceOf({ id, device: tag }: SharedFolder): ShareDevice | null {
+    if (tag === undefined) return null;
+    const known = this.#devices.get(id);
+    if (known?.device?.isAlive === true) return known.device;
+    const nowMs = performance.now();
+    if (known !== undefined && nowMs - known.soughtMs < seekEveryMs) return null;
+    known?.device?.[Symbol.dispose]();
+    const target = path.join(devicesIn(this.#options.folder), id);
+    const device = mountShareDevice(tag, { target, report: this.#options.report });
+    this.#devices.set(id, { device, soughtMs: nowMs });
+    return device;
   }
 
   #mount(folder: SharedFolder): MountedShare {
@@ -109,6 +129,7 @@ export class ShareProgram {
       host: this.#host,
       owners: this.#owners,
       announcements,
+      device: () => this.#deviceOf(folder),
       report: this.#options.report,
     });
     const device = FuseDevice.mount({ target, onRequest: (request) => system.take(request), onEnd: () => undefined });
@@ -147,15 +168,20 @@ function mountsIn(folder: string): string {
   return path.join(folder, 'mounts');
 }
 
+/** Of devices, for this program alone. */
+function devicesIn(folder: string): string {
+  return path.join(folder, 'devices');
+}
+
+function isSame(one: SharedFolder, other: SharedFolder): boolean {
+  return one.path === other.path && one.isReadOnly === other.isReadOnly && one.device === other.device;
+}
+
 function detachAll(folder: string): void {
   mkdirSync(folder, { recursive: true, mode: 0o711 });
   for (const name of readdirSync(folder)) {
     const target = path.join(folder, name);
-    try {
-      for (;;) unmount(target, { isDetached: true });
-    } catch (error) {
-      if (!isCode(error, 'EINVAL')) throw error; // nothing is mounted there any more
-    }
+    detachAt(target);
     rmdirSync(target);
   }
 }

@@ -2,6 +2,7 @@ import { constants } from 'node:os';
 import type { FileAttributes } from '../../api/shares/attributes.ts';
 import { openFlag } from '../../api/shares/packets.ts';
 import type { Announcements } from './announcements.ts';
+import type { ShareDevice } from './device-files.ts';
 import * as fuse from './fuse/codec.ts';
 import type { FuseRequest, KernelAttributes } from './fuse/codec.ts';
 import type { FuseDevice } from './fuse/device.ts';
@@ -23,6 +24,8 @@ export interface SharedFileSystemOptions {
   readonly host: HostFiles;
   readonly owners: Owners;
   readonly announcements: Announcements;
+  /** Of the machine for this share, as long as there is one. */
+  readonly device: () => ShareDevice | null;
   readonly report: (message: string) => void;
 }
 
@@ -42,7 +45,8 @@ export class SharedFileSystem {
   constructor(options: SharedFileSystemOptions) {
     this.#options = options;
     this.nodes = new Nodes(options.share);
-    this.#files = new OpenFiles(options.host, this.nodes);
+    const onWritten = (node: Node): void => options.announcements.wrote(this.nodes.inShare(node));
+    this.#files = new OpenFiles({ ...options, nodes: this.nodes, onWritten });
   }
 
   serve(device: FuseDevice): void {
@@ -323,13 +327,8 @@ export class SharedFileSystem {
   }
 
   #entry(request: FuseRequest, node: Node): Buffer {
-    const attributesMs = this.#believed(request);
-    return fuse.writeEntry({
-      node: node.id,
-      attributes: this.#seenBy(request, node),
-      nameMs: believedMs,
-      attributesMs,
-    });
+    const attributes = this.#seenBy(request, node);
+    return fuse.writeEntry({ node: node.id, attributes, nameMs: believedMs, attributesMs: this.#believed(request) });
   }
 
   #attributes(request: FuseRequest, node: Node): Buffer {

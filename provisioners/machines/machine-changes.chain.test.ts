@@ -2,6 +2,7 @@ import { mkdir, mkdtemp, readdir, readFile, rm, stat, writeFile } from 'node:fs/
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { PassThrough } from 'node:stream';
+import { randomBytes } from 'node:crypto';
 import { text } from 'node:stream/consumers';
 import { afterAll, beforeAll, expect, it, vi } from 'vitest';
 import { unixSocketDialer } from '../../client/dial.ts';
@@ -9,6 +10,8 @@ import { EngineClient } from '../../client/engine-client.ts';
 import { describeWith } from '../../test/skip.ts';
 import type { Machines } from '../machines.ts';
 import type { Operation } from '../progress.ts';
+import { findVirtiofsd } from '../drivers/qemu/virtiofsd.ts';
+import { thisComputer } from '../drivers/vm/find-program.ts';
 import { openMachines } from './open-machines.ts';
 
 const operation: Operation = { report: () => undefined, signal: new AbortController().signal };
@@ -29,7 +32,14 @@ describeWith(['linux', { program: 'qemu-system-x86_64' }, { program: 'mmdebstrap
     home = await mkdtemp(join(tmpdir(), 'skiff-changes-'));
     machines = openMachines({ home, environment: { ...process.env, DOCKER_CONFIG: join(home, 'docker') } });
     await mkdir(join(home, 'shared'));
-    const settings = { memoryBytes: 0.75 * GiB, diskBytes: 4 * GiB, shares: [join(home, 'shared')] };
+    // Where this computer has a virtiofsd, all that follows is done with a device in the machine.
+    const sharesBy = (await findVirtiofsd(thisComputer()).then(
+      () => true,
+      () => false,
+    ))
+      ? 'virtiofs'
+      : 'sftp';
+    const settings = { memoryBytes: 0.75 * GiB, diskBytes: 4 * GiB, shares: [join(home, 'shared')], sharesBy };
     await machines.create({ name: 'one', driver: 'qemu', settings }, operation);
     await engine('one', async (client) => {
       const { Id } = await client.containers.create(
@@ -50,6 +60,13 @@ describeWith(['linux', { program: 'qemu-system-x86_64' }, { program: 'mmdebstrap
     using client = new EngineClient(unixSocketDialer(dockerSocket), { timeoutMs: 30_000 });
     return await work(client);
   }
+  async function said(name: string, command: string): Promise<string> {
+    const output = new PassThrough();
+    const streams = { stdin: null, stdout: output, stderr: output, terminal: null };
+    await machines.run(name, { command, ...streams, signal: operation.signal });
+    output.end();
+    return await text(output);
+  }
   const pidOfKept = (name: string): Promise<unknown> =>
     engine(name, async (client) => (await client.containers.inspect('kept')).State.Pid);
 
@@ -59,19 +76,17 @@ describeWith(['linux', { program: 'qemu-system-x86_64' }, { program: 'mmdebstrap
     const before = await keyOf();
     await machines.renewKeys('one', operation);
     expect(await keyOf()).not.toBe(before);
-    const said = new PassThrough();
-    const command = { command: 'grep -c . /run/skiff/seed/authorized_keys', stdin: null, stdout: said, stderr: said };
-    await machines.run('one', { ...command, terminal: null, signal: operation.signal });
-    said.end();
-    expect(await text(said)).toBe('1\n');
+    expect(await said('one', 'grep -c . /run/skiff/seed/authorized_keys')).toBe('1\n');
   });
 
   it('shares folders of this computer, and no others', async () => {
     await writeFile(join(home, 'shared', 'note'), 'from here');
+    const large = randomBytes(3_000_001);
+    await writeFile(join(home, 'shared', 'large'), large);
     const run = (folder: string): Promise<string> =>
       engine('one', async (client) => {
         const HostConfig = { Binds: [`${folder}:/app`], AutoRemove: false };
-        const Cmd = ['sh', '-c', 'cat /app/note > /app/copy'];
+        const Cmd = ['sh', '-c', 'cat /app/large > /app/large-copy; cat /app/note > /app/copy'];
         const { Id } = await client.containers.create({ Image: 'hello', Cmd, HostConfig });
         await client.containers.start(Id);
         const copied = await vi.waitFor(() => readFile(join(folder, 'copy'), 'utf8').then(notEmpty), waiting);
@@ -79,6 +94,12 @@ describeWith(['linux', { program: 'qemu-system-x86_64' }, { program: 'mmdebstrap
         return copied;
       });
     expect(await run(join(home, 'shared'))).toBe('from here');
+    expect(large.equals(await readFile(join(home, 'shared', 'large-copy')))).toBe(true);
+    const { settings, facts } = await machines.inspect('one');
+    if (settings['sharesBy'] === 'virtiofs') {
+      expect(facts['shared folders by']).toBe('virtiofs');
+      expect(Number(await said('one', 'grep -c " virtiofs " /proc/mounts'))).toBe(1);
+    }
     const denied = expect.stringContaining('is not shared with machine "one"');
     await expect(run(join(home, 'machines'))).rejects.toMatchObject({ message: denied });
     await machines.share('one', { add: [], remove: [join(home, 'shared')] }, operation);
@@ -101,11 +122,7 @@ describeWith(['linux', { program: 'qemu-system-x86_64' }, { program: 'mmdebstrap
     expect((await machines.suspend('one', operation)).state).toBe('suspended');
     expect(await machines.start('one', operation)).toMatchObject({ state: 'running', agent: { connection: 'ready' } });
     expect(await pidOfKept('one')).toBe(before);
-    const said = new PassThrough();
-    const command = { command: 'date -u +%s', stdin: null, stdout: said, stderr: said, terminal: null };
-    await machines.run('one', { ...command, signal: operation.signal });
-    said.end();
-    expect(Math.abs(Number(await text(said)) - Date.now() / 1000)).toBeLessThan(5);
+    expect(Math.abs(Number(await said('one', 'date -u +%s')) - Date.now() / 1000)).toBeLessThan(5);
   });
 
   it('takes other sizes, a larger disk and less memory at once', async () => {

@@ -44,8 +44,19 @@ export function assertShareable(share: Share): void {
 }
 
 /** What the engine is told of it. */
-export function sharedFolder({ machinePath, isReadOnly }: Share): SharedFolder {
-  return { id: createHash('sha256').update(machinePath).digest('hex').slice(0, 12), path: machinePath, isReadOnly };
+export function sharedFolder(share: Share): SharedFolder {
+  const { machinePath, isReadOnly } = share;
+  const id = createHash('sha256').update(machinePath).digest('hex').slice(0, 12);
+  const device = deviceOf(share);
+  return { id, path: machinePath, isReadOnly, ...(device === null ? {} : { device }) };
+}
+
+/**
+ * Tag of the device that a driver may give a machine for a share: it stands for the very folder, so that a machine never takes another one for
+ * it. Null for what must not be written: hypervisors mostly cannot see to that, and the machine's own root would be free to.
+ */
+export function deviceOf({ hostPath, isReadOnly }: Share): string | null {
+  return isReadOnly ? null : createHash('sha256').update(hostPath).digest('hex').slice(0, 16);
 }
 
 /** A drive of Windows is the first name, as docker's own tools have it: `C:\Users\me` is `/c/Users/me`. */

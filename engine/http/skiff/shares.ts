@@ -41,7 +41,10 @@ function readList(body: Fields): ShareList {
       throw invalid(`a share's id has letters and digits, unlike ${JSON.stringify(id)}`);
     if (!isPlainPath(path))
       throw invalid(`a share's path is absolute and without "..", unlike ${JSON.stringify(path)}`);
-    return { id, path, isReadOnly: folder.flag('isReadOnly') };
+    const device = folder.text('device');
+    if (!/^[a-z0-9]{0,32}$/.test(device))
+      throw invalid(`a share's device has letters and digits, unlike ${JSON.stringify(device)}`);
+    return { id, path, isReadOnly: folder.flag('isReadOnly'), ...(device === '' ? {} : { device }) };
   });
   if (new Set(folders.map(({ id }) => id)).size < folders.length) throw invalid('two shares have the same id');
   return { folders, whenMissing, machine: body.text('machine') };

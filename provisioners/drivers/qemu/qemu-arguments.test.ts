@@ -21,6 +21,7 @@ const boot: QemuBoot = {
   serialLog: '/m/serial.log',
   pidFile: '/m/qemu.pid',
   qmpSocket: '/m/qmp.sock',
+  takesShares: false,
   givesMemoryBack: true,
 };
 
@@ -82,6 +83,14 @@ describe("QEMU's arguments", () => {
       'file,id=serial0,path=/m/a,,b/serial.log',
       'socket,id=qmp0,path=/m/a,,b/qmp,server=on,wait=off',
     ]);
+  });
+
+  it('leave places for shared folders only where they are wanted, and memory that is shared with who answers for them', () => {
+    const args = qemuArguments({ ...boot, takesShares: true });
+    expect(valuesOf(args, '-machine')).toEqual([`${bootProfiles.amd64.machine},memory-backend=memory0`]);
+    expect(valuesOf(args, '-object')).toContain('memory-backend-memfd,id=memory0,size=1536M,share=on');
+    expect(valuesOf(args, '-device').filter((device) => device.startsWith('pcie-root-port'))).toHaveLength(4);
+    expect(qemuArguments(boot).join(' ')).not.toMatch(/memfd|root-port/);
   });
 
   it('have no control socket where none can be used', () => {

@@ -1,6 +1,7 @@
 import type { BootProfile } from '../../machine-image/boot-profile.ts';
 import type { BootImage } from '../driver.ts';
 import type { Accelerator } from './accelerators.ts';
+import { portOf, shareSlots } from './share-devices.ts';
 
 /** All that decides how QEMU is called; a pure function makes the arguments of it, so that a table can test them. */
 export interface QemuBoot {
@@ -18,6 +19,8 @@ export interface QemuBoot {
   readonly serialLog: string;
   readonly pidFile: string;
   readonly qmpSocket: string | null;
+  /** Whether folders can be plugged in as devices (share-devices.ts). */
+  readonly takesShares: boolean;
   /** Whether this computer takes pages back that the guest does not use; QEMU cannot tell Windows so. */
   readonly givesMemoryBack: boolean;
 }
@@ -40,11 +43,12 @@ export function qemuArguments(boot: QemuBoot): string[] {
     ['-display', 'none'],
     // A guest that panics reboots at once (panic=-1); with this QEMU ends instead, and the driver sees it.
     ['-no-reboot'],
-    ['-machine', profile.machine],
+    ['-machine', boot.takesShares ? `${profile.machine},memory-backend=memory0` : profile.machine],
+    ...(boot.takesShares ? forShares(boot.memoryBytes) : []),
     ['-accel', isEmulated ? `tcg,${profile.emulation}` : accelerator.name],
     ['-cpu', isEmulated ? profile.emulatedCpu : accelerator.cpu],
     ['-smp', `${cpus},sockets=1,cores=${cpus},threads=1`],
-    ['-m', `${Math.floor(boot.memoryBytes / 1024 ** 2)}M`],
+    ['-m', wholeMebibytes(boot.memoryBytes)],
     ['-kernel', image.kernel],
     ['-initrd', image.initrd],
     ['-append', isEmulated ? `${image.commandLine} ${profile.emulatedCommandLine}` : image.commandLine],
@@ -93,6 +97,18 @@ function disk(options: {
     file: { driver: 'file', filename: path, ...(isReadOnly ? { locking: 'off' } : { discard: 'unmap' }) },
   };
   return ['-blockdev', JSON.stringify(node), '-device', `virtio-blk-pci,drive=${id}`];
+}
+
+/** Memory that another process may look into, and a place for each device that comes later: q35's own root takes none while it runs. */
+function forShares(memoryBytes: number): string[][] {
+  return [
+    ['-object', `memory-backend-memfd,id=memory0,size=${wholeMebibytes(memoryBytes)},share=on`],
+    ...shareSlots.map((slot) => ['-device', `pcie-root-port,id=${portOf(slot)},chassis=${slot + 1},slot=${slot + 1}`]),
+  ];
+}
+
+function wholeMebibytes(bytes: number): string {
+  return `${Math.floor(bytes / 1024 ** 2)}M`;
 }
 
 /** QEMU's own option syntax: a comma in a value is doubled. */

@@ -33,6 +33,7 @@ import { dataDisk, provideDataDisk } from './data-disk.ts';
 import { copyDisk } from '../vm/disk-copy.ts';
 import { freeLocalPort } from '../vm/local-port.ts';
 import { guestNetwork, qemuArguments } from './qemu-arguments.ts';
+import { sharesOf } from '../../shares/share-setting.ts';
 import { qemuSettings } from './qemu-settings.ts';
 import { findQemuProcess, forgetQemu } from './qemu-process.ts';
 import type { QemuProgram } from './qemu-program.ts';
@@ -50,7 +51,9 @@ import { takeRawDisk } from '../vm/raw-disk.ts';
 import { endVmProcess } from '../vm/vm-process.ts';
 import { powerOffInside } from '../vm/power-off-inside.ts';
 import { pressPowerButton, quitQemu } from './shutdown.ts';
+import { forgetShares, offerShares, unplugShares } from './share-devices.ts';
 import { resumeFromMemory, saveMemory } from './suspend.ts';
+import { findVirtiofsd } from './virtiofsd.ts';
 
 /** Machines as QEMU guests of this computer, without administrator rights: user networking, one forwarded port for SSH. */
 export class QemuDriver implements Driver {
@@ -94,6 +97,7 @@ export class QemuDriver implements Driver {
 
   async preCreateCheck(machine: DriverMachine): Promise<void> {
     await this.#qemu();
+    if (takesShares(machine)) await findVirtiofsd(this.#computer);
     await requireSpace(machine.paths);
   }
 
@@ -147,6 +151,7 @@ export class QemuDriver implements Driver {
       cpus: cpuCount,
       memoryBytes,
       qemu: qemu.version,
+      takesShares: takesShares(machine),
     };
     await machine.remember(
       { ...readMemory(machine.memory), repeatedBoots, lastBoot, isPaused: false },
@@ -158,6 +163,7 @@ export class QemuDriver implements Driver {
         'repeated boots': String(repeatedBoots),
       },
     );
+    await this.#plugShares(machine, run);
   }
 
   async stop(machine: DriverMachine, run: StopRun): Promise<void> {
@@ -181,12 +187,14 @@ export class QemuDriver implements Driver {
       await quitQemu(machine.paths.qmpSocket, identity);
     }
     await forgetQemu(machine.paths);
+    await forgetShares(machine.paths);
   }
 
   async kill(machine: DriverMachine): Promise<void> {
     const identity = await findQemuProcess(machine.paths);
     if (identity !== null) await endVmProcess(identity);
     await forgetQemu(machine.paths);
+    await forgetShares(machine.paths);
     await rm(machine.paths.memoryState, { force: true });
     await rm(`${machine.paths.memoryState}.new`, { force: true });
   }
@@ -222,12 +230,14 @@ export class QemuDriver implements Driver {
     const identity = await findQemuProcess(machine.paths);
     if (identity === null) return;
     const memory = readMemory(machine.memory);
+    if (memory.lastBoot?.takesShares === true) await unplugShares(controlSocket(machine), machine.paths);
     // Should this process end in the middle, the guest stands still: it counts as paused then, and can be resumed.
     await machine.remember({ ...memory, isPaused: true });
     try {
       await saveMemory({ socket: controlSocket(machine), paths: machine.paths, run });
     } catch (error) {
       await machine.remember({ ...memory, isPaused: false });
+      await this.#plugShares(machine, run);
       throw error;
     }
     if (!(await waitForEnd(identity, { timeoutMs: 10_000, signal: run.signal }))) await endVmProcess(identity);
@@ -251,14 +261,27 @@ export class QemuDriver implements Driver {
       const sshPort = await freeLocalPort(memory.sshPort);
       await machine.remember({ ...memory, sshPort });
       const { accelerator, cpus: cpuCount, memoryBytes } = lastBoot;
-      const sizes = { cpus: cpuCount, memoryBytes };
-      const args = this.#arguments(machine, { accelerator, image, sshPort }, sizes);
+      const booted = { cpus: cpuCount, memoryBytes, takesShares: lastBoot.takesShares };
+      const args = this.#arguments(machine, { accelerator, image, sshPort }, booted);
       const control = { ...paths, qmpSocket: paths.qmpSocket };
-      if ((await resumeFromMemory({ program: qemu.path, arguments: args, paths: control, run })) === 'resumed')
+      if ((await resumeFromMemory({ program: qemu.path, arguments: args, paths: control, run })) === 'resumed') {
+        await this.#plugShares(machine, run);
         return true;
+      }
     }
     await rm(paths.memoryState, { force: true });
     return false;
+  }
+
+  async #plugShares(machine: DriverMachine, run: DriverRun): Promise<void> {
+    if (readMemory(machine.memory).lastBoot?.takesShares !== true) return;
+    const way = await offerShares(controlSocket(machine), {
+      shares: sharesOf(this, machine.settings),
+      computer: this.#computer,
+      paths: machine.paths,
+    });
+    run.tell({ detail: `its folders come by ${way}` });
+    await machine.remember(machine.memory, { 'shared folders by': way });
   }
 
   /** The disk of a running machine grows at once, its memory becomes less at once; processors and more memory wait for its next start. */
@@ -276,7 +299,10 @@ export class QemuDriver implements Driver {
   #arguments(
     machine: DriverMachine,
     boot: { readonly accelerator: Accelerator; readonly image: BootImage; readonly sshPort: number },
-    settings: { readonly cpus: number; readonly memoryBytes: number } = qemuSettings.resolve(machine.settings),
+    settings: { readonly cpus: number; readonly memoryBytes: number; readonly takesShares: boolean } = {
+      ...qemuSettings.resolve(machine.settings),
+      takesShares: takesShares(machine),
+    },
   ): string[] {
     const { paths } = machine;
     return qemuArguments({
@@ -285,6 +311,7 @@ export class QemuDriver implements Driver {
       ...boot,
       cpus: settings.cpus,
       memoryBytes: settings.memoryBytes,
+      takesShares: settings.takesShares,
       dataDisk: dataDisk(paths.dataDisk, this.#computer.platform),
       seed: paths.seed,
       serialLog: paths.serialLog,
@@ -330,6 +357,11 @@ export class QemuDriver implements Driver {
     if (qemu === null) throw new MachineError('driver-unavailable', qemuMissing(this.#computer));
     return qemu;
   }
+}
+
+/** QEMU that cannot be spoken to while it runs takes no devices. */
+function takesShares({ settings, paths }: DriverMachine): boolean {
+  return paths.qmpSocket !== null && qemuSettings.resolve(settings).sharesBy === 'virtiofs';
 }
 
 function controlSocket({ name, paths }: DriverMachine): string {

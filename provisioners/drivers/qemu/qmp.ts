@@ -9,7 +9,7 @@ import { MachineError } from '../../machines.ts';
  */
 const message = z.union([
   z.object({ QMP: z.object({}) }),
-  z.object({ event: z.string() }),
+  z.object({ event: z.string(), data: z.record(z.string(), z.unknown()).default({}) }),
   z.object({ return: z.unknown(), id: z.number() }),
   z.object({ error: z.object({ class: z.string(), desc: z.string() }), id: z.number() }),
 ]);
@@ -25,7 +25,7 @@ export class QmpConnection implements Disposable {
   readonly #greeting = Promise.withResolvers<undefined>();
   #lastId = 0;
   #rest = '';
-  #onEvent: (event: string) => void = () => undefined;
+  #onEvent: (event: string, data: Readonly<Record<string, unknown>>) => void = () => undefined;
 
   constructor(socket: Socket) {
     this.#socket = socket;
@@ -52,7 +52,7 @@ export class QmpConnection implements Disposable {
     }
   }
 
-  onEvent(listener: (event: string) => void): void {
+  onEvent(listener: (event: string, data: Readonly<Record<string, unknown>>) => void): void {
     this.#onEvent = listener;
   }
 
@@ -100,7 +100,7 @@ export class QmpConnection implements Disposable {
         return;
       }
       if ('QMP' in parsed) this.#greeting.resolve(undefined);
-      else if ('event' in parsed) this.#onEvent(parsed.event);
+      else if ('event' in parsed) this.#onEvent(parsed.event, parsed.data);
       else if ('error' in parsed) this.#waiting.get(parsed.id)?.reject(new Error(parsed.error.desc));
       else this.#waiting.get(parsed.id)?.resolve(parsed.return);
     }

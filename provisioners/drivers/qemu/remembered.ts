@@ -9,7 +9,14 @@ const memorySchema = z.object({
   repeatedBoots: z.int().nonnegative(),
   /** With what the last boot was made: a suspended machine goes on only with the very same. */
   lastBoot: z
-    .object({ accelerator, systemDisk: z.string(), cpus: z.int(), memoryBytes: z.int(), qemu: z.string() })
+    .object({
+      accelerator,
+      systemDisk: z.string(),
+      cpus: z.int(),
+      memoryBytes: z.int(),
+      qemu: z.string(),
+      takesShares: z.boolean().default(false),
+    })
     .nullable()
     .default(null),
   isPaused: z.boolean().default(false),
