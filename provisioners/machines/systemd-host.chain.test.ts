@@ -1,97 +1,60 @@
-import { execFile } from 'node:child_process';
-import { mkdtemp, rm, writeFile } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
-import { promisify } from 'node:util';
 import { afterAll, beforeAll, expect, it, vi } from 'vitest';
+import { systemdProgram } from '../../test/peers/booted-host.ts';
 import { fetchPackages, userCache } from '../../test/peers/debian-packages.ts';
 import { sshdProgram } from '../../test/peers/sshd.ts';
-import type { SystemdHost } from '../../test/peers/systemd-host.ts';
-import { startSystemdHost, systemdProgram } from '../../test/peers/systemd-host.ts';
 import { describeWith } from '../../test/skip.ts';
-import type { Machines, MachineSettings } from '../machines.ts';
-import type { Operation } from '../progress.ts';
-import { keyFingerprint, publicKeyBlob } from '../ssh/keys.ts';
-import { openMachines } from './open-machines.ts';
+import { HostOfUsers, operation, password } from './booted-host.fixture.ts';
 
-const runProgram = promisify(execFile);
-const operation: Operation = { report: () => undefined, signal: new AbortController().signal };
 const dockerdPackages = {
   name: 'dockerd-sid',
   packages: ['docker.io', 'containerd', 'tini-static'],
   proof: 'usr/sbin/dockerd',
 };
-const password = 'a-password-of-worker';
-const needs = ['linux', 'root', { program: sshdProgram }, { program: systemdProgram }, { program: 'docker' }] as const;
+const openrcPackages = {
+  name: 'openrc-bookworm',
+  suite: 'bookworm',
+  packages: ['openrc', 'librc1', 'libeinfo1'],
+  proof: 'sbin/openrc',
+};
+const needs = [
+  ...(['linux', 'root', { program: sshdProgram }, { program: 'docker' }] as const),
+  ...[{ program: 'crun' }, { program: 'apt-get' }],
+] as const;
+/** Ends at once when it is stopped, which `sleep` as a first process does not by TERM. */
+const runOne = 'run -d --restart always --stop-signal KILL --name one hello sleep 600'.split(' ');
 
 /** A host whose first process is a real systemd, and whose sudo is the real one. */
-describeWith([...needs, { program: 'crun' }, { program: 'apt-get' }], 'a host with systemd', () => {
-  let home: string;
-  let host: SystemdHost;
-  let machines: Machines;
-
-  beforeAll(async () => {
-    home = await mkdtemp(join(tmpdir(), 'skiff-systemd-home-'));
-    const sudo = { name: 'sudo-bookworm', suite: 'bookworm', packages: ['sudo'], proof: 'usr/bin/sudo' };
-    host = await startSystemdHost({
-      extra: [fetchPackages({ cacheFolder: userCache(), ...sudo })],
-      users: [
-        { name: 'worker', password, sudo: 'asks' },
-        { name: 'trusted', password, sudo: 'trusts' },
-      ],
-    });
-    await writeFile(join(home, 'id_user'), host.identity.privateKey, { mode: 0o600 });
-    machines = machinesWith({});
-  });
-  afterAll(async () => {
-    try {
-      for (const { name } of await machines.list()) await machines.remove(name, operation);
-    } finally {
-      await host[Symbol.asyncDispose]();
-      await rm(home, { recursive: true, force: true });
-    }
-  });
-
-  const machinesWith = (more: Readonly<Record<string, string>>): Machines =>
-    openMachines({ home, environment: { ...process.env, DOCKER_CONFIG: join(home, 'docker'), ...more } });
-  const settings = (user: string): MachineSettings => ({
-    ipAddress: host.host,
-    sshPort: host.port,
-    sshUser: user,
-    sshKey: join(home, 'id_user'),
-    hostKey: keyFingerprint(publicKeyBlob(host.hostKey.publicKey)),
-  });
-  const docker = async (name: string, ...words: readonly string[]): Promise<string> => {
-    const { dockerHost } = await machines.inspect(name);
-    return (await runProgram('docker', ['-H', dockerHost, ...words], { timeout: 60_000 })).stdout;
-  };
-  const leftovers = (): string =>
-    host.run('ls -d /var/lib/skiff /run/skiff /var/log/skiffd.log /etc/systemd/system/*skiff* 2>/dev/null || true');
-  const isActive = (): string => host.run('systemctl is-active skiffd.service || true').trim();
+describeWith([...needs, { program: systemdProgram }], 'a host with systemd', () => {
+  let users: HostOfUsers;
+  beforeAll(async () => void (users = await HostOfUsers.start({ init: 'systemd' })));
+  afterAll(() => users[Symbol.asyncDispose]());
+  const isActive = (): string => users.host.run('systemctl is-active skiffd.service || true').trim();
 
   it('runs the engine, for a user whom sudo trusts, as a service which is there again after a crash and after a boot', async () => {
-    await machines.create({ name: 'atboot', driver: 'generic', settings: settings('trusted') }, operation);
+    const { host, machines } = users;
+    await machines.create({ name: 'atboot', driver: 'generic', settings: users.settings('trusted') }, operation);
     expect(isActive()).toBe('active');
     expect(host.run('systemctl is-enabled skiffd.service')).toBe('enabled\n');
-    expect(await docker('atboot', 'run', '--rm', 'hello')).toContain('Hello');
-    await docker('atboot', 'run', '-d', '--restart', 'always', '--name', 'one', 'hello', 'sleep', '600');
+    expect(await users.docker('atboot', 'run', '--rm', 'hello')).toContain('Hello');
+    await users.docker('atboot', ...runOne);
 
     const engine = host.run('cat /run/skiff/skiffd.pid');
     host.run(`kill -KILL ${engine}`);
     await vi.waitFor(() => expect(host.run('cat /run/skiff/skiffd.pid')).not.toBe(engine), { timeout: 30_000 });
 
     await host.reboot();
-    await vi.waitFor(async () => expect(await docker('atboot', 'ps', '--format', '{{.Names}}')).toBe('one\n'), {
+    await vi.waitFor(async () => expect(await users.docker('atboot', 'ps', '--format', '{{.Names}}')).toBe('one\n'), {
       timeout: 60_000,
       interval: 500,
     });
     expect(isActive()).toBe('active');
 
     await machines.remove('atboot', operation);
-    expect(leftovers()).toBe('');
+    expect(users.leftovers()).toBe('');
   });
 
   it('keeps its dockerd, and what that runs, through the whole life of a machine', async () => {
+    const { host, machines } = users;
     const programs = fetchPackages({ cacheFolder: userCache(), ...dockerdPackages });
     const path = `${programs}/usr/sbin:${programs}/usr/bin:/usr/sbin:/usr/bin:/sbin:/bin`;
     host.run(`systemd-run -q -u dockerd -p Delegate=yes -E PATH=${path} ${programs}/usr/sbin/dockerd`);
@@ -105,22 +68,76 @@ describeWith([...needs, { program: 'crun' }, { program: 'apt-get' }], 'a host wi
     const before = works();
     expect(before).toMatch(/^theirs\n\d{5,}\n$/);
 
-    await machines.create({ name: 'beside', driver: 'generic', settings: settings('trusted') }, operation);
+    await machines.create({ name: 'beside', driver: 'generic', settings: users.settings('trusted') }, operation);
     expect(works()).toBe(before);
-    expect(await docker('beside', 'run', '--rm', 'hello')).toContain('Hello');
-    expect(await docker('beside', 'ps', '--all', '--quiet')).toBe('');
+    expect(await users.docker('beside', 'run', '--rm', 'hello')).toContain('Hello');
+    expect(await users.docker('beside', 'ps', '--all', '--quiet')).toBe('');
     await machines.remove('beside', operation);
     expect(works()).toBe(before);
     host.run('docker rm -f theirs; systemctl stop dockerd');
   });
+});
 
-  it('is made fit by a user whom sudo asks for a password, if that is given', async () => {
-    const asked = { name: 'asked', driver: 'generic', settings: settings('worker') };
-    await expect(machines.create(asked, operation)).rejects.toThrow(/password/);
-    const knowing = machinesWith({ SKIFF_SUDO_PASSWORD: password });
-    await knowing.create({ ...asked, settings: { ...asked.settings, sudoPassword: password } }, operation);
-    expect(await docker('asked', 'run', '--rm', 'hello')).toContain('Hello');
-    await knowing.remove('asked', operation);
-    expect(leftovers()).toBe('');
+/** A host as Alpine's are: busybox's init, and below it a real OpenRC; sudo is the real one, too. */
+describeWith(needs, 'a host with OpenRC', () => {
+  let users: HostOfUsers;
+  beforeAll(async () => {
+    const openrc = fetchPackages({ cacheFolder: userCache(), ...openrcPackages });
+    users = await HostOfUsers.start({ init: 'openrc', extra: [openrc] });
+  });
+  afterAll(() => users[Symbol.asyncDispose]());
+  const read = (file: string): string => users.host.run(`cat ${file} 2>/dev/null || true`).trim();
+  const runsAtBoot = (): boolean => users.host.run('ls /etc/runlevels/default').includes('skiffd');
+  const isStarted = (): boolean => users.host.run('rc-service skiffd status || true').includes('started');
+  const names = (): Promise<string> =>
+    users.docker('asked', 'ps', '--filter', 'status=running', '--format', '{{.Names}}');
+  const within = { timeout: 60_000, interval: 200 };
+
+  it('is made fit by a user whom sudo asks for a password, if that is given, and keeps the engine over crashes, stops and boots', async () => {
+    const { host } = users;
+    const asked = { name: 'asked', driver: 'generic', settings: users.settings('worker') };
+    await expect(users.machines.create(asked, operation)).rejects.toThrow(/password/);
+    const machines = users.machinesWith({ SKIFF_SUDO_PASSWORD: password });
+    await machines.create({ ...asked, settings: { ...asked.settings, sudoPassword: password } }, operation);
+    expect(await users.docker('asked', 'run', '--rm', 'hello')).toContain('Hello');
+    await users.docker('asked', ...runOne);
+    expect([isStarted(), runsAtBoot()]).toEqual([true, true]);
+
+    const [engine, service] = [read('/run/skiff/skiffd.pid'), read('/var/lib/skiff/service/service.pid')];
+    host.run(`kill -KILL ${service}`);
+    await vi.waitFor(() => {
+      expect(read('/var/lib/skiff/service/service.pid')).not.toBe(service);
+      expect(read('/run/skiff/skiffd.pid')).not.toBe(engine);
+    }, within);
+    await vi.waitFor(async () => expect(await names()).toBe('one\n'), within);
+
+    await machines.stop('asked', operation);
+    expect([read('/run/skiff/skiffd.pid'), runsAtBoot()]).toEqual(['', false]);
+    await machines.start('asked', operation);
+    expect([isStarted(), runsAtBoot()]).toEqual([true, true]);
+    await host.reboot();
+    await vi.waitFor(async () => expect(await names()).toBe('one\n'), within);
+  });
+
+  it('goes back to its engine when a new one does not come up, and on to one that does, while containers run', async () => {
+    const container = await users.docker('asked', 'inspect', '--format', '{{.State.Pid}}', 'one');
+    const upgrade = async (change: (program: string) => string): Promise<unknown> => {
+      const SKIFF_CACHE = await users.changedEngine(change);
+      return users.machinesWith({ SKIFF_SUDO_PASSWORD: password, SKIFF_CACHE }).upgrade('asked', operation);
+    };
+    await expect(upgrade(() => 'throw new Error("a part is missing")')).rejects.toThrow(
+      /did not come up: .*The earlier release runs again\.[^]*a part is missing/,
+    );
+    expect(await users.docker('asked', 'inspect', '--format', '{{.State.Pid}}', 'one')).toBe(container);
+    const before = users.host.run('readlink /var/lib/skiff/deploy/current');
+    await upgrade((program) => `${program}\n;"newer"`);
+    expect(users.host.run('readlink /var/lib/skiff/deploy/current')).not.toBe(before);
+    expect(await users.docker('asked', 'inspect', '--format', '{{.State.Pid}}', 'one')).toBe(container);
+  });
+
+  it('is left as it was', async () => {
+    await users.machinesWith({ SKIFF_SUDO_PASSWORD: password }).remove('asked', operation);
+    expect(users.leftovers()).toBe('');
+    expect(users.host.run('rc-status -a 2>&1')).not.toContain('skiffd');
   });
 });

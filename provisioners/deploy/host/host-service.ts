@@ -162,9 +162,8 @@ respawn_max=0
 retry="TERM/30/KILL/5"
 
 depend() {
-  need localmount
-  want cgroups
-  after net firewall
+  want localmount cgroups
+  after localmount net firewall
 }
 `;
 }

@@ -10,11 +10,11 @@ import { openFarNetwork } from './far-network.ts';
 import { sshdListens, sshdProgram } from './sshd.ts';
 
 /**
- * A whole Linux host, but for the kernel: systemd is its first process, an sshd its only service, in namespaces of its own, so that it
- * can be shut down and booted. Its files are this computer's below a layer that is thrown away;
- * of its own it has what a host keeps over a reboot: /etc/systemd/system, /var/lib, and /home. Needs root and systemd.
+ * A whole Linux host, but for the kernel: a real init system is its first process, an sshd its only service, in namespaces of its
+ * own, so that it can be shut down and booted. Its files are this computer's, or those of another root, below a layer that is thrown away;
+ * of its own it has what a host keeps over a reboot: its services, /var/lib, and /home. Needs root, and systemd where that is to run.
  */
-export interface SystemdHost extends AsyncDisposable {
+export interface BootedHost extends AsyncDisposable {
   readonly host: string;
   readonly port: number;
   /** Lets its users in. */
@@ -29,7 +29,11 @@ export interface SystemdHost extends AsyncDisposable {
 export const systemdProgram = '/lib/systemd/systemd';
 const port = 22;
 
-export interface SystemdHostOptions {
+export interface BootedHostOptions {
+  /** OpenRC runs as Alpine has it, below busybox's init; its package is among `extra`. */
+  readonly init: Init;
+  /** Folder of another system, which is not written to; else this computer's own. */
+  readonly root?: string;
   /** Root folders of programs that this computer has not, unpacked. */
   readonly extra?: readonly string[];
   /** Who can log in, and use sudo if that is among `extra`. */
@@ -42,16 +46,19 @@ export interface HostUser {
   readonly sudo: 'asks' | 'trusts';
 }
 
-export async function startSystemdHost(options: SystemdHostOptions = {}): Promise<SystemdHost> {
-  const folder = await mkdtemp(join(tmpdir(), 'skiff-systemd-'));
+type Init = 'systemd' | 'openrc';
+
+export async function startBootedHost(options: BootedHostOptions): Promise<BootedHost> {
+  const folder = await mkdtemp(join(tmpdir(), 'skiff-booted-'));
   const [identity, hostKey] = [generateSshKeyPair('client'), generateSshKeyPair('server')];
   const network = openFarNetwork();
-  for (const name of ['root', 'kept/units', 'kept/state', 'kept/homes'])
+  const { folders, service } = inits[options.init];
+  for (const name of ['root', 'kept/state', 'kept/homes', ...folders.map((path) => `kept/${path}`)])
     await mkdir(join(folder, name), { recursive: true });
   await writeFile(join(folder, 'host_key'), hostKey.privateKey, { mode: 0o600 });
   await writeFile(join(folder, 'authorized_keys'), `${identity.publicKey}\n`, { mode: 0o600 });
   await writeFile(join(folder, 'sshd_config'), sshdConfiguration);
-  await writeFile(join(folder, 'kept/units/sshd-here.service'), sshdUnit);
+  await writeFile(join(folder, 'kept', service.path), service.content, { mode: 0o755 });
   await writeFile(join(folder, 'boot'), bootScript({ folder, ...options }), { mode: 0o700 });
   const cgroups = ownCgroups();
   for (const cgroup of cgroups) mkdirSync(cgroup, { recursive: true });
@@ -67,7 +74,7 @@ export async function startSystemdHost(options: SystemdHostOptions = {}): Promis
     let said = '';
     child.stderr?.setEncoding('utf8').on('data', (text: string) => (said += text));
     const ended = new Promise<never>((_, reject) =>
-      child?.once('exit', () => reject(new Error(`no systemd: ${said}`))),
+      child?.once('exit', () => reject(new Error(`no ${options.init}: ${said}`))),
     );
     ended.catch(() => undefined);
     await Promise.race([sshdListens({ host: network.host, port }), ended]);
@@ -110,21 +117,22 @@ export async function startSystemdHost(options: SystemdHostOptions = {}): Promis
   };
 }
 
-function bootScript(of: SystemdHostOptions & { readonly folder: string }): string {
-  const { folder, extra = [], users = [] } = of;
+function bootScript(of: BootedHostOptions & { readonly folder: string }): string {
+  const { folder, extra = [], users = [], root = '/' } = of;
+  const init = inits[of.init];
   return `#!/bin/sh
 set -e
 mount --make-rprivate /
 mount -t tmpfs skiff-host ${folder}/root
 mkdir ${folder}/root/upper ${folder}/root/work ${folder}/root/all
-mount -t overlay skiff-host -o lowerdir=/,upperdir=${folder}/root/upper,workdir=${folder}/root/work ${folder}/root/all
+mount -t overlay skiff-host -o lowerdir=${root},upperdir=${folder}/root/upper,workdir=${folder}/root/work ${folder}/root/all
 cd ${folder}/root/all
 ${extra.map((root) => `tar -C ${root} -c . | tar -x --keep-directory-symlink`).join('\n')}
-mkdir -p var/lib home root run/sshd etc/host-test
-mount --bind ${folder}/kept/units etc/systemd/system
+mkdir -p var/lib home root run/sshd mnt proc sys dev tmp etc/init.d etc/host-test ${init.folders.join(' ')}
+mount -t tmpfs tmpfs etc/init.d
+${init.folders.map((path) => `mount --bind ${folder}/kept/${path} ${path}`).join('\n')}
 mount --bind ${folder}/kept/state var/lib
 mount --bind ${folder}/kept/homes home
-mount -t tmpfs tmpfs etc/init.d
 mount -t tmpfs tmpfs tmp
 cp ${folder}/host_key ${folder}/authorized_keys ${folder}/sshd_config etc/host-test
 ${users.map(userScript).join('\n')}
@@ -149,8 +157,8 @@ mkdir mnt/before
 pivot_root . mnt/before
 umount -l /mnt/before
 hostname skiff-host
-systemctl enable -q sshd-here.service >/dev/null 2>&1
-exec env -i container=skiff PATH=/usr/sbin:/usr/bin:/sbin:/bin ${systemdProgram} --unit=multi-user.target
+${init.prepare}
+exec env -i container=skiff PATH=/usr/sbin:/usr/bin:/sbin:/bin ${init.program}
 `;
 }
 
@@ -176,13 +184,52 @@ StrictModes no
 AllowStreamLocalForwarding yes
 `;
 
-const sshdUnit = `[Service]
-ExecStart=${sshdProgram} -D -f /etc/host-test/sshd_config
+const sshd = `${sshdProgram} -D -f /etc/host-test/sshd_config`;
+
+interface InitSystem {
+  /** Where its services are, and which are started: kept over a reboot. */
+  readonly folders: readonly string[];
+  readonly service: { readonly path: string; readonly content: string };
+  readonly prepare: string;
+  readonly program: string;
+}
+
+const inits: Readonly<Record<Init, InitSystem>> = {
+  systemd: {
+    folders: ['etc/systemd/system'],
+    service: {
+      path: 'etc/systemd/system/sshd-here.service',
+      content: `[Service]
+ExecStart=${sshd}
 RuntimeDirectory=sshd
 KillMode=process
 [Install]
 WantedBy=multi-user.target
-`;
+`,
+    },
+    prepare: 'systemctl enable -q sshd-here.service >/dev/null 2>&1',
+    program: `${systemdProgram} --unit=multi-user.target`,
+  },
+  openrc: {
+    folders: [
+      'etc/init.d',
+      'etc/runlevels/sysinit',
+      'etc/runlevels/boot',
+      'etc/runlevels/default',
+      'etc/runlevels/shutdown',
+    ],
+    service: {
+      path: 'etc/init.d/sshd-here',
+      content: `#!/sbin/openrc-run
+supervisor=supervise-daemon
+command=${sshd.replace(' ', '\ncommand_args="')}"
+`,
+    },
+    prepare: `ln -sf /etc/init.d/sshd-here /etc/runlevels/default/
+printf '%s\\n' '::sysinit:/sbin/openrc sysinit' '::sysinit:/sbin/openrc boot' '::wait:/sbin/openrc default' >/etc/inittab`,
+    program: '/bin/busybox init',
+  },
+};
 
 /** The hierarchies of control groups that this computer has, as it has them: one of version 2, or several of version 1 and that beside. */
 function cgroupMounts(): readonly { readonly folder: string; readonly mount: string }[] {
@@ -208,7 +255,7 @@ function cgroupMounts(): readonly { readonly folder: string; readonly mount: str
 function ownCgroups(): readonly string[] {
   return cgroupMounts()
     .filter(({ folder }) => basename(folder) !== 'cpuset')
-    .map(({ folder }) => join(folder, `skiff-systemd-${process.pid}`));
+    .map(({ folder }) => join(folder, `skiff-booted-${process.pid}`));
 }
 
 function removeCgroups(folder: string): void {

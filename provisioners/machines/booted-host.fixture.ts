@@ -1,0 +1,104 @@
+import { execFile } from 'node:child_process';
+import { createHash } from 'node:crypto';
+import { cp, mkdir, mkdtemp, readFile, rm, symlink, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { promisify } from 'node:util';
+import type { BootedHost, BootedHostOptions } from '../../test/peers/booted-host.ts';
+import { startBootedHost } from '../../test/peers/booted-host.ts';
+import { fetchPackages, userCache } from '../../test/peers/debian-packages.ts';
+import { engineRelease, readEngineRelease } from '../deploy/engine-release.ts';
+import type { Machines, MachineSettings } from '../machines.ts';
+import type { Operation } from '../progress.ts';
+import { keyFingerprint, publicKeyBlob } from '../ssh/keys.ts';
+import { openMachines } from './open-machines.ts';
+
+const runProgram = promisify(execFile);
+export const operation: Operation = { report: () => undefined, signal: new AbortController().signal };
+/** Of the user `worker`, whom sudo asks; the user `trusted` it does not ask. */
+export const password = 'a-password-of-worker';
+
+/** A whole host that users can log into and become root on, and the machines of a computer beside it. */
+export class HostOfUsers implements AsyncDisposable {
+  readonly host: BootedHost;
+  readonly machines: Machines;
+  readonly #home: string;
+
+  private constructor(host: BootedHost, home: string) {
+    this.host = host;
+    this.#home = home;
+    this.machines = this.machinesWith({});
+  }
+
+  static async start(options: Omit<BootedHostOptions, 'users'>): Promise<HostOfUsers> {
+    const sudo = { name: 'sudo-bookworm', suite: 'bookworm', packages: ['sudo'], proof: 'usr/bin/sudo' };
+    const host = await startBootedHost({
+      ...options,
+      extra: [...(options.extra ?? []), fetchPackages({ cacheFolder: userCache(), ...sudo })],
+      users: [
+        { name: 'worker', password, sudo: 'asks' },
+        { name: 'trusted', password, sudo: 'trusts' },
+      ],
+    });
+    const home = await mkdtemp(join(tmpdir(), 'skiff-booted-home-'));
+    await writeFile(join(home, 'id_user'), host.identity.privateKey, { mode: 0o600 });
+    return new HostOfUsers(host, home);
+  }
+
+  machinesWith(more: Readonly<Record<string, string>>): Machines {
+    const environment = { ...process.env, DOCKER_CONFIG: join(this.#home, 'docker'), ...more };
+    return openMachines({ home: this.#home, environment });
+  }
+
+  settings(user: string): MachineSettings {
+    return {
+      ipAddress: this.host.host,
+      sshPort: this.host.port,
+      sshUser: user,
+      sshKey: join(this.#home, 'id_user'),
+      hostKey: keyFingerprint(publicKeyBlob(this.host.hostKey.publicKey)),
+    };
+  }
+
+  async docker(name: string, ...words: readonly string[]): Promise<string> {
+    const { dockerHost } = await this.machines.inspect(name);
+    return (await runProgram('docker', ['-H', dockerHost, ...words], { timeout: 60_000 })).stdout;
+  }
+
+  /** What an engine leaves on a host; empty when there is nothing. */
+  leftovers(): string {
+    const places = '/var/lib/skiff /run/skiff /var/log/skiffd.log /etc/systemd/system/*skiff* /etc/init.d/skiffd';
+    return this.host.run(`ls -d ${places} /etc/runlevels/*/skiffd 2>/dev/null || true`);
+  }
+
+  /** A cache folder whose engine is the one that runs here, but for its program, which `change` makes another. */
+  async changedEngine(change: (program: string) => string): Promise<string> {
+    const arch = process.arch === 'arm64' ? 'arm64' : 'x64';
+    const cache = await mkdtemp(join(this.#home, 'cache-'));
+    const folder = join(cache, 'engine-releases', arch);
+    await mkdir(join(cache, 'engine-releases'));
+    await cp(join(userCache(), 'engine-releases', arch), folder, { recursive: true, preserveTimestamps: true });
+    await symlink(join(userCache(), 'node'), join(cache, 'node'));
+    const release = await readEngineRelease(folder);
+    const program = join(release.filesFolder, 'main.js');
+    const content = change(await readFile(program, 'utf8'));
+    await writeFile(program, content);
+    const sha256 = createHash('sha256').update(content).digest('hex');
+    const files = release.manifest.files.map((file) =>
+      file.path === 'main.js' ? { path: file.path, sha256, sizeBytes: Buffer.byteLength(content) } : file,
+    );
+    const { manifest } = engineRelease(folder, { ...release.manifest, files });
+    await writeFile(join(folder, 'manifest.json'), JSON.stringify(manifest));
+    return cache;
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    const machines = this.machinesWith({ SKIFF_SUDO_PASSWORD: password });
+    try {
+      for (const { name } of await machines.list()) await machines.remove(name, operation);
+    } finally {
+      await this.host[Symbol.asyncDispose]();
+      await rm(this.#home, { recursive: true, force: true });
+    }
+  }
+}
