@@ -112,8 +112,10 @@ describeWith(needs, 'the line to a machine in another network', () => {
   it('is made anew in another network as soon as this computer is seen to be there', async () => {
     await begin({ keepAliveMs: 60_000, watchEveryMs: 100 });
     far.network.moveComputer();
+    const asked = answers();
     await told('the network of this computer changed', 1);
     await told('is ready', 2);
+    await asked;
     await answers();
   });
 

@@ -135,7 +135,7 @@ async function connectOnce(
   try {
     await ready;
     client.setNoDelay(true);
-    return new SshConnection(client, before);
+    return new SshConnection(client, sock, before);
   } catch (error) {
     client.destroy();
     await before?.[Symbol.asyncDispose]();
@@ -188,12 +188,14 @@ export function pinnedTarget(target: {
 
 export class SshConnection implements Line {
   readonly #before: SshConnection | null;
+  readonly #socket: Duplex;
   readonly #client: SshClient;
   readonly #closed: Promise<MachineError>;
   #isOpen = true;
 
-  constructor(client: SshClient, before: SshConnection | null = null) {
+  constructor(client: SshClient, socket: Duplex, before: SshConnection | null) {
     this.#client = client;
+    this.#socket = socket;
     this.#before = before;
     // Each channel that is being opened listens for the end of the connection.
     client.setMaxListeners(0);
@@ -319,7 +321,9 @@ export class SshConnection implements Line {
     if (!this.#isOpen) return;
     this.#client.end();
     const inTime = await Promise.race([this.#closed.then(() => true), delay(1_000, false, { ref: false })]);
-    if (!inTime) this.#client.destroy();
+    // ssh2's own destroy leaves a socket alone that was ended: who waits for a channel on a dead network would wait on.
+    if (!inTime) this.#socket.destroy();
+    await this.#closed;
     await this.#before?.[Symbol.asyncDispose]();
   }
 
