@@ -23,6 +23,9 @@ export class DeviceLost extends Error {
   override readonly name = 'DeviceLost';
 }
 
+/** It does not answer: nobody knows what came of what was asked. */
+export class DeviceSilent extends DeviceLost {}
+
 export interface ShareDeviceOptions {
   /** Where it is mounted. */
   readonly target: string;
@@ -71,11 +74,14 @@ export class ShareDevice implements Disposable {
     detachAt(this.#options.target);
   }
 
-  /** Throws DeviceLost when it has been taken away, and `timedOut` when it does not answer: then nobody knows what came of it. */
+  /** Throws DeviceLost and DeviceSilent: it is not asked again then. */
   async #bounded<T>(work: Promise<T>): Promise<T> {
     let timer: NodeJS.Timeout | undefined;
     const late = new Promise<never>((_resolve, reject) => {
-      timer = setTimeout(() => reject(this.#lose(timedOut(), `does not answer within ${answerMs} ms`)), answerMs);
+      timer = setTimeout(
+        () => reject(this.#lose(new DeviceSilent(), `does not answer within ${answerMs} ms`)),
+        answerMs,
+      );
     });
     try {
       return await Promise.race([work, late]);
@@ -166,8 +172,4 @@ export function detachAt(target: string): void {
   } catch (error) {
     if (!isCode(error, 'EINVAL', 'ENOENT')) throw error; // nothing is mounted there any more
   }
-}
-
-function timedOut(): Error {
-  return Object.assign(new Error('the device of a shared folder does not answer'), { code: 'EIO' });
 }

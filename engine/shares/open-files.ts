@@ -1,6 +1,6 @@
 import type { FileAttributes } from '../../api/shares/attributes.ts';
 import { openFlag } from '../../api/shares/packets.ts';
-import { type DeviceFile, DeviceLost, type ShareDevice } from './device-files.ts';
+import { type DeviceFile, DeviceLost, DeviceSilent, type ShareDevice } from './device-files.ts';
 import { FileError, type HostFiles, type HostHandle, type OpenedFile } from './host-files.ts';
 import type { Node, Nodes } from './nodes.ts';
 
@@ -143,8 +143,7 @@ export class OpenFiles {
     const { host, node } = file;
     if (host === null) return;
     this.#options.onWritten(node);
-    const isDone =
-      device.isWritable && (await this.#byDevice(node, () => device.write(at, bytes).then(() => true))) !== null;
+    const isDone = device.isWritable && (await this.#byDevice(node, () => writeKnown(device, at, bytes))) !== null;
     if (!isDone) await this.#options.host.write(host, at, bytes);
     this.#written(node, at + bytes.length);
     this.#options.onWritten(node);
@@ -193,6 +192,16 @@ export class OpenFiles {
   }
 }
 
+/** What may have been written is not written again: somebody else may have written there by then. */
+async function writeKnown(device: DeviceFile, at: number, bytes: Buffer): Promise<true> {
+  try {
+    await device.write(at, bytes);
+    return true;
+  } catch (error) {
+    throw error instanceof DeviceSilent ? new FileError('EIO') : error;
+  }
+}
+
 function throwOnce(file: OpenFile): void {
   const { failure } = file;
   file.failure = null;
@@ -200,8 +209,8 @@ function throwOnce(file: OpenFile): void {
 }
 
 function asFileError(error: unknown): Error {
-  const code = error instanceof Error && 'code' in error ? String(error.code) : 'EIO';
-  return new FileError(code);
+  if (error instanceof FileError) return error;
+  return new FileError(error instanceof Error && 'code' in error ? String(error.code) : 'EIO');
 }
 
 /** Pages that the kernel has of it stay only if it is still what it was. */
