@@ -17,7 +17,8 @@ import { describeOwner, findPortOwner } from './port-owner.ts';
 
 /**
  * The program of a host agent, `--home HOME --machine NAME`: started detached, one for each running machine; a second one for the same
- * machine ends at once. It ends by itself when the machine has stopped, and the process with it.
+ * machine ends at once. It ends by itself when the machine has stopped, and the process with it. With `--held` it is started beside its
+ * machine, and begins when it is told on its standard input that the machine is up.
  */
 export async function runAgentProgram(words: readonly string[], computer?: Computer): Promise<never> {
   await serveMachine(words, computer);
@@ -26,10 +27,11 @@ export async function runAgentProgram(words: readonly string[], computer?: Compu
 }
 
 async function serveMachine(words: readonly string[], computer: Computer | undefined): Promise<void> {
-  const options = { home: { type: 'string' }, machine: { type: 'string' } } as const;
+  const options = { home: { type: 'string' }, machine: { type: 'string' }, held: { type: 'boolean' } } as const;
   const { values } = parseArgs({ args: [...words], options });
   if (values.home === undefined || values.machine === undefined)
-    throw new Error('usage: main.ts --home HOME --machine NAME');
+    throw new Error('usage: main.ts --home HOME --machine NAME [--held]');
+  if (values.held === true && !(await isLetGo(process.stdin))) return;
   // Its socket and files are for this user alone.
   process.umask(0o077);
   const name = parseMachineName(values.machine);
@@ -93,4 +95,11 @@ async function serveMachine(words: readonly string[], computer: Computer | undef
     log(`agent ends with an error: ${error instanceof Error ? (error.stack ?? error.message) : String(error)}`);
     process.exitCode = 1;
   }
+}
+
+/** False when who started this process ended without a word, or the machine did not come up. */
+async function isLetGo(input: typeof process.stdin): Promise<boolean> {
+  const { done } = await input[Symbol.asyncIterator]().next();
+  input.destroy();
+  return done !== true;
 }

@@ -15,7 +15,7 @@ describe('the door to an engine', () => {
     };
     const door = new EngineDoor({ dial, onOpen: () => (opened += 1), signal, pauseMs: 1 });
     await Promise.all(Array.from({ length: 20 }, () => door.dial()));
-    expect({ tries, opened }).toEqual({ tries: 3 + 1 + 20, opened: 1 });
+    expect({ tries, opened }).toEqual({ tries: 3 + 20, opened: 1 });
   });
 
   it('lets those wait who come while the engine starts again', async () => {

@@ -20,6 +20,8 @@ export class EngineDoor {
   readonly #options: EngineDoorOptions;
   #isOpen = false;
   #trial: Promise<void> | null = null;
+  /** The stream with which it was found open, for whoever comes first. */
+  #first: Duplex | null = null;
 
   constructor(options: EngineDoorOptions) {
     this.#options = options;
@@ -35,8 +37,17 @@ export class EngineDoor {
         this.#isOpen = false;
       }
     }
-    await until(this.#opened(), whole);
-    return await this.#options.dial(whole);
+    await this.opened(whole);
+    const first = this.#first;
+    this.#first = null;
+    return first ?? (await this.#options.dial(whole));
+  }
+
+  /** Resolves when somebody answers there; takes no stream. */
+  async opened(signal: AbortSignal): Promise<void> {
+    if (this.#isOpen) return;
+    this.#trial ??= this.#try().finally(() => (this.#trial = null));
+    await until(this.#trial, signal);
   }
 
   /** What was said of the engine is true no more: the line to it is another. */
@@ -44,17 +55,12 @@ export class EngineDoor {
     this.#isOpen = false;
   }
 
-  #opened(): Promise<void> {
-    this.#trial ??= this.#try().finally(() => (this.#trial = null));
-    return this.#trial;
-  }
-
   async #try(): Promise<void> {
-    const { dial, onOpen, signal, waitMs = 20_000, pauseMs = 150 } = this.#options;
+    const { dial, onOpen, signal, waitMs = 20_000, pauseMs = 75 } = this.#options;
     const deadline = performance.now() + waitMs;
     for (;;) {
       try {
-        (await dial(signal)).destroy();
+        this.#first = await dial(signal);
         break;
       } catch (error) {
         if (signal.aborted || performance.now() >= deadline) throw error;
@@ -62,6 +68,11 @@ export class EngineDoor {
       await delay(pauseMs, undefined, { signal });
     }
     this.#isOpen = true;
+    // Those who wait have it by then.
+    setImmediate(() => {
+      this.#first?.destroy();
+      this.#first = null;
+    });
     onOpen();
   }
 }

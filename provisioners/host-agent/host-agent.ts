@@ -1,5 +1,6 @@
 import { chmod, rm } from 'node:fs/promises';
 import type { Duplex } from 'node:stream';
+import { setTimeout as delay } from 'node:timers/promises';
 import type { HostAgentState, PortForward } from '../machines.ts';
 import type { MachinePaths } from '../store/home.ts';
 import { ownIdentity } from '../store/process-identity.ts';
@@ -46,6 +47,9 @@ export interface HostAgentOptions {
 
 /** A client that comes while the connection is being made again waits this long before it is sent away. */
 const waitForLinkMs = 20_000;
+
+/** An emulated machine that has just come up has time for those who wait for its engine; what this agent asks comes so much later. */
+const firstAnswersMs = 300;
 
 /** Runs one machine's host agent until the machine has stopped or the signal is aborted; leaves no file behind. */
 export async function runHostAgent(options: HostAgentOptions): Promise<void> {
@@ -115,6 +119,15 @@ export async function runHostAgent(options: HostAgentOptions): Promise<void> {
     signal: whole,
   });
   const dialEngine = async (end?: AbortSignal): Promise<Duplex> => (await tunnel.dial(end)) ?? (await door.dial(end));
+  let isFirst = true;
+  const dialForOurselves = async (end?: AbortSignal): Promise<Duplex> => {
+    if (isFirst) {
+      await door.opened(whole);
+      await delay(firstAnswersMs, undefined, { signal: whole });
+      isFirst = false;
+    }
+    return await dialEngine(end);
+  };
   const onFailure = (error: Error): void => log(error.message);
   publish({});
   // Whoever holds the agent's lock owns the path; a socket there is what a killed agent left. Pipes of Windows go with their process.
@@ -138,7 +151,7 @@ export async function runHostAgent(options: HostAgentOptions): Promise<void> {
       else void forwarder.update(ports);
     };
     const following = followPublishedPorts({
-      dial: dialEngine,
+      dial: dialForOurselves,
       signal: whole,
       onPorts,
       onFailure: (error) => log(`events of the engine: ${error.message}`),
@@ -148,7 +161,7 @@ export async function runHostAgent(options: HostAgentOptions): Promise<void> {
         ? null
         : keepShares({
             ...options.shares,
-            dial: dialEngine,
+            dial: dialForOurselves,
             onFasterWay: (listener) => (onFasterWay = listener),
             signal: whole,
             log,

@@ -1,3 +1,4 @@
+import type { ChildProcess } from 'node:child_process';
 import { spawn } from 'node:child_process';
 import { open, readFile, rm } from 'node:fs/promises';
 import { setTimeout as delay } from 'node:timers/promises';
@@ -33,14 +34,42 @@ export interface AgentOf {
   readonly paths: MachinePaths;
 }
 
-/** Has the machine's agent running and connected; starts one when there is none. */
+interface AgentChild {
+  readonly hasEnded: () => boolean;
+}
+
+/** A process for an agent, there before its machine is. Disposing ends one that was not let go. */
+export interface PreparedAgent extends AgentChild, Disposable {
+  letGo(): void;
+}
+
+/**
+ * Starts an agent that waits until its machine can be reached: what a process takes to begin goes by while the machine boots. Null where
+ * one runs already. It ends when this process does.
+ */
+export async function prepareAgent(agent: AgentOf): Promise<PreparedAgent | null> {
+  if ((await readAgent(agent.paths)) !== null) return null;
+  const { child, hasEnded } = await spawnAgent(agent, 'held');
+  const { stdin } = child;
+  // A process that has ended takes no word; `hasEnded` tells of it.
+  stdin?.on('error', () => undefined);
+  return {
+    hasEnded,
+    letGo: () => void stdin?.end('go\n'),
+    [Symbol.dispose]: () => void (stdin?.writableEnded === false && stdin.destroy()),
+  };
+}
+
+/** Has the machine's agent running and connected; starts one when there is none, or lets the prepared one go. */
 export async function ensureAgent(
   agent: AgentOf,
-  options: { readonly signal: AbortSignal; readonly timeoutMs: number },
+  options: { readonly signal: AbortSignal; readonly timeoutMs: number; readonly prepared?: PreparedAgent | null },
 ): Promise<void> {
-  const { signal, timeoutMs } = options;
+  const { signal, timeoutMs, prepared = null } = options;
   const deadline = performance.now() + timeoutMs;
-  let child = (await readAgent(agent.paths)) === null ? await spawnAgent(agent) : null;
+  let child: AgentChild | null =
+    prepared ?? ((await readAgent(agent.paths)) === null ? await spawnAgent(agent, 'free') : null);
+  prepared?.letGo();
   for (;;) {
     signal.throwIfAborted();
     const running = await readAgent(agent.paths);
@@ -49,7 +78,7 @@ export async function ensureAgent(
       if (performance.now() >= deadline) throw await agentFailed(agent, 'it ended');
       // It gave way to one that was just ending, or was killed: another try belongs to this one.
       await delay(100, undefined, { signal });
-      child = await spawnAgent(agent);
+      child = await spawnAgent(agent, 'free');
     }
     if (performance.now() >= deadline) {
       throw await agentFailed(agent, running?.state.error ?? `it was not connected within ${timeoutMs / 1000} s`);
@@ -78,13 +107,17 @@ async function endProcess({ identity }: RunningAgent): Promise<void> {
   throw new MachineError('timeout', `The host agent (process ${identity.pid}) does not end although it was killed`);
 }
 
-async function spawnAgent(agent: AgentOf): Promise<{ readonly hasEnded: () => boolean }> {
+async function spawnAgent(
+  agent: AgentOf,
+  state: 'held' | 'free',
+): Promise<AgentChild & { readonly child: ChildProcess }> {
   const { program, home, name, paths } = agent;
   await using log = await open(paths.agentLog, 'a', 0o600);
-  const child = spawn(program.command, [...program.arguments, '--home', home, '--machine', name], {
+  const held = state === 'held' ? ['--held'] : [];
+  const child = spawn(program.command, [...program.arguments, '--home', home, '--machine', name, ...held], {
     cwd: paths.folder,
     detached: true,
-    stdio: ['ignore', 'ignore', log.fd],
+    stdio: [state === 'held' ? 'pipe' : 'ignore', 'ignore', log.fd],
     env: { ...quietEnvironment(process.env), ...program.environment },
     windowsHide: true,
   });
@@ -92,7 +125,7 @@ async function spawnAgent(agent: AgentOf): Promise<{ readonly hasEnded: () => bo
   child.once('exit', () => (hasEnded = true));
   child.once('error', () => (hasEnded = true));
   child.unref();
-  return { hasEnded: () => hasEnded };
+  return { child, hasEnded: () => hasEnded };
 }
 
 async function agentFailed(agent: AgentOf, why: string): Promise<MachineError> {

@@ -18,7 +18,7 @@ import { knownHostsLine } from '../ssh/keys.ts';
 import { SshRefusal } from '../ssh/ssh-error.ts';
 import type { CreateStep } from '../store/machine-document.ts';
 import type { AgentProgram } from './agent-process.ts';
-import { ensureAgent } from './agent-process.ts';
+import { ensureAgent, prepareAgent } from './agent-process.ts';
 import type { MachineKeys } from './machine-keys.ts';
 import { openLine } from './machine-keys.ts';
 import type { MachineSession } from './machine-session.ts';
@@ -87,16 +87,15 @@ async function resumeEngine(up: BringUp): Promise<boolean> {
   if (driver.host !== undefined) return false;
   if (document.lifecycle.phase !== 'ready' || document.engine?.digest !== (await up.release).digest) return false;
   const machine = session.driverMachine({ keys, image });
+  const agentOf = { program: up.agent, home: up.home, name, paths };
+  using prepared = await prepareAgent(agentOf);
   await runStep({ step: 'boot', title: 'Starting the machine', operation }, async (tell) => {
     await driver.start(machine, { tell, signal: operation.signal });
     await writeKnownHosts({ machine, access: await driver.access(machine), keys });
   });
   try {
     await runStep({ step: 'engine', title: 'Waiting for the engine', operation }, async (tell) => {
-      await ensureAgent(
-        { program: up.agent, home: up.home, name, paths },
-        { signal: operation.signal, timeoutMs: loginTimeoutMs },
-      );
+      await ensureAgent(agentOf, { signal: operation.signal, timeoutMs: loginTimeoutMs, prepared });
       tell({ detail: 'connected' });
       await waitForPing(paths.dockerSocket, operation.signal);
     });
