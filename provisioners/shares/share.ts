@@ -55,8 +55,19 @@ export function sharedFolder(share: Share): SharedFolder {
  * Tag of the device that a driver may give a machine for a share: it stands for the very folder, so that a machine never takes another one for
  * it. Null for what must not be written: hypervisors mostly cannot see to that, and the machine's own root would be free to.
  */
-export function deviceOf({ hostPath, isReadOnly }: Share): string | null {
+function deviceOf({ hostPath, isReadOnly }: Share): string | null {
   return isReadOnly ? null : createHash('sha256').update(hostPath).digest('hex').slice(0, 16);
+}
+
+/** Folders that a driver may give a machine as devices, by their tags: those that are there and may be written to. */
+export function shareDevices(shares: readonly Share[]): ReadonlyMap<string, string> {
+  const devices = new Map<string, string>();
+  for (const share of shares) {
+    const tag = deviceOf(share);
+    const isFolder = statSync(share.hostPath, { throwIfNoEntry: false })?.isDirectory() === true;
+    if (tag !== null && isFolder) devices.set(tag, share.hostPath);
+  }
+  return devices;
 }
 
 /** A drive of Windows is the first name, as docker's own tools have it: `C:\Users\me` is `/c/Users/me`. */

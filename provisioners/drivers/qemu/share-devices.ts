@@ -3,12 +3,12 @@
  * (engine/shares/device-files.ts). They are plugged in once the guest is up and unplugged before its memory is written out, for QEMU cannot
  * write out a guest that has one; whatever goes wrong with them, the folders stay usable.
  */
-import { access, rm, stat } from 'node:fs/promises';
+import { access, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { MachineError } from '../../machines.ts';
 import type { Share } from '../../shares/share.ts';
-import { deviceOf } from '../../shares/share.ts';
+import { shareDevices } from '../../shares/share.ts';
 import type { MachinePaths } from '../../store/home.ts';
 import { waitForEnd } from '../../store/process-identity.ts';
 import type { Computer } from '../vm/find-program.ts';
@@ -51,27 +51,15 @@ export async function offerShares(
   options: { readonly shares: readonly Share[]; readonly computer: Computer; readonly paths: SharePaths },
 ): Promise<string> {
   const { shares, computer, paths } = options;
-  const folders = new Map<string, string>();
-  for (const share of shares) {
-    const tag = deviceOf(share);
-    if (tag !== null && (await isFolder(share.hostPath))) folders.set(tag, share.hostPath);
-  }
   try {
     const program = await findVirtiofsd(computer);
     using qmp = await QmpConnection.connect(qmpSocket);
-    for (const [slot, [tag, folder]] of [...folders].slice(0, shareSlots.length).entries())
+    for (const [slot, [tag, folder]] of [...shareDevices(shares)].slice(0, shareSlots.length).entries())
       await plug(qmp, { program, paths, slot, tag, folder });
     return 'virtiofs';
   } catch (error) {
     return `the connection alone: ${error instanceof Error ? error.message : String(error)}`;
   }
-}
-
-async function isFolder(path: string): Promise<boolean> {
-  return await stat(path).then(
-    (stats) => stats.isDirectory(),
-    () => false,
-  );
 }
 
 async function plug(

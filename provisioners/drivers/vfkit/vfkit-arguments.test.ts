@@ -8,6 +8,7 @@ const boot: VfkitBoot = {
   image: { kernel: '/i/kernel', initrd: '/i/initrd', commandLine: 'console=ttyAMA0 quiet lsm=landlock,yama,bpf' },
   disks: ['/m/system.disk', '/m/data.disk', '/m/seed.disk'],
   macAddress: '02:00:00:00:00:01',
+  shares: new Map(),
   serialLog: '/m/serial.log',
   controlSocket: '/m a/vfkit.sock',
 };
@@ -41,6 +42,15 @@ it('refuses paths that vfkit would tear apart', () => {
   const refused = expect.objectContaining({ code: 'invalid-setting' });
   expect(() => vfkitArguments({ ...boot, serialLog: '/a,b' })).toThrow(refused);
   expect(() => vfkitArguments({ ...boot, disks: ['/a"b'] })).toThrow(refused);
+});
+
+it('gives folders to the guest as devices, but those whose names it cannot be given', () => {
+  const shares = new Map([
+    ['0123', '/Users/me'],
+    ['4567', '/Users/you, too'],
+  ]);
+  const devices = vfkitArguments({ ...boot, shares }).filter((argument) => argument.startsWith('virtio-fs'));
+  expect(devices).toEqual(['virtio-fs,sharedDir=/Users/me,mountTag=0123']);
 });
 
 it('gives each machine a network card of its own, the same each time', () => {

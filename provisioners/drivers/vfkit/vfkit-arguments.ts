@@ -10,6 +10,8 @@ export interface VfkitBoot {
   /** Raw images in the order of their names in the guest: vda system, vdb data, vdc seed. */
   readonly disks: readonly string[];
   readonly macAddress: string;
+  /** Folders of this computer as devices of the guest, by their tags. */
+  readonly shares: ReadonlyMap<string, string>;
   readonly serialLog: string;
   readonly controlSocket: string;
 }
@@ -25,6 +27,10 @@ export function vfkitArguments(boot: VfkitBoot): string[] {
       `linux,kernel=${plain(image.kernel)},initrd=${plain(image.initrd)},cmdline="${commandLine(image.commandLine)}"`,
     ],
     ...boot.disks.map((disk) => device(`virtio-blk,path=${plain(disk)}`)),
+    // One whose name vfkit cannot be given comes over the connection, as all do whose device is not there.
+    ...[...boot.shares]
+      .filter(([, folder]) => splitting(folder) === null)
+      .map(([tag, folder]) => device(`virtio-fs,sharedDir=${folder},mountTag=${tag}`)),
     device(`virtio-net,nat,mac=${boot.macAddress}`),
     device('virtio-rng'),
     device(`virtio-serial,logFilePath=${plain(boot.serialLog)}`),
@@ -41,12 +47,16 @@ function commandLine(text: string): string {
 
 /** vfkit splits its options at commas and has no way to write one in a path. */
 function plain(path: string): string {
-  const found = /[,"]/.exec(path)?.[0];
-  if (found === undefined) return path;
+  const found = splitting(path);
+  if (found === null) return path;
   throw new MachineError(
     'invalid-setting',
     `vfkit cannot be given the path ${path}, which has ${found === ',' ? 'a comma' : 'a quotation mark'} in it. Give Skiff another folder by SKIFF_HOME`,
   );
+}
+
+function splitting(path: string): string | null {
+  return /[,"]/.exec(path)?.[0] ?? null;
 }
 
 /** A machine's network card has the same address for ever, so that it mostly gets the same IP address; locally administered, not a group. */

@@ -35,7 +35,16 @@ describeWith(needs, "the machine image on the hardware of Apple's framework", ()
     await provideRawDisk(at('data'), 2 * 1024 ** 3);
     const keys = { identity: generateSshKeyPair('user'), host: generateSshKeyPair('host') };
     await writeFile(at('seed'), seedOf({ name: parseMachineName('web'), keys }, { mode: 'dhcp' }), { mode: 0o600 });
-    const boot = { image, cpus: 1, memoryBytes: 2 ** 30, disks: [], macAddress: '', serialLog: '', controlSocket: '' };
+    const boot = {
+      image,
+      cpus: 1,
+      memoryBytes: 2 ** 30,
+      disks: [],
+      macAddress: '',
+      shares: new Map<string, string>(),
+      serialLog: '',
+      controlSocket: '',
+    };
     const commandLine = /cmdline="(.*)"/.exec(vfkitArguments(boot).join(' '))?.[1] ?? '';
     const disks = ['system', 'data', 'seed'].flatMap((name) => [
       ...['-drive', `if=none,id=${name},format=raw,file=${at(name)}`],

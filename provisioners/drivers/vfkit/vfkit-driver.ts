@@ -32,6 +32,8 @@ import { macLeasesFile, readMacLease } from '../vm/mac-leases.ts';
 import { powerOffInside } from '../vm/power-off-inside.ts';
 import { provideRawDisk, takeRawDisk } from '../vm/raw-disk.ts';
 import { findVmProcess, forgetVmProcess } from '../vm/vm-process.ts';
+import { shareDevices } from '../../shares/share.ts';
+import { sharesOf } from '../../shares/share-setting.ts';
 import { askFor, askState } from './control.ts';
 import { readMemory } from './remembered.ts';
 import { macAddressOf, vfkitArguments } from './vfkit-arguments.ts';
@@ -100,8 +102,8 @@ export class VfkitDriver implements Driver {
   async preCreateCheck(machine: DriverMachine): Promise<void> {
     const why = await this.availability();
     if (why !== null) throw new MachineError('driver-unavailable', why);
-    // A path that vfkit cannot be given is refused now, not at the first start.
-    this.#arguments(machine, imageOf(machine));
+    // A path that vfkit cannot be given is refused now, not at the first start; the image is made later.
+    this.#arguments(machine, machine.image ?? { kernel: '', initrd: '', commandLine: '' });
     await requireSpace(machine.paths);
   }
 
@@ -243,7 +245,7 @@ export class VfkitDriver implements Driver {
       await machine.remember({ ...memory, systemDisk: from });
   }
 
-  #arguments(machine: DriverMachine, image: BootImage): string[] {
+  #arguments(machine: DriverMachine, image: Pick<BootImage, 'kernel' | 'initrd' | 'commandLine'>): string[] {
     const { paths } = machine;
     const { cpus, memoryBytes } = vfkitSettings.resolve(machine.settings);
     return vfkitArguments({
@@ -252,6 +254,7 @@ export class VfkitDriver implements Driver {
       image,
       disks: [systemDiskOf(paths), paths.dataDisk, paths.seed],
       macAddress: macAddressOf(machine.id),
+      shares: shareDevices(sharesOf(this, machine.settings)),
       serialLog: paths.serialLog,
       controlSocket: controlSocketOf(paths),
     });
