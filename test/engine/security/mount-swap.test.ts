@@ -6,7 +6,7 @@ import { describeWith } from '../../skip.ts';
 import { Boxes } from '../box.ts';
 import { type RunningEngine, startEngine } from '../start-engine.ts';
 
-const starts = 200;
+const starts = 80;
 const atOnce = 4;
 
 /**
