@@ -32,9 +32,11 @@ export class HostOfUsers implements AsyncDisposable {
 
   static async start(options: Omit<BootedHostOptions, 'users'>): Promise<HostOfUsers> {
     const sudo = { name: 'sudo-bookworm', suite: 'bookworm', packages: ['sudo'], proof: 'usr/bin/sudo' };
+    // Another root has one of its own.
+    const more = options.root === undefined ? [fetchPackages({ cacheFolder: userCache(), ...sudo })] : [];
     const host = await startBootedHost({
       ...options,
-      extra: [...(options.extra ?? []), fetchPackages({ cacheFolder: userCache(), ...sudo })],
+      extra: [...(options.extra ?? []), ...more],
       users: [
         { name: 'worker', password, sudo: 'asks' },
         { name: 'trusted', password, sudo: 'trusts' },

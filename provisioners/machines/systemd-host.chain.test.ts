@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, expect, it, vi } from 'vitest';
 import { systemdProgram } from '../../test/peers/booted-host.ts';
-import { fetchPackages, userCache } from '../../test/peers/debian-packages.ts';
+import { fetchPackages, fetchRoot, userCache } from '../../test/peers/debian-packages.ts';
 import { sshdProgram } from '../../test/peers/sshd.ts';
 import { describeWith } from '../../test/skip.ts';
 import { HostOfUsers, operation, password } from './booted-host.fixture.ts';
@@ -23,15 +23,23 @@ const needs = [
 /** Ends at once when it is stopped, which `sleep` as a first process does not by TERM. */
 const runOne = 'run -d --restart always --stop-signal KILL --name one hello sleep 600'.split(' ');
 
-/** A host whose first process is a real systemd, and whose sudo is the real one. */
-describeWith([...needs, { program: systemdProgram }], 'a host with systemd', () => {
+/** A newer Debian than most, bare: what the engine needs it installs by its own apt. Its systemd, sudo and sshd are the real ones. */
+describeWith([...needs, { program: systemdProgram }, { program: 'mmdebstrap' }], 'a host with Debian 13', () => {
   let users: HostOfUsers;
-  beforeAll(async () => void (users = await HostOfUsers.start({ init: 'systemd' })));
+  beforeAll(async () => {
+    const root = fetchRoot({
+      ...{ cacheFolder: userCache(), suite: 'trixie' },
+      packages: ['systemd', 'openssh-server', 'sudo', 'busybox-static'],
+      sources: ['crun', 'libnftables1', 'kmod'],
+    });
+    users = await HostOfUsers.start({ init: 'systemd', root });
+  });
   afterAll(() => users[Symbol.asyncDispose]());
-  const isActive = (): string => users.host.run('systemctl is-active skiffd.service || true').trim();
 
-  it('runs the engine, for a user whom sudo trusts, as a service which is there again after a crash and after a boot', async () => {
+  it('gets what it lacks, and runs the engine, for a user whom sudo trusts, as a service which is there again after a crash and after a boot', async () => {
     const { host, machines } = users;
+    const isActive = (): string => host.run('systemctl is-active skiffd.service || true').trim();
+    expect(host.run('command -v crun || echo none')).toBe('none\n');
     await machines.create({ name: 'atboot', driver: 'generic', settings: users.settings('trusted') }, operation);
     expect(isActive()).toBe('active');
     expect(host.run('systemctl is-enabled skiffd.service')).toBe('enabled\n');
@@ -52,6 +60,13 @@ describeWith([...needs, { program: systemdProgram }], 'a host with systemd', () 
     await machines.remove('atboot', operation);
     expect(users.leftovers()).toBe('');
   });
+});
+
+/** This computer's own system, once more, below a systemd of its own. */
+describeWith([...needs, { program: systemdProgram }], 'a host with systemd', () => {
+  let users: HostOfUsers;
+  beforeAll(async () => void (users = await HostOfUsers.start({ init: 'systemd' })));
+  afterAll(() => users[Symbol.asyncDispose]());
 
   it('keeps its dockerd, and what that runs, through the whole life of a machine', async () => {
     const { host, machines } = users;

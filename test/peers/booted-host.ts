@@ -32,7 +32,7 @@ const port = 22;
 export interface BootedHostOptions {
   /** OpenRC runs as Alpine has it, below busybox's init; its package is among `extra`. */
   readonly init: Init;
-  /** Folder of another system, which is not written to; else this computer's own. */
+  /** Folder of another system, which is not written to (what is installed there is kept over a reboot); else this computer's own. */
   readonly root?: string;
   /** Root folders of programs that this computer has not, unpacked. */
   readonly extra?: readonly string[];
@@ -53,7 +53,14 @@ export async function startBootedHost(options: BootedHostOptions): Promise<Boote
   const [identity, hostKey] = [generateSshKeyPair('client'), generateSshKeyPair('server')];
   const network = openFarNetwork();
   const { folders, service } = inits[options.init];
-  for (const name of ['root', 'kept/state', 'kept/homes', ...folders.map((path) => `kept/${path}`)])
+  for (const name of [
+    'root',
+    'kept/state',
+    'kept/homes',
+    'kept/upper',
+    'kept/work',
+    ...folders.map((path) => `kept/${path}`),
+  ])
     await mkdir(join(folder, name), { recursive: true });
   await writeFile(join(folder, 'host_key'), hostKey.privateKey, { mode: 0o600 });
   await writeFile(join(folder, 'authorized_keys'), `${identity.publicKey}\n`, { mode: 0o600 });
@@ -118,19 +125,22 @@ export async function startBootedHost(options: BootedHostOptions): Promise<Boote
 }
 
 function bootScript(of: BootedHostOptions & { readonly folder: string }): string {
-  const { folder, extra = [], users = [], root = '/' } = of;
+  const { folder, extra = [], users = [], root } = of;
   const init = inits[of.init];
+  // What lies below this computer's own root cannot be a layer above it.
+  const above = root === undefined ? `${folder}/root` : `${folder}/kept`;
   return `#!/bin/sh
 set -e
 mount --make-rprivate /
 mount -t tmpfs skiff-host ${folder}/root
-mkdir ${folder}/root/upper ${folder}/root/work ${folder}/root/all
-mount -t overlay skiff-host -o lowerdir=${root},upperdir=${folder}/root/upper,workdir=${folder}/root/work ${folder}/root/all
+mkdir -p ${above}/upper ${above}/work ${folder}/root/all
+mount -t overlay skiff-host -o lowerdir=${root ?? '/'},upperdir=${above}/upper,workdir=${above}/work ${folder}/root/all
 cd ${folder}/root/all
 ${extra.map((root) => `tar -C ${root} -c . | tar -x --keep-directory-symlink`).join('\n')}
 mkdir -p var/lib home root run/sshd mnt proc sys dev tmp etc/init.d etc/host-test ${init.folders.join(' ')}
 mount -t tmpfs tmpfs etc/init.d
 ${init.folders.map((path) => `mount --bind ${folder}/kept/${path} ${path}`).join('\n')}
+${root === undefined ? '' : `[ -e ${folder}/kept/state/dpkg ] || cp -a var/lib/. ${folder}/kept/state`}
 mount --bind ${folder}/kept/state var/lib
 mount --bind ${folder}/kept/homes home
 mount -t tmpfs tmpfs tmp
@@ -153,7 +163,7 @@ ln -s /proc/self/fd dev/fd
 mount -t tmpfs tmpfs dev/shm
 mount -t tmpfs tmpfs run -o mode=755
 mkdir run/sshd
-mkdir mnt/before
+mkdir -p mnt/before
 pivot_root . mnt/before
 umount -l /mnt/before
 hostname skiff-host
@@ -162,11 +172,13 @@ exec env -i container=skiff PATH=/usr/sbin:/usr/bin:/sbin:/bin ${init.program}
 `;
 }
 
-/** A key that was added to a home stays in it; the rest is done at every boot. */
+/** A key that was added to a home stays in it, though the user may be made at every boot. */
 function userScript({ name, password, sudo }: HostUser): string {
-  return `useradd --root "$PWD" --shell /bin/sh ${name}
-echo '${name}:${password}' | chpasswd --root "$PWD"
-echo '${name} ALL=(ALL:ALL) ${sudo === 'trusts' ? 'NOPASSWD: ' : ''}ALL' >>etc/sudoers
+  return `if ! grep -q '^${name}:' etc/passwd; then
+  chroot . useradd --shell /bin/sh ${name}
+  echo '${name}:${password}' | chroot . chpasswd
+  echo '${name} ALL=(ALL:ALL) ${sudo === 'trusts' ? 'NOPASSWD: ' : ''}ALL' >>etc/sudoers
+fi
 if [ ! -d home/${name} ]; then
   mkdir -p home/${name}/.ssh
   cp etc/host-test/authorized_keys home/${name}/.ssh/
@@ -208,7 +220,8 @@ WantedBy=multi-user.target
 `,
     },
     prepare: 'systemctl enable -q sshd-here.service >/dev/null 2>&1',
-    program: `${systemdProgram} --unit=multi-user.target`,
+    // The word after it is for one of 256 or newer, which takes control groups of version 1 for a mistake unless it is told so.
+    program: `${systemdProgram} --unit=multi-user.target SYSTEMD_CGROUP_ENABLE_LEGACY_FORCE=1`,
   },
   openrc: {
     folders: [

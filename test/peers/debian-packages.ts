@@ -70,6 +70,52 @@ export function fetchPackages(wantedPackages: WantedPackages): string {
   }
 }
 
+export interface WantedRoot {
+  readonly cacheFolder: string;
+  readonly suite: string;
+  readonly packages: readonly string[];
+  /** Lie in its `/srv/packages`, with all that they need, as the only source that its apt knows: it installs them without a network. */
+  readonly sources: readonly string[];
+}
+
+/** Folder of a whole Debian system, made once by mmdebstrap. */
+export function fetchRoot({ cacheFolder, suite, packages, sources }: WantedRoot): string {
+  const wanted = path.join(cacheFolder, 'peers', `root-${suite}`);
+  if (existsSync(wanted)) return wanted;
+  mkdirSync(path.dirname(wanted), { recursive: true });
+  const fresh = `${wanted}.${process.pid}`;
+  const hook = `set -e
+chroot "$1" apt-get clean
+chroot "$1" apt-get install -qq -y --download-only --no-install-recommends ${sources.join(' ')} >/dev/null
+mkdir -p "$1/srv/packages"
+cd "$1/srv/packages"
+mv "$1"/var/cache/apt/archives/*.deb .
+for file in *.deb; do
+  dpkg-deb --field "$file"
+  echo "Filename: ./$file\nSize: $(stat -c %s "$file")\nSHA256: $(sha256sum "$file" | cut -d' ' -f1)\n"
+done >Packages
+echo force-unsafe-io >"$1/etc/dpkg/dpkg.cfg.d/test"
+rm -f "$1"/etc/apt/sources.list.d/*
+echo 'deb [trusted=yes] file:/srv/packages ./' >"$1/etc/apt/sources.list"`;
+  const words = [
+    '--variant=minbase',
+    '--mode=root',
+    '--quiet',
+    `--include=${packages.join(',')}`,
+    `--customize-hook=${hook}`,
+  ];
+  try {
+    execFileSync('mmdebstrap', [...words, suite, fresh, debianMirror()], {
+      stdio: ['ignore', 'ignore', 'inherit'],
+      timeout: 500_000,
+    });
+    renameSync(fresh, wanted);
+    return wanted;
+  } finally {
+    rmSync(fresh, { recursive: true, force: true });
+  }
+}
+
 /** The archive that apt on this computer uses for Debian itself. */
 function debianMirror(): string {
   const lines = execFileSync('apt-get', ['indextargets', '--format', '$(REPO_URI) $(SUITE) $(ORIGIN)'], {
