@@ -54,7 +54,7 @@ export function refuseOtherOwner(facts: HostFacts, machineId: string): void {
   if (owner === null || owner.id === machineId) return;
   throw new MachineError(
     'name-taken',
-    `That host runs the engine of another machine already ("${owner.name}"). Remove that one first, from the computer that made it`,
+    `That host runs the engine of another machine already ("${owner.name}"). Remove that one first, from the computer that made it, or take it over (--generic-adopt, --local-adopt)`,
   );
 }
 

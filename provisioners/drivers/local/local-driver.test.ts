@@ -1,8 +1,9 @@
-import { mkdtemp, readdir, rm } from 'node:fs/promises';
+import { mkdir, mkdtemp, readdir, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { vi } from 'vitest';
-import { makeDriverMachine } from '../driver.fixture.ts';
+import { expect, it, vi } from 'vitest';
+import { describeWith } from '../../../test/skip.ts';
+import { makeDriverMachine, withMachine } from '../driver.fixture.ts';
 import { describeDriver } from '../driver.suite.ts';
 import { LocalDriver } from './local-driver.ts';
 
@@ -26,4 +27,25 @@ describeDriver({
       },
     };
   },
+});
+
+describeWith(['linux', 'root'], 'the engine of another machine on this computer', () => {
+  it('is left to that one, until its user takes it over', async () => {
+    const root = await mkdtemp(join(tmpdir(), 'skiff-local-'));
+    try {
+      await mkdir(join(root, 'var/lib/skiff'), { recursive: true });
+      await writeFile(join(root, 'var/lib/skiff/machine'), `${'b'.repeat(32)} lost\n`);
+      await using made = await makeDriverMachine({ open: () => new LocalDriver(), settings: { prefix: root } });
+      const { driver, machine } = made;
+      const run = { tell: () => undefined, signal: AbortSignal.timeout(30_000) };
+      await expect(driver.preCreateCheck(machine, run)).rejects.toThrow(
+        /another machine already \("lost"\).*--local-adopt/,
+      );
+      const adopting = withMachine(machine, { settings: { ...machine.settings, isAdopting: true } });
+      await driver.preCreateCheck(adopting, run);
+      expect([driver.host?.takesOver(machine), driver.host?.takesOver(adopting)]).toEqual([false, true]);
+    } finally {
+      await rm(root, { recursive: true, force: true });
+    }
+  });
 });

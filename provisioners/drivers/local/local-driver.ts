@@ -34,6 +34,11 @@ const localSettings = driverSettings({
     help: 'Folder below which all of the engine lies, started by Skiff alone (default: /, started at boot)',
     environment: ['LOCAL_PREFIX'],
   }),
+  isAdopting: setting.switch({
+    flag: 'local-adopt',
+    title: 'Take over',
+    help: 'Take over the engine of another machine that is here already (its own may be lost)',
+  }),
   sudoPassword: setting.secret({
     flag: 'sudo-password',
     isLasting: true,
@@ -54,7 +59,7 @@ export class LocalDriver implements Driver {
   readonly host: HostRole = {
     place: (machine) => placeOf(machine),
     rights: (machine) => rightsOf(machine),
-    takesOver: () => false,
+    takesOver: (machine) => localSettings.resolve(machine.settings).isAdopting,
   };
   readonly #platform: NodeJS.Platform;
 
@@ -70,14 +75,14 @@ export class LocalDriver implements Driver {
   }
 
   async preCreateCheck(machine: DriverMachine, run: DriverRun): Promise<void> {
-    const { prefix } = localSettings.resolve(machine.settings);
+    const { prefix, isAdopting } = localSettings.resolve(machine.settings);
     if (prefix !== undefined && !isAbsolute(prefix))
       throw new MachineError('invalid-setting', `--local-prefix must be an absolute path, not "${prefix}"`);
     await using line = new LocalLine();
     const rootLine = asRoot(line, rightsOf(machine));
     const found = await lookAtHost(rootLine, { place: placeOf(machine), signal: run.signal });
     refuseWhatCannotWork(found);
-    refuseOtherOwner(found, machine.id);
+    if (!isAdopting) refuseOtherOwner(found, machine.id);
   }
 
   async create(machine: DriverMachine): Promise<void> {
