@@ -7,6 +7,22 @@ const pidfdSendSignal = systemCall<[number, number, null, number]>(
   'int pidfd_send_signal(int fd, int signal, void *info, uint flags)',
 );
 
+/** The number is the same on x86-64 and arm64; C libraries have had the call for a short time only. */
+const pidfdGetfdNumber = 438;
+const pidfdGetfd = systemCall<[number, number, number, number]>(
+  'long syscall(long number, int pidfd, int targetfd, uint flags)',
+);
+
+/** A copy of what another process has open, by its number there. The caller owns it. For whom may trace that process (root). */
+export function takeDescriptor(pid: number, fd: number): number {
+  const process = pidfdOpen(`of ${pid}`, pid, 0);
+  try {
+    return pidfdGetfd(`${fd} of ${pid}`, pidfdGetfdNumber, process, fd, 0);
+  } finally {
+    closeSync(process);
+  }
+}
+
 /** A process by descriptor: it means this very process for ever, while a pid may be given to another one. */
 export class ProcessHandle implements Disposable {
   readonly pid: number;

@@ -7,6 +7,7 @@ import type { ShareList } from '../../api/shares/shares.ts';
 import { startLastingProgram } from '../kernel/lasting-program.ts';
 import { EngineError, internal } from '../model/errors.ts';
 import type { ContainerId } from '../model/ids.ts';
+import { handOver } from './hand-over.ts';
 import { shareOf } from './share-of.ts';
 import type { Found, Shares } from './shares.ts';
 import { ProgramConnection, type Call, connectTo, controlSocket, filesSocket } from './wire.ts';
@@ -19,6 +20,12 @@ export interface OpenSharesOptions {
   readonly kept: { readonly read: () => string | null; readonly write: (text: string) => void };
   readonly report: (message: string) => void;
   readonly lonelyMs?: number;
+}
+
+/** The stream to the user's computer, or what stands for it when the program has it. */
+interface Attached {
+  stream: Duplex;
+  readonly ended: PromiseWithResolvers<void>;
 }
 
 const readyTimeoutMs = 15_000;
@@ -35,7 +42,7 @@ class ProgramShares implements Shares {
   readonly #held = new Map<ContainerId, Set<string>>();
   #list: ShareList;
   #connection: Promise<ProgramConnection> | null = null;
-  #stream: Duplex | null = null;
+  #attached: Attached | null = null;
   #state: 'open' | 'closed' = 'open';
   #lonely: NodeJS.Timeout | null = null;
 
@@ -58,16 +65,15 @@ class ProgramShares implements Shares {
   }
 
   async attach(stream: Duplex): Promise<void> {
-    // Its end is all that is told of a connection that breaks.
-    stream.on('error', () => stream.destroy());
-    const before = this.#stream;
-    this.#stream = stream;
+    const attached: Attached = { stream, ended: Promise.withResolvers() };
+    endWith(attached);
+    const before = this.#attached;
+    this.#attached = attached;
     // The program ends one that is in use when all that it asked there is answered.
-    if ((await this.#current()) === null) before?.destroy();
-    const closed = new Promise<void>((resolve) => stream.once('close', () => resolve()));
-    if ((await this.#current()) !== null) await this.#join();
-    await closed;
-    if (this.#stream === stream) this.#stream = null;
+    if ((await this.#current()) === null) before?.stream.destroy();
+    else await this.#join();
+    await attached.ended.promise;
+    if (this.#attached === attached) this.#attached = null;
   }
 
   isShared(source: string): boolean {
@@ -117,7 +123,7 @@ class ProgramShares implements Shares {
   async [Symbol.asyncDispose](): Promise<void> {
     this.#state = 'closed';
     if (this.#lonely !== null) clearTimeout(this.#lonely);
-    this.#stream?.destroy();
+    this.#attached?.stream.destroy();
     (await this.#current())?.[Symbol.dispose]();
   }
 
@@ -200,11 +206,19 @@ class ProgramShares implements Shares {
     }
   }
 
-  /** Bytes only pass through. */
   async #join(): Promise<void> {
-    const stream = this.#stream;
-    const socket = stream === null ? null : await connectTo(filesSocket(this.#options.folder));
-    if (stream === null || socket === null) return;
+    const attached = this.#attached;
+    if (attached === null || attached.stream.destroyed) return;
+    const { stream } = attached;
+    const { folder } = this.#options;
+    const handed = await handOver(stream, folder);
+    if (handed !== null) {
+      attached.stream = handed;
+      return endWith(attached);
+    }
+    // Then its bytes pass through here.
+    const socket = await connectTo(filesSocket(folder));
+    if (socket === null) return;
     socket.on('error', () => socket.destroy());
     socket.once('close', () => stream.destroy());
     stream.once('close', () => socket.destroy());
@@ -219,6 +233,15 @@ class ProgramShares implements Shares {
       void this.#current().then((connection) => (connection === null ? undefined : endProgram(connection)));
     }, this.#options.lonelyMs ?? 60_000).unref();
   }
+}
+
+/** Its end is all that is told of a connection that breaks. */
+function endWith(attached: Attached): void {
+  const { stream } = attached;
+  stream.on('error', () => stream.destroy());
+  stream.once('close', () => {
+    if (attached.stream === stream) attached.ended.resolve();
+  });
 }
 
 async function endProgram(connection: ProgramConnection): Promise<void> {

@@ -7,10 +7,11 @@ import { Announcements } from './announcements.ts';
 import { type ShareDevice, detachAt, mountShareDevice } from './device-files.ts';
 import { findSource } from './find-source.ts';
 import { FuseDevice } from './fuse/device.ts';
+import { takeOver } from './hand-over.ts';
 import { FileError, HostFiles } from './host-files.ts';
 import { Owners } from './owners.ts';
 import { SharedFileSystem } from './shared-file-system.ts';
-import { type Answer, type Found, type Request, controlSocket, filesSocket } from './wire.ts';
+import { type Answer, type Found, type Request, controlSocket, filesSocket, handedSocket } from './wire.ts';
 import { readLines, writeLine } from '../kernel/socket-lines.ts';
 
 export interface ShareProgramOptions {
@@ -57,6 +58,7 @@ export class ShareProgram {
     mkdirSync(devicesIn(folder), { recursive: true, mode: 0o700 });
     detachAll(devicesIn(folder));
     await listenAt(filesSocket(folder), (socket) => void this.#host.attach(socket));
+    await listenAt(handedSocket(folder), (socket) => takeOver(socket, (stream) => void this.#host.attach(stream)));
     await listenAt(controlSocket(folder), (socket) => this.#serve(socket));
   }
 

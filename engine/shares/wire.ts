@@ -39,6 +39,11 @@ export function filesSocket(folder: string): string {
   return `${folder}/files.sock`;
 }
 
+/** Where the same stream comes as a descriptor (hand-over.ts). */
+export function handedSocket(folder: string): string {
+  return `${folder}/handed.sock`;
+}
+
 /** Null when nobody listens there. */
 export async function connectTo(path: string): Promise<Socket | null> {
   const socket = createConnection({ path, allowHalfOpen: true });
