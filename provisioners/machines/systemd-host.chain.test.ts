@@ -3,7 +3,7 @@ import { systemdProgram } from '../../test/peers/booted-host.ts';
 import { fetchPackages, fetchRoot, userCache } from '../../test/peers/debian-packages.ts';
 import { sshdProgram } from '../../test/peers/sshd.ts';
 import { describeWith } from '../../test/skip.ts';
-import { HostOfUsers, operation, password } from './booted-host.fixture.ts';
+import { HostOfUsers, operation, password } from '../../test/peers/host-of-users.ts';
 
 const dockerdPackages = {
   name: 'dockerd-sid',
