@@ -149,7 +149,7 @@ export function describeFaults(options: FaultOptions): void {
       for (const { title, arrange, code, says } of refusals) {
         const asked = (await arrange(machine)) ?? machine;
         const tries = (async () => {
-          await driver.preCreateCheck(asked, run);
+          await driver.preCreateCheck(withMachine(asked, { image: null }), run);
           await driver.create(asked, run);
         })();
         await expect(tries, title).rejects.toMatchObject({ code, message: expect.stringContaining(says) as string });

@@ -39,7 +39,7 @@ export function describeDriver(options: {
     it('is available, and says so without changing anything', async () => {
       const before = await readdir(machine.paths.folder);
       expect(await driver.availability()).toBeNull();
-      await driver.preCreateCheck(machine, run);
+      await driver.preCreateCheck(withMachine(machine, { image: null }), run);
       expect(await readdir(machine.paths.folder)).toEqual(before);
     });
 

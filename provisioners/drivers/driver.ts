@@ -95,7 +95,7 @@ export interface DriverMachine {
   remember(memory: Readonly<Record<string, unknown>>, facts?: Readonly<Record<string, string>>): Promise<void>;
   /** The key that must be allowed to log in, and the host key that the machine must prove itself with. */
   readonly keys: { readonly identity: SshKeyPair; readonly host: SshKeyPair };
-  /** Files of the machine image, verified; null for drivers with a system of their own. */
+  /** Files of the machine image, verified; null for drivers with a system of their own, and in `preCreateCheck`: it is made after that. */
   readonly image: BootImage | null;
 }
 

@@ -11,12 +11,13 @@ export interface ImageFixture {
   readonly manifestSha256: string;
 }
 
-export function imageFixture(): ImageFixture {
+export function imageFixture(own: Partial<Readonly<Record<ImageFile, Buffer>>> = {}): ImageFixture {
   const files = {
     kernel: Buffer.alloc(3000, 'k'),
     initrd: Buffer.alloc(2000, 'i'),
     'system.erofs': Buffer.alloc(500_000, 's'),
     'boot.efi': Buffer.alloc(4000, 'e'),
+    ...own,
   };
   const describeFile = (name: ImageFile): { sha256: string; sizeBytes: number } => ({
     sha256: sha256(files[name]),
@@ -34,7 +35,7 @@ export function imageFixture(): ImageFixture {
     },
     packages: ['busybox-static 1.0'],
     node: { version: '24.0.0', sourceSha256: '0'.repeat(64) },
-    commandLine: 'quiet',
+    commandLine: 'console=ttyS0 quiet',
   };
   const manifestText = JSON.stringify(manifest);
   return { files, manifest, manifestText, manifestSha256: sha256(Buffer.from(manifestText)) };

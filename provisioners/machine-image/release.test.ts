@@ -88,7 +88,7 @@ describe('an image from a release', () => {
   it('is fetched, verified and kept; the second time nothing is asked of the server', async () => {
     const image = await ensure();
     expect(await readFile(image.systemDisk)).toEqual(fixture.files['system.erofs']);
-    expect(image.commandLine).toBe('quiet');
+    expect(image.commandLine).toBe(fixture.manifest.commandLine);
     expect(reports.at(-1)).toMatchObject({ step: 'image-download', state: 'done' });
     expect(reports.filter(({ fraction }) => fraction !== undefined).at(-1)?.fraction).toBe(1);
     expect(release.requests).toEqual(['manifest.json', ...imageFiles]);

@@ -179,7 +179,8 @@ function sshdConfig(folder: string, { host, port }: { readonly host: string; rea
     'UsePAM no',
     'PermitRootLogin yes',
     'PasswordAuthentication no',
-    'SetEnv PATH=/usr/lib/skiff:/usr/sbin:/usr/bin:/sbin:/bin',
+    // The user's shell must not run what the own .bashrc of who runs the tests says.
+    `SetEnv HOME=${folder} PATH=/usr/lib/skiff:/usr/sbin:/usr/bin:/sbin:/bin`,
     '',
   ].join('\n');
 }
