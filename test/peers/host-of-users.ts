@@ -4,14 +4,14 @@ import { cp, mkdir, mkdtemp, readFile, rm, symlink, writeFile } from 'node:fs/pr
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
+import { engineRelease, readEngineRelease } from '../../provisioners/deploy/engine-release.ts';
+import type { Machines, MachineSettings } from '../../provisioners/machines.ts';
+import { openMachines } from '../../provisioners/machines/open-machines.ts';
+import type { Operation } from '../../provisioners/progress.ts';
+import { keyFingerprint, publicKeyBlob } from '../../provisioners/ssh/keys.ts';
 import type { BootedHost, BootedHostOptions } from './booted-host.ts';
 import { startBootedHost } from './booted-host.ts';
 import { fetchPackages, userCache } from './debian-packages.ts';
-import { engineRelease, readEngineRelease } from '../../provisioners/deploy/engine-release.ts';
-import type { Machines, MachineSettings } from '../../provisioners/machines.ts';
-import type { Operation } from '../../provisioners/progress.ts';
-import { keyFingerprint, publicKeyBlob } from '../../provisioners/ssh/keys.ts';
-import { openMachines } from '../../provisioners/machines/open-machines.ts';
 
 const runProgram = promisify(execFile);
 export const operation: Operation = { report: () => undefined, signal: new AbortController().signal };

@@ -7,7 +7,7 @@ export function hostNotes(facts: HostFacts, place: HostPlace): Readonly<Record<s
     system: facts.title,
     kernel: facts.kernel,
     'started by': startedBy(facts, place),
-    ...(facts.hasDockerd ? { docker: 'a docker daemon runs there too; it was left alone' } : {}),
+    ...(facts.hasDockerd ? { docker: dockerNote } : {}),
     ...(facts.firewall === null ? {} : { firewall: firewallNotes[facts.firewall] }),
     ...(facts.isSelinuxEnforced
       ? { selinux: 'enforced; containers run unconfined by it, as with a docker daemon without --selinux-enabled' }
@@ -25,7 +25,10 @@ function startedBy(facts: HostFacts, place: HostPlace): string {
     : facts.init;
 }
 
-/** Its own rules come beside ours, and what either drops is dropped. */
+/** Its own rules come beside ours, and what either drops is dropped: a dockerd that switched forwarding on drops all but its own. */
+const dockerNote =
+  'a docker daemon runs there too; it was left alone. Where containers cannot reach the outside: iptables -I DOCKER-USER -i BRIDGE -j ACCEPT, and the same with -o (docker network inspect tells BRIDGE)';
+
 const firewallNotes = {
   firewalld:
     'firewalld; where containers cannot reach the outside: firewall-cmd --permanent --zone=trusted --add-interface=BRIDGE (docker network inspect tells it), then --reload',

@@ -206,9 +206,10 @@ describe('facts of a host', () => {
     expect(hostNotes(facts(), hostPlace())).toEqual({
       ...{ system: 'Rocky Linux 9.4', kernel: '5.14.0-427.el9.x86_64', 'started by': 'systemd' },
     });
-    const hindered = facts('\nfirewall firewalld\nselinux enforced\nforwarding no');
+    const hindered = facts('\ndockerd yes\nfirewall firewalld\nselinux enforced\nforwarding no');
     expect(hostNotes({ ...hindered, init: 'none' }, hostPlace())).toMatchObject({
       'started by': expect.stringContaining('neither systemd nor OpenRC'),
+      docker: expect.stringContaining('DOCKER-USER'),
       firewall: expect.stringContaining('--zone=trusted'),
       selinux: expect.stringContaining('unconfined'),
       'published ports': expect.stringContaining('AllowTcpForwarding'),
