@@ -12,6 +12,7 @@ import { logsBench, manyBench } from './many.ts';
 import { portsBench } from './ports.ts';
 import { pullBench } from './pull.ts';
 import { runBench } from './run.ts';
+import { sharesInMachineBench } from './shares-in-machine.ts';
 import { sharesBench } from './shares.ts';
 import { median, quantile } from './samples.ts';
 
@@ -24,6 +25,7 @@ const benches: readonly Bench[] = [
   lineBench(),
   portsBench(),
   sharesBench(),
+  sharesInMachineBench(),
   machineListBench(),
   bootBench(),
   idleBench(),

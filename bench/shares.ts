@@ -64,7 +64,7 @@ async function run(): Promise<readonly Measurement[]> {
 }
 
 /** In the container's own words, hundredths of a second: `docker exec` itself would be most of it. */
-async function timed(socket: string, id: string, script: string): Promise<number> {
+export async function timed(socket: string, id: string, script: string): Promise<number> {
   const clock = "cut -d' ' -f1 /proc/uptime";
   const { stdout } = await docker(
     socket,
