@@ -20,6 +20,7 @@ import { buildMachineImage } from './build.ts';
 import { buildFolder, lockImage, publishImage, readVerifiedImage, removeDeadBuilds } from './cache.ts';
 import type { Manifest } from './manifest.ts';
 import { checkoutNodeVersion } from './node-runtime.ts';
+import { findOldImages, imagesFolder, type IsInUse, noteUse } from './old-images.ts';
 import { type Architecture, readRecipe, recipeFolder, recipeHash } from './recipe.ts';
 import { downloadImage, type ReleasedImage } from './release.ts';
 
@@ -46,6 +47,8 @@ export interface EnsureMachineImage {
   readonly source: ImageSource;
   /** How long another process that is making the same image is waited for. */
   readonly waitMs?: number;
+  /** Images that machines were booted from stay when a new one is made; default: none is known to. */
+  readonly isInUse?: IsInUse;
 }
 
 /**
@@ -53,11 +56,14 @@ export interface EnsureMachineImage {
  * what is missing), `image-corrupt` when a download is not what its digest says; then nothing of it is kept.
  */
 export async function ensureMachineImage(request: EnsureMachineImage, operation: Operation): Promise<MachineImage> {
-  const images = join(request.cacheDir, 'machine-images');
+  const images = imagesFolder(request.cacheDir);
   const plan = await planFor(request);
   const folder = join(images, plan.name);
   const present = await readVerifiedImage(folder).catch(ignoreDamage);
-  if (present !== null) return machineImage({ folder, manifest: present });
+  if (present !== null) {
+    await noteUse(folder);
+    return machineImage({ folder, manifest: present });
+  }
   await using _lock = await lockImage({
     images,
     name: plan.name,
@@ -74,7 +80,10 @@ export async function ensureMachineImage(request: EnsureMachineImage, operation:
   const made = await readVerifiedImage(folder).catch(ignoreDamage);
   if (made !== null) return machineImage({ folder, manifest: made });
   try {
-    return machineImage({ folder, manifest: await plan.make({ images, folder, operation }) });
+    const manifest = await plan.make({ images, folder, operation });
+    await noteUse(folder);
+    await removeOldImages(request, operation);
+    return machineImage({ folder, manifest });
   } catch (error) {
     throw isOutOfSpace(error)
       ? new MachineError(
@@ -84,6 +93,17 @@ export async function ensureMachineImage(request: EnsureMachineImage, operation:
         )
       : error;
   }
+}
+
+/** A new one is the moment at which an older one may have become the last of its machines'. */
+async function removeOldImages({ cacheDir, isInUse }: EnsureMachineImage, operation: Operation): Promise<void> {
+  const old = await findOldImages({ cacheDir, isInUse: isInUse ?? (() => Promise.resolve(false)), nowMs: Date.now() });
+  if (old.length === 0) return;
+  for (const image of old) await image.remove();
+  const megabytes = Math.round(old.reduce((sum, { sizeBytes }) => sum + sizeBytes, 0) / 1e6);
+  const what = old.length === 1 ? 'a machine image' : `${old.length} machine images`;
+  const title = `Removed ${what} that nothing used for a week (${megabytes} MB)`;
+  operation.report({ step: 'old-images', title, state: 'done', elapsedMs: 0 });
 }
 
 /** A damaged image is made again: it is a copy of something, nobody's only one. */

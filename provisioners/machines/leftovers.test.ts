@@ -53,6 +53,7 @@ describe('what is left over', () => {
       agent: ownAgentProgram(),
       layout: imageLayout,
       openImage: notAsked,
+      cached: () => Promise.resolve([]),
       openRelease: notAsked,
       openRuntime: notAsked,
       secretsOf: () => Promise.resolve({}),

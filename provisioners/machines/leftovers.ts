@@ -21,19 +21,20 @@ export async function findLeftovers(context: MachinesContext): Promise<readonly 
   // First what is tagged, then the documents: a machine that is made meanwhile is known by then.
   const tagged = await allTagged(context);
   const known = new Set(await store.names());
-  const [contexts, processes, imports, folders, lostTagged] = await Promise.all([
+  const [contexts, processes, imports, folders, lostTagged, cached] = await Promise.all([
     context.contexts.list(store.paths.machines),
     lostProcesses(store.paths.machines, known),
     halfImports(store.paths.machines),
     lostFolders(context, [...known]),
     ofNobody(context, { tagged, names: [...known] }),
+    context.cached(),
   ]);
   const lostContexts = contexts.flatMap(({ context: name, machineFolder, remove }): Leftover[] =>
     known.has(machineName(machineFolder))
       ? []
       : [{ title: `docker context "${name}" of a machine that is gone`, sizeBytes: null, cost: null, remove }],
   );
-  return [...lostTagged, ...processes, ...lostContexts, ...folders, ...imports];
+  return [...lostTagged, ...processes, ...lostContexts, ...folders, ...imports, ...cached];
 }
 
 /** How long a tool or a cloud may take to say what there is, or to remove one thing. */

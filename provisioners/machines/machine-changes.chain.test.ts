@@ -189,9 +189,11 @@ describeWith(['linux', { program: 'qemu-system-x86_64' }, { program: 'mmdebstrap
     await machines.start('two', operation);
     await machines.stop('two', operation);
     await rm(join(home, 'machines', 'two'), { recursive: true });
-    const left = await machines.leftovers();
+    // The cache of who runs the tests may hold something of its own.
+    const isGone = ({ title }: { readonly title: string }): boolean => title.endsWith('of a machine that is gone');
+    const left = (await machines.leftovers()).filter(isGone);
     expect(left.map(({ title }) => title)).toEqual(['docker context "skiff-two" of a machine that is gone']);
     for (const { remove } of left) await remove();
-    expect(await machines.leftovers()).toEqual([]);
+    expect((await machines.leftovers()).filter(isGone)).toEqual([]);
   });
 });

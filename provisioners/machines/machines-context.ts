@@ -3,7 +3,7 @@ import type { EngineRelease } from '../deploy/engine-release.ts';
 import type { MachineLayout } from '../deploy/machine-layout.ts';
 import type { Driver } from '../drivers/driver.ts';
 import type { MachineImage } from '../machine-image/machine-image.ts';
-import type { MachineSettings } from '../machines.ts';
+import type { Leftover, MachineSettings } from '../machines.ts';
 import type { Operation } from '../progress.ts';
 import type { KeptSecrets } from '../secrets/kept-secrets.ts';
 import type { MachinePaths } from '../store/home.ts';
@@ -20,6 +20,8 @@ export interface MachinesContext {
   readonly agent: AgentProgram;
   readonly layout: MachineLayout;
   readonly openImage: (operation: Operation) => Promise<MachineImage>;
+  /** What the cache keeps that nothing needs any more. */
+  readonly cached: () => Promise<readonly Leftover[]>;
   readonly openRelease: () => Promise<EngineRelease>;
   /** A driver's secret settings that the environment gives, else those that were kept for the machine. */
   readonly secretsOf: (driver: Driver, paths: MachinePaths) => Promise<MachineSettings>;

@@ -25,6 +25,7 @@ import { readImageSource } from '../store/settings.ts';
 import type { AgentProgram } from './agent-process.ts';
 import { endAgent, ownAgentProgram } from './agent-process.ts';
 import { bringUp, connectComputer } from './bring-up.ts';
+import { cachedLeftovers, isImageInUse } from './cached-leftovers.ts';
 import { createMachine, provideContext } from './create-machine.ts';
 import { dockerContexts } from './docker-context.ts';
 import type { EngineSource } from './engine-source.ts';
@@ -80,8 +81,10 @@ class LocalMachines extends MachineChanges implements Machines {
       layout: imageLayout,
       openImage: async (operation) => {
         const source = options.image ?? (await readImageSource(home));
-        return await ensureMachineImage({ arch: isArm ? 'arm64' : 'amd64', cacheDir, source }, operation);
+        const isInUse = (folder: string): Promise<boolean> => isImageInUse(store, folder);
+        return await ensureMachineImage({ arch: isArm ? 'arm64' : 'amd64', cacheDir, source, isInUse }, operation);
       },
+      cached: () => cachedLeftovers({ store, cacheDir }),
       openRelease: () => openRelease(engine, { cacheDir, arch: isArm ? 'arm64' : 'x64' }),
       secretsOf: async (driver, paths) => ({
         ...(await keptSecrets.read(paths)),
