@@ -56,7 +56,7 @@ export class EngineDoor {
   }
 
   async #try(): Promise<void> {
-    const { dial, onOpen, signal, waitMs = 20_000, pauseMs = 75 } = this.#options;
+    const { dial, onOpen, signal, waitMs = 20_000, pauseMs = 100 } = this.#options;
     const deadline = performance.now() + waitMs;
     for (;;) {
       try {
