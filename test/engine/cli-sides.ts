@@ -49,6 +49,7 @@ function neutral(text: string): string {
       .replaceAll(/127\.0\.0\.1:\d+/g, '127.0.0.1:PORT')
       .replaceAll(/config-[ds](?=\/)/g, 'config-@')
       .replaceAll(/(?:Less than a|\d+) seconds?(?= ago)/g, 'SOON')
+      .replaceAll(/(?<=\bCREATED) {2,}/g, '  ')
       .replaceAll(/^\d+ +(?=sleep 1000$)/gm, 'PID ')
       .replaceAll(/^exit status 1\n/gm, '')
       // docker prints labels in the order of a Go map, which differs from call to call.
