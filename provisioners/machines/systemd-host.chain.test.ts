@@ -87,7 +87,25 @@ describeWith([...needs, { program: systemdProgram }], 'a host with systemd', () 
     expect(works()).toBe(before);
     expect(await users.docker('beside', 'run', '--rm', 'hello')).toContain('Hello');
     expect(await users.docker('beside', 'ps', '--all', '--quiet')).toBe('');
+    await users.docker('beside', ...runOne);
+    const container = await users.docker('beside', 'inspect', '--format', '{{.State.Pid}}', 'one');
+
+    const other = await users.otherComputer();
+    const create = ['create', '--driver', 'generic', ...users.flags('trusted')];
+    expect(await other.machine(...create, 'taken')).toMatchObject({
+      exitCode: 1,
+      stderr: expect.stringMatching(/another machine already \("beside"\).*--generic-adopt/) as string,
+    });
+    expect(await other.machine(...create, '--generic-adopt', 'taken')).toMatchObject({ exitCode: 0 });
+    expect(works()).toBe(before);
+    const inspect = ['inspect', '--format', '{{.State.Pid}}', 'one'];
+    expect(await other.docker('taken', ...inspect)).toBe(container);
+    // It lost its engine, and takes nothing of it away.
     await machines.remove('beside', operation);
+    expect(await other.docker('taken', ...inspect)).toBe(container);
+    expect(works()).toBe(before);
+    expect(await other.machine('rm', '-f', 'taken')).toMatchObject({ exitCode: 0 });
+    expect(users.leftovers()).toBe('');
     expect(works()).toBe(before);
     host.run('docker rm -f theirs; systemctl stop dockerd');
   });

@@ -12,11 +12,18 @@ import { keyFingerprint, publicKeyBlob } from '../../provisioners/ssh/keys.ts';
 import type { BootedHost, BootedHostOptions } from './booted-host.ts';
 import { startBootedHost } from './booted-host.ts';
 import { fetchPackages, userCache } from './debian-packages.ts';
+import type { ProgramResult } from './program.ts';
+import { runProgram as runToEnd, skiffCommand } from './program.ts';
 
 const runProgram = promisify(execFile);
 export const operation: Operation = { report: () => undefined, signal: new AbortController().signal };
 /** Of the user `worker`, whom sudo asks; the user `trusted` it does not ask. */
 export const password = 'a-password-of-worker';
+
+interface OtherComputer {
+  readonly machine: (...words: readonly string[]) => Promise<ProgramResult>;
+  readonly docker: (machine: string, ...words: readonly string[]) => Promise<string>;
+}
 
 /** A whole host that users can log into and become root on, and the machines of a computer beside it. */
 export class HostOfUsers implements AsyncDisposable {
@@ -59,6 +66,33 @@ export class HostOfUsers implements AsyncDisposable {
       sshUser: user,
       sshKey: join(this.#home, 'id_user'),
       hostKey: keyFingerprint(publicKeyBlob(this.host.hostKey.publicKey)),
+    };
+  }
+
+  /** The same, as flags of `machine create --driver generic`. */
+  flags(user: string): readonly string[] {
+    const { ipAddress, sshPort, sshUser, sshKey, hostKey } = this.settings(user);
+    const flags = {
+      'ip-address': ipAddress,
+      'ssh-port': sshPort,
+      'ssh-user': sshUser,
+      'ssh-key': sshKey,
+      'host-key': hostKey,
+    };
+    return Object.entries(flags).flatMap(([name, value]) => [`--generic-${name}`, String(value)]);
+  }
+
+  /** Another computer's Skiff, by its command line, and a docker CLI there; it goes with this one. */
+  async otherComputer(): Promise<OtherComputer> {
+    const home = await mkdtemp(join(this.#home, 'other-'));
+    const environment = { SKIFF_HOME: home, DOCKER_CONFIG: join(home, 'docker') };
+    const [file, ...skiff] = skiffCommand;
+    return {
+      machine: (...words) => runToEnd(file, [...skiff, 'machine', ...words], { environment, timeoutMs: 120_000 }),
+      docker: async (name, ...words) => {
+        const context = ['--context', `skiff-${name}`];
+        return (await runToEnd('docker', [...context, ...words], { environment, timeoutMs: 60_000 })).stdout;
+      },
     };
   }
 

@@ -23,7 +23,7 @@ import type {
   SshAccess,
 } from '../driver.ts';
 import type { HostEngine } from '../host/host-engine.ts';
-import { stopHostEngine, uninstallHostEngine } from '../host/host-engine.ts';
+import { removeHostEngine, stopHostEngine } from '../host/host-engine.ts';
 import { addAuthorizedKey, removeAuthorizedKey } from './authorized-key.ts';
 import { logInFirst } from './first-login.ts';
 import { genericSettings } from './generic-settings.ts';
@@ -111,9 +111,7 @@ export class GenericDriver implements Driver {
     const isThere = (key: string): boolean => resources.all.some((resource) => resource.key === key);
     await using line = await this.#openToRemove(machine, run);
     if (isThere('engine')) {
-      const host = hostOf(machine, line, run.signal);
-      await stopHostEngine(host, { how: 'kill' });
-      await uninstallHostEngine(host, machine.id);
+      await removeHostEngine(hostOf(machine, line, run.signal));
       await resources.drop('engine');
     }
     if (isThere('login')) {
@@ -164,7 +162,13 @@ export class GenericDriver implements Driver {
 
 function hostOf(machine: DriverMachine, line: Line, signal: AbortSignal): HostEngine {
   const user = readMemory(machine.memory)?.access.user ?? 'root';
-  return { line, rootLine: asRoot(line, rightsOf(machine, user)), place: placeOf(machine), signal };
+  return {
+    line,
+    rootLine: asRoot(line, rightsOf(machine, user)),
+    place: placeOf(machine),
+    machineId: machine.id,
+    signal,
+  };
 }
 
 function placeOf(machine: DriverStateQuery): HostPlace {

@@ -12,23 +12,36 @@ export interface HostEngine {
   /** As root. */
   readonly rootLine: Line;
   readonly place: HostPlace;
+  /** Whose engine it is to be; one that another machine has taken over since is left alone. */
+  readonly machineId: string;
   readonly signal: AbortSignal;
 }
 
-/** Ends containers, then the engine, which stays down until it is started again. Nothing where none runs. */
+/** Ends containers, then the engine, which stays down until it is started again. Nothing where none of this machine's runs. */
 export async function stopHostEngine(host: HostEngine, options: { readonly how: 'stop' | 'kill' }): Promise<void> {
-  const { rootLine, place, signal } = host;
-  await endContainers(host, options.how);
-  const script = shellQuote(`${place.serviceFolder}/engine-stop`);
-  await rootLine.check(`[ ! -x ${script} ] || ${script}`, { signal, timeoutMs: 30_000 });
+  if ((await ownership(host)) !== 'another') await endEngine(host, options.how);
 }
 
-/** Takes the engine and all that it made away; leaves alone an engine that belongs to another machine. */
-export async function uninstallHostEngine(host: HostEngine, machineId: string): Promise<void> {
-  const { rootLine, place, signal } = host;
+/** Takes the engine and all that it made away. */
+export async function removeHostEngine(host: HostEngine): Promise<void> {
+  const owned = await ownership(host);
+  if (owned === 'another') return;
+  await endEngine(host, 'kill');
+  if (owned === 'ours')
+    await host.rootLine.check(uninstallScript(host.place), { signal: host.signal, timeoutMs: 120_000 });
+}
+
+async function ownership({ rootLine, place, machineId, signal }: HostEngine): Promise<'ours' | 'another' | 'nobody'> {
   const { owner } = await lookAtHost(rootLine, { place, signal });
-  if (owner?.id !== machineId) return;
-  await rootLine.check(uninstallScript(place), { signal, timeoutMs: 120_000 });
+  if (owner === null) return 'nobody';
+  return owner.id === machineId ? 'ours' : 'another';
+}
+
+async function endEngine(host: HostEngine, how: 'stop' | 'kill'): Promise<void> {
+  const { rootLine, place, signal } = host;
+  await endContainers(host, how);
+  const script = shellQuote(`${place.serviceFolder}/engine-stop`);
+  await rootLine.check(`[ ! -x ${script} ] || ${script}`, { signal, timeoutMs: 30_000 });
 }
 
 /** Their monitor outlives the engine, so nothing else would end them. */

@@ -24,7 +24,7 @@ import type {
 import type { Computer } from '../vm/find-program.ts';
 import { thisComputer } from '../vm/find-program.ts';
 import type { HostEngine } from '../host/host-engine.ts';
-import { stopHostEngine, uninstallHostEngine } from '../host/host-engine.ts';
+import { removeHostEngine, stopHostEngine } from '../host/host-engine.ts';
 
 const localSettings = driverSettings({
   prefix: setting.optional({
@@ -109,9 +109,7 @@ export class LocalDriver implements Driver {
   async remove(machine: DriverMachine, run: DriverRun): Promise<void> {
     if (!machine.resources.all.some(({ key }) => key === 'engine')) return;
     await using line = new LocalLine();
-    const host = hostOf(machine, line, run.signal);
-    await stopHostEngine(host, { how: 'kill' });
-    await uninstallHostEngine(host, machine.id);
+    await removeHostEngine(hostOf(machine, line, run.signal));
     await machine.resources.drop('engine');
     await machine.remember({});
   }
@@ -135,7 +133,7 @@ export class LocalDriver implements Driver {
 }
 
 function hostOf(machine: DriverMachine, line: LocalLine, signal: AbortSignal): HostEngine {
-  return { line, rootLine: asRoot(line, rightsOf(machine)), place: placeOf(machine), signal };
+  return { line, rootLine: asRoot(line, rightsOf(machine)), place: placeOf(machine), machineId: machine.id, signal };
 }
 
 function placeOf(machine: DriverStateQuery): HostPlace {
