@@ -15,14 +15,21 @@ export interface FarNetwork extends Disposable {
   moveComputer(): void;
 }
 
-/** Of 198.18.0.0/15, which is for such tests; one network a process. */
-const third = process.pid % 250;
-const far = `198.18.${third}.1`;
-const [near, nearLater] = [`198.18.${third}.2`, `198.18.${third}.3`];
+/** The beginning of addresses of 198.18.0.0/15, which is for such tests, that no other network of this computer has. */
+function freePrefix(): string {
+  const taken = execFileSync('ip', ['-4', '-oneline', 'addr'], { encoding: 'utf8', timeout: 10_000 });
+  for (let third = 0; third < 250; third++) {
+    const prefix = `198.18.${(process.pid + third) % 250}.`;
+    if (!taken.includes(` ${prefix}`)) return prefix;
+  }
+  throw new Error('there are 250 networks of tests here already');
+}
 
 export function openFarNetwork(): FarNetwork {
   const namespace = `skiff-far-${process.pid}`;
   const link = `skfar${process.pid}`;
+  const prefix = freePrefix();
+  const [far, near, nearLater] = [`${prefix}1`, `${prefix}2`, `${prefix}3`];
   const ip = (words: string): unknown => execFileSync('ip', words.split(' '), { stdio: ['ignore', 'ignore', 'pipe'] });
   ip(`netns add ${namespace}`);
   try {
