@@ -72,6 +72,18 @@ describe.skipIf(process.platform === 'win32')('what a machine asks about files',
     expect(readFileSync(join(folder, 'secret/key'), 'utf8')).toBe('secret');
   });
 
+  it('finds the folder that is there now, at once, where another one of its name was removed', () => {
+    expect(open('/rw/in/note', create | write)).toBe(packetType.handle);
+    rmSync(join(folder, 'shared/in'), { recursive: true });
+    expect(open('/rw/in/note', read)).toBe('ENOENT');
+    mkdirSync(join(folder, 'shared/in'));
+    expect(open('/rw/in/other', create | write)).toBe(packetType.handle);
+    rmSync(join(folder, 'shared/in'), { recursive: true });
+    mkdirSync(join(folder, 'shared/in/deep'), { recursive: true });
+    expect(open('/rw/in/deep/note', create | write)).toBe(packetType.handle);
+    expect(readFileSync(join(folder, 'shared/in/deep/note'), 'utf8')).toBe('');
+  });
+
   it('does not lead out by a folder that became a link after it was known', () => {
     expect(open('/rw/in/new', write | create)).toBe(packetType.handle);
     rmSync(join(folder, 'shared/in'), { recursive: true });

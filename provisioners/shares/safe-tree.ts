@@ -37,8 +37,23 @@ export class SafeTree implements Disposable {
     const last = names.pop();
     if (last === undefined) return use(bytesOf(this.#rootFd === null ? this.#root : `/proc/self/fd/${this.#rootFd}/.`));
     if (this.#rootFd === null) return use(this.#checked(names, last));
-    const folder = this.#folder(names);
-    return use(Buffer.concat([bytesOf(`/proc/self/fd/${folder}/`), Buffer.from(last, 'latin1')]));
+    const attempt = (): T =>
+      use(Buffer.concat([bytesOf(`/proc/self/fd/${this.#folder(names)}/`), Buffer.from(last, 'latin1')]));
+    try {
+      return attempt();
+    } catch (error) {
+      if (!isMissing(error) || !this.#knowsRemoved(names)) throw error;
+      this.forget();
+      return attempt();
+    }
+  }
+
+  /** A folder that was removed has no links; another one of its name may be there by now. */
+  #knowsRemoved(names: readonly string[]): boolean {
+    return names.some((_name, index) => {
+      const known = this.#folders.get(names.slice(0, index + 1).join('/'));
+      return known !== undefined && fstatSync(known.fd).nlink === 0;
+    });
   }
 
   /** After something was moved or taken away: what is known of folders may be wrong. */
@@ -108,6 +123,10 @@ function nameOfSystem(name: string): string {
 
 function bytesOf(text: string): Buffer {
   return Buffer.from(text, 'utf8');
+}
+
+function isMissing(error: unknown): boolean {
+  return error instanceof Error && 'code' in error && error.code === 'ENOENT';
 }
 
 function refusal(code: string, path: string): NodeJS.ErrnoException {
