@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto';
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -30,8 +31,12 @@ export async function openRelease(
   if (source === null)
     throw new MachineError('deploy-failed', 'This Skiff carries no engine to deploy; install it again');
   switch (source.kind) {
-    case 'checkout':
-      return freshEngineRelease({ checkout: source.root, arch, folder: join(cacheDir, 'engine-releases', arch) });
+    case 'checkout': {
+      // A folder for each checkout: they would take each other's away while it is being sent.
+      const { root } = source;
+      const name = `${arch}-${createHash('sha256').update(root).digest('hex').slice(0, 12)}`;
+      return freshEngineRelease({ checkout: root, arch, folder: join(cacheDir, 'engine-releases', name) });
+    }
     case 'releases':
       return readEngineRelease(join(source.folder, arch));
   }

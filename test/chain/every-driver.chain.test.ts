@@ -4,7 +4,7 @@
  */
 import { mkdir, mkdtemp, readdir, readFile, rm, symlink, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import { writeSystemDisk } from '../../provisioners/machine-image/build.ts';
@@ -105,13 +105,12 @@ describeWith([...needs, ...tools], 'by the command line, a machine', () => {
   beforeAll(async () => {
     base = await mkdtemp(join(tmpdir(), 'skiff-drivers-'));
     cache = join(base, 'cache');
-    await openRelease(ownCheckout(), { cacheDir: cacheFolder(), arch: 'x64' });
+    const own = dirname((await openRelease(ownCheckout(), { cacheDir: cacheFolder(), arch: 'x64' })).filesFolder);
     await mkdir(join(base, 'releases'));
-    const own = join(cacheFolder(), 'engine-releases');
     // The processor of a played Mac is this computer's.
-    for (const arch of ['x64', 'arm64']) await symlink(join(own, 'x64'), join(base, 'releases', arch));
+    for (const arch of ['x64', 'arm64']) await symlink(own, join(base, 'releases', arch));
     imageDigest = await writeImage({ cache, work: join(base, 'image') });
-    await symlink(own, join(cache, 'engine-releases'));
+    await symlink(dirname(own), join(cache, 'engine-releases'));
   });
   afterAll(() => rm(base, { recursive: true, force: true }));
 

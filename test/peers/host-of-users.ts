@@ -1,11 +1,12 @@
 import { execFile } from 'node:child_process';
 import { createHash } from 'node:crypto';
-import { cp, mkdir, mkdtemp, readFile, rm, symlink, writeFile } from 'node:fs/promises';
+import { cp, mkdtemp, readFile, rm, symlink, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { basename, dirname, join } from 'node:path';
 import { promisify } from 'node:util';
 import { engineRelease, readEngineRelease } from '../../provisioners/deploy/engine-release.ts';
 import type { Machines, MachineSettings } from '../../provisioners/machines.ts';
+import { openRelease, ownCheckout } from '../../provisioners/machines/engine-source.ts';
 import { openMachines } from '../../provisioners/machines/open-machines.ts';
 import type { Operation } from '../../provisioners/progress.ts';
 import { keyFingerprint, publicKeyBlob } from '../../provisioners/ssh/keys.ts';
@@ -111,9 +112,9 @@ export class HostOfUsers implements AsyncDisposable {
   async changedEngine(change: (program: string) => string): Promise<string> {
     const arch = process.arch === 'arm64' ? 'arm64' : 'x64';
     const cache = await mkdtemp(join(this.#home, 'cache-'));
-    const folder = join(cache, 'engine-releases', arch);
-    await mkdir(join(cache, 'engine-releases'));
-    await cp(join(userCache(), 'engine-releases', arch), folder, { recursive: true, preserveTimestamps: true });
+    const own = dirname((await openRelease(ownCheckout(), { cacheDir: userCache(), arch })).filesFolder);
+    const folder = join(cache, 'engine-releases', basename(own));
+    await cp(own, folder, { recursive: true, preserveTimestamps: true });
     await symlink(join(userCache(), 'node'), join(cache, 'node'));
     const release = await readEngineRelease(folder);
     const program = join(release.filesFolder, 'main.js');
