@@ -19,7 +19,7 @@ export interface PlayedDistribution {
   readonly libc: 'glibc' | 'musl';
   /** What its repositories hold: `name` or `name=version` to the files that come with it, a program by what it prints. */
   readonly packages: Readonly<Record<string, Readonly<Record<string, string>>>>;
-  /** Programs of a fresh system of that kind that are missing, of those that busybox has. */
+  /** Programs of a fresh system of that kind that are missing, of those that busybox has; or the library libstdc++.so.6. */
   readonly lacks?: readonly string[];
 }
 
@@ -36,6 +36,7 @@ export class PlayedHost extends LocalLine implements Disposable {
     for (const name of ['ldd', 'rpm', 'dpkg', ...lacks]) rmSync(join(this.root, 'bin', name), { force: true });
     this.write('etc/os-release', osRelease);
     this.#program('usr/bin/ldd', `echo '${libc === 'musl' ? 'musl libc (x86_64)' : 'ldd (GNU libc) 2.39'}'; exit 1`);
+    if (libc === 'glibc' && !lacks.includes('libstdc++.so.6')) this.write('usr/lib64/libstdc++.so.6', '');
     this.write('var/played/log', '');
     for (const [name, files] of Object.entries(packages))
       for (const [path, content] of Object.entries(files)) this.write(`var/played/packages/${name}/${path}`, content);

@@ -37,6 +37,8 @@ const wantedPrograms = ['crun', 'tar', 'gunzip', 'sha256sum', 'setsid', 'modprob
 
 /** Libraries that it loads. */
 const wantedLibraries = ['libnftables.so.1'] as const;
+/** What the Node that we bring loads; musl's own brings its own. */
+const librariesOfOurNode = ['libstdc++.so.6'] as const;
 
 /** The oldest that the engine takes (engine/runtime/crun.ts). */
 export const oldestCrun = '1.8';
@@ -61,7 +63,7 @@ export function factsScript(marker: string): string {
     '[ -n "$musl" ] && node=$(command -v node) && echo "node $("$node" --version) $node"',
     `for program in ${wantedPrograms.join(' ')}; do command -v "$program" >/dev/null 2>&1 && echo "program $program"; done`,
     'crun --version 2>/dev/null | sed -n "s/^crun version /crun /p"',
-    `for library in ${wantedLibraries.join(' ')}; do ls -d /lib*/$library /usr/lib*/$library /usr/lib/*/$library 2>/dev/null | grep -q . && echo "program $library"; done`,
+    `for library in ${[...wantedLibraries, ...librariesOfOurNode].join(' ')}; do ls -d /lib*/$library /usr/lib*/$library /usr/lib/*/$library 2>/dev/null | grep -q . && echo "program $library"; done`,
     '[ -S /var/run/docker.sock ] && echo "dockerd yes"',
     'grep -q "^ENABLED=yes" /etc/ufw/ufw.conf 2>/dev/null && echo "firewall ufw"',
     '{ systemctl -q is-active firewalld || rc-service -q firewalld status; } >/dev/null 2>&1 && echo "firewall firewalld"',
@@ -102,7 +104,9 @@ export function parseFacts(answer: string): HostFacts {
 
 /** What is to be installed: what is not there, and what is there but too old. `node` only where the host must have its own. */
 export function missingPrograms(facts: HostFacts): readonly string[] {
-  const missing: string[] = [...wantedPrograms, ...wantedLibraries].filter((program) => !facts.programs.has(program));
+  const ofNode = facts.libc === 'musl' ? [] : librariesOfOurNode;
+  const wanted = [...wantedPrograms, ...wantedLibraries, ...ofNode];
+  const missing: string[] = wanted.filter((program) => !facts.programs.has(program));
   if (facts.crunVersion !== null && !isAtLeast(facts.crunVersion, oldestCrun)) missing.push('crun');
   if (facts.libc === 'musl' && (facts.node === null || !isAtLeast(facts.node.version, oldestNode)))
     missing.push('node');

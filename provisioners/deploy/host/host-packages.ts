@@ -18,17 +18,17 @@ const apt = 'DEBIAN_FRONTEND=noninteractive apt-get -q -o DPkg::Lock::Timeout=30
 
 const rows: Readonly<Record<PackageManager, PackageRow>> = {
   'apt-get': {
-    names: { ...common, 'libnftables.so.1': 'libnftables1' },
+    names: { ...common, 'libnftables.so.1': 'libnftables1', 'libstdc++.so.6': 'libstdc++6' },
     install: (packages) => `${apt} update && ${apt} install -y --no-install-recommends ${packages}`,
     advice: 'crun is in Debian 12, and in the section "universe" of Ubuntu 24.04, and newer',
   },
   dnf: {
-    names: { ...common, 'libnftables.so.1': 'nftables' },
+    names: { ...common, 'libnftables.so.1': 'nftables', 'libstdc++.so.6': 'libstdc++' },
     install: (packages) => `dnf install -y --setopt=install_weak_deps=False ${packages}`,
     advice: 'crun is in Fedora, and in the repository "appstream" of RHEL 9 and what is made of it',
   },
   yum: {
-    names: { ...common, 'libnftables.so.1': 'nftables' },
+    names: { ...common, 'libnftables.so.1': 'nftables', 'libstdc++.so.6': 'libstdc++' },
     install: (packages) => `yum install -y ${packages}`,
     advice: 'crun is in the repository "appstream" of RHEL 9 and what is made of it',
   },
@@ -41,13 +41,13 @@ const rows: Readonly<Record<PackageManager, PackageRow>> = {
       `Node ${oldestNode} in Alpine 3.23 and newer`,
   },
   pacman: {
-    names: { ...common, 'libnftables.so.1': 'nftables' },
+    names: { ...common, 'libnftables.so.1': 'nftables', 'libstdc++.so.6': 'gcc-libs' },
     // Without -y: new lists and one new package on an old system is what Arch calls a partial upgrade, which may break it.
     install: (packages) => `pacman -S --noconfirm --needed ${packages}`,
     advice: 'when its package lists are older than what its mirrors have, upgrade it first: pacman -Syu',
   },
   zypper: {
-    names: { ...common, 'libnftables.so.1': 'libnftables1' },
+    names: { ...common, 'libnftables.so.1': 'libnftables1', 'libstdc++.so.6': 'libstdc++6' },
     install: (packages) => `zypper --non-interactive install --no-recommends ${packages}`,
     advice: 'crun is in openSUSE Tumbleweed and Leap 15.5 and newer',
   },

@@ -70,7 +70,8 @@ const distributions = {
   Arch: {
     osRelease: 'PRETTY_NAME="Arch Linux"\nID=arch\n',
     ...{ manager: 'pacman', init: 'systemd', libc: 'glibc' },
-    packages: { crun: crun('1.21'), nftables: nftables('usr/lib') },
+    packages: { crun: crun('1.21'), nftables: nftables('usr/lib'), 'gcc-libs': { 'usr/lib/libstdc++.so.6': '' } },
+    lacks: ['libstdc++.so.6'],
   },
   'openSUSE Leap 15.6': {
     osRelease: 'ID="opensuse-leap"\nID_LIKE="suse opensuse"\nPRETTY_NAME="openSUSE Leap 15.6"\n',
@@ -119,7 +120,7 @@ describeWith(['linux', 'root', { file: '/bin/busybox' }, { file: '/bin/dash' }],
     ],
     ['Rocky 9', ['install -y --setopt=install_weak_deps=False crun nftables'], 'etc/systemd/system/skiffd.service'],
     ['Alpine 3.23', ['add --no-cache crun so:libnftables.so.1 nodejs>=24'], 'etc/init.d/skiffd'],
-    ['Arch', ['-S --noconfirm --needed crun nftables'], 'etc/systemd/system/skiffd.service'],
+    ['Arch', ['-S --noconfirm --needed crun nftables gcc-libs'], 'etc/systemd/system/skiffd.service'],
     [
       'openSUSE Leap 15.6',
       ['--non-interactive install --no-recommends crun gzip libnftables1'],
