@@ -63,6 +63,7 @@ describe("QEMU's arguments", () => {
     ]);
     const drives = valuesOf(args, '-device').filter((device) => device.startsWith('virtio-blk'));
     expect(drives.map((device) => /drive=(\w+)/.exec(device)?.[1])).toEqual(['system', 'data', 'seed']);
+    expect(drives.map((device) => device.includes('opt_io_size'))).toEqual([true, false, true]);
   });
 
   it('end QEMU when the guest reboots after a panic', () => {

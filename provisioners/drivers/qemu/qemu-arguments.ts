@@ -96,7 +96,9 @@ function disk(options: {
     ...(isReadOnly ? {} : { discard: 'unmap', 'detect-zeroes': 'unmap' }),
     file: { driver: 'file', filename: path, ...(isReadOnly ? { locking: 'off' } : { discard: 'unmap' }) },
   };
-  return ['-blockdev', JSON.stringify(node), '-device', `virtio-blk-pci,drive=${id}`];
+  // Linux reads ahead twice that: programs come in an eighth of the requests, each of which waits for two threads of QEMU.
+  const readAhead = isReadOnly ? ',opt_io_size=524288' : '';
+  return ['-blockdev', JSON.stringify(node), '-device', `virtio-blk-pci,drive=${id}${readAhead}`];
 }
 
 /** Memory that another process may look into, and a place for each device that comes later: q35's own root takes none while it runs. */
