@@ -270,6 +270,12 @@ describeWith(['linux', { program: sshdProgram }], 'a deployment', () => {
     await expect(deploy(await release('1.0.0'), { node })).rejects.toThrow(/arrived damaged/);
   });
 
+  it('refuses a release that was replaced meanwhile', async () => {
+    const what = await release('1.0.0');
+    await writeFile(join(what.filesFolder, 'skiffd.js'), program('1.0.1'));
+    await expect(deploy(what)).rejects.toThrow(/built anew while it was sent \(skiffd\.js\)/);
+  });
+
   it('refuses a machine with another processor', async () => {
     const other = await release('1.0.0');
     const foreign = { ...other, manifest: { ...other.manifest, arch: arch === 'x64' ? 'arm64' : 'x64' } } as const;

@@ -181,9 +181,12 @@ async function sendObjects(deployment: Deployment, present: ReadonlySet<string>)
   );
   if (missing.size === 0) return 0;
   const members = await Promise.all(
-    [...missing].map(async ([sha256, { path }]) =>
-      tarMember({ name: sha256, mode: 0o644, data: await readFile(join(release.filesFolder, path)) }),
-    ),
+    [...missing].map(async ([sha256, { path }]) => {
+      const data = await readFile(join(release.filesFolder, path));
+      if (createHash('sha256').update(data).digest('hex') !== sha256)
+        throw new MachineError('deploy-failed', `The engine was built anew while it was sent (${path}); try again`);
+      return tarMember({ name: sha256, mode: 0o644, data });
+    }),
   );
   const archive = gzipSync(Buffer.concat([...members.flat(), Buffer.alloc(1024)]), { level: 6 });
   const command = storeObjectsScript(layout, [...missing.keys()]);
