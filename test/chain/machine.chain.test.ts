@@ -76,19 +76,15 @@ describeWith([{ program: 'qemu-system-x86_64' }, { program: 'mmdebstrap' }], 'a 
     for (const { pid } of victims) process.kill(pid, 'SIGKILL');
   }
 
-  it('goes on with a creation that was killed in the middle', { timeout: 600_000 }, async () => {
-    const script = `
-      import { openMachines } from ${JSON.stringify(new URL('../../provisioners/index.ts', import.meta.url).href)};
-      const [options, request] = JSON.parse(process.argv[1]);
-      const report = ({ step, state, detail }) => console.log(step, state, detail ?? '');
-      await openMachines(options).create(request, { report, signal: new AbortController().signal });
-    `;
-    const child = spawn(process.execPath, ['--input-type=module', '-e', script, JSON.stringify([options(), request])], {
-      stdio: ['ignore', 'pipe', 'inherit'],
-    });
+  it('goes on with a creation by the command line that was killed in the middle', { timeout: 600_000 }, async () => {
+    const size = ['--driver', 'qemu', '--cpus', '2', '--memory', '1g', '--disk', '8g'];
+    const words = [join(repository, 'cli/main.ts'), 'machine', 'create', ...size, name];
+    const { home: SKIFF_HOME, environment } = options();
+    const env = { ...process.env, ...environment, SKIFF_HOME };
+    const child = spawn(process.execPath, words, { stdio: ['ignore', 'ignore', 'pipe'], env });
     let said = '';
-    child.stdout.setEncoding('utf8').on('data', (piece: string) => (said += piece));
-    await vi.waitFor(() => expect(said).toContain('boot running kernel-ready'), { timeout: 400_000, interval: 50 });
+    child.stderr.setEncoding('utf8').on('data', (piece: string) => (said += piece));
+    await vi.waitFor(() => expect(said).toContain('Starting the machine'), { timeout: 400_000, interval: 50 });
     expect((await machines.inspect(name)).state).toBe('creating');
     await expect(machines.create(request, quiet)).rejects.toMatchObject({
       code: 'busy',
