@@ -8,6 +8,7 @@ let trim: ReturnType<typeof optionalFunction> | undefined;
  * Only glibc has it; musl keeps little.
  */
 export function trimMalloc(): void {
+  // Null is an answer too.
   if (trim === undefined) trim = optionalFunction('int malloc_trim(size_t pad)');
   trim?.(0);
 }

@@ -67,7 +67,7 @@ async function installMissing(preparation: HostPreparation, facts: HostFacts): P
   if (command === null) {
     throw new MachineError(
       'deploy-failed',
-      `${facts.title} has no package manager that Skiff knows; install ${missing.join(', ')} there and try again (${advice})`,
+      `${facts.title} has no package manager that Skiff knows; install ${missing.join(', ')} there and try again${advice === '' ? '' : ` (${advice})`}`,
     );
   }
   tell({ detail: `installing ${missing.join(', ')}` });
