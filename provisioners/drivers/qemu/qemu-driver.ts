@@ -34,7 +34,7 @@ import { copyDisk } from '../vm/disk-copy.ts';
 import { freeLocalPort } from '../vm/local-port.ts';
 import { guestNetwork, qemuArguments } from './qemu-arguments.ts';
 import { sharesOf } from '../../shares/share-setting.ts';
-import { qemuSettings } from './qemu-settings.ts';
+import { qemuSettings, wantsDevices } from './qemu-settings.ts';
 import { findQemuProcess, forgetQemu } from './qemu-process.ts';
 import type { QemuProgram } from './qemu-program.ts';
 import { findQemu, qemuMissing } from './qemu-program.ts';
@@ -97,7 +97,7 @@ export class QemuDriver implements Driver {
 
   async preCreateCheck(machine: DriverMachine): Promise<void> {
     await this.#qemu();
-    if (takesShares(machine)) await findVirtiofsd(this.#computer);
+    if (wantsDevices(machine.settings)) await findVirtiofsd(this.#computer);
     await requireSpace(machine.paths);
   }
 
@@ -151,7 +151,7 @@ export class QemuDriver implements Driver {
       cpus: cpuCount,
       memoryBytes,
       qemu: qemu.version,
-      takesShares: takesShares(machine),
+      takesShares: this.#takesShares(machine),
     };
     await machine.remember(
       { ...readMemory(machine.memory), repeatedBoots, lastBoot, isPaused: false },
@@ -273,6 +273,11 @@ export class QemuDriver implements Driver {
     return false;
   }
 
+  /** A machine that wants them may come from another computer. */
+  #takesShares(machine: DriverMachine): boolean {
+    return this.#computer.platform === 'linux' && wantsDevices(machine.settings);
+  }
+
   async #plugShares(machine: DriverMachine, run: DriverRun): Promise<void> {
     if (readMemory(machine.memory).lastBoot?.takesShares !== true) return;
     const way = await offerShares(controlSocket(machine), {
@@ -301,7 +306,7 @@ export class QemuDriver implements Driver {
     boot: { readonly accelerator: Accelerator; readonly image: BootImage; readonly sshPort: number },
     settings: { readonly cpus: number; readonly memoryBytes: number; readonly takesShares: boolean } = {
       ...qemuSettings.resolve(machine.settings),
-      takesShares: takesShares(machine),
+      takesShares: this.#takesShares(machine),
     },
   ): string[] {
     const { paths } = machine;
@@ -357,11 +362,6 @@ export class QemuDriver implements Driver {
     if (qemu === null) throw new MachineError('driver-unavailable', qemuMissing(this.#computer));
     return qemu;
   }
-}
-
-/** QEMU that cannot be spoken to while it runs takes no devices. */
-function takesShares({ settings, paths }: DriverMachine): boolean {
-  return paths.qmpSocket !== null && qemuSettings.resolve(settings).sharesBy === 'virtiofs';
 }
 
 function controlSocket({ name, paths }: DriverMachine): string {

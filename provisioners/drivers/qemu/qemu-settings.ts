@@ -1,3 +1,4 @@
+import type { MachineSettings } from '../../machines.ts';
 import { driverSettings } from '../../settings/driver-settings.ts';
 import { setting } from '../../settings/setting.ts';
 import { vmSettingTable } from '../vm/vm-settings.ts';
@@ -14,3 +15,8 @@ export const qemuSettings = driverSettings({
     change: 'restart',
   }),
 });
+
+/** Whether its shared folders are to be devices as well. */
+export function wantsDevices(settings: MachineSettings): boolean {
+  return qemuSettings.resolve(settings).sharesBy === 'virtiofs';
+}
