@@ -35,6 +35,8 @@ interface Peer extends AsyncDisposable {
   readonly left: () => Promise<readonly string[]> | readonly string[];
 }
 
+const skiffProgram = fileURLToPath(new URL('../../cli/main.ts', import.meta.url));
+const skiffElsewhere = fileURLToPath(new URL('../peers/elsewhere/skiff.ts', import.meta.url));
 const small = ['--cpus', '1', '--memory', '1g', '--disk', '2g', '--mount', 'none'];
 /** Where those look for SSH who are not told otherwise. */
 const sshPort = 22;
@@ -169,10 +171,7 @@ function commandLine(variables: Variables, elsewhere: Elsewhere | null) {
     Object.entries(variables).flatMap(([name, value]) => (value === undefined ? [] : [[name, value]])),
   );
   const options = { environment, timeoutMs: 120_000 };
-  const program =
-    elsewhere === null
-      ? [programOf('../../cli/main.ts')]
-      : [programOf('../peers/elsewhere/skiff.ts'), JSON.stringify(elsewhere)];
+  const program = elsewhere === null ? [skiffProgram] : [skiffElsewhere, JSON.stringify(elsewhere)];
   const start = (words: readonly string[]): RunningProgram =>
     startProgram(process.execPath, [...program, 'machine', ...words], options);
   return {
@@ -193,8 +192,6 @@ function commandLine(variables: Variables, elsewhere: Elsewhere | null) {
     },
   };
 }
-
-const programOf = (path: string): string => fileURLToPath(new URL(path, import.meta.url));
 
 /** An image as it is after a download, with as much in it as played computers look at; the digest that it is found by. */
 async function writeImage({ cache, work }: { readonly cache: string; readonly work: string }): Promise<string> {
