@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { remembered } from '../vm/remembered.ts';
 
 /** What the driver must know again of a machine. */
 const memorySchema = z.object({
@@ -12,13 +13,7 @@ const memorySchema = z.object({
   lastBoot: z.object({ cpus: z.int(), memoryBytes: z.int(), virtualSwitch: z.string() }).nullable(),
 });
 
-export type HypervMemory = z.infer<typeof memorySchema>;
-const noMemory: HypervMemory = { vmId: null, address: null, systemDisk: null, lastBoot: null };
-
-export function readMemory(memory: Readonly<Record<string, unknown>>): HypervMemory {
-  const parsed = memorySchema.safeParse(memory);
-  return parsed.success ? parsed.data : noMemory;
-}
+export const readMemory = remembered(memorySchema, { vmId: null, address: null, systemDisk: null, lastBoot: null });
 
 /** Locally administered, so that it is none of those that Hyper-V gives out itself: `02-1A-…`. */
 export function macOf(id: string): string {

@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { remembered } from '../vm/remembered.ts';
 
 /** What the driver must know again of a machine. */
 const memorySchema = z.object({
@@ -8,10 +9,4 @@ const memorySchema = z.object({
   systemDisk: z.string().nullable(),
 });
 
-type VfkitMemory = z.infer<typeof memorySchema>;
-const noMemory: VfkitMemory = { address: null, systemDisk: null };
-
-export function readMemory(memory: Readonly<Record<string, unknown>>): VfkitMemory {
-  const parsed = memorySchema.safeParse(memory);
-  return parsed.success ? parsed.data : noMemory;
-}
+export const readMemory = remembered(memorySchema, { address: null, systemDisk: null });

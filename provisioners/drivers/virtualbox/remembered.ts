@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { remembered } from '../vm/remembered.ts';
 
 /** What the driver must know again of a machine. */
 const memorySchema = z.object({
@@ -10,13 +11,7 @@ const memorySchema = z.object({
   systemDisk: z.string().nullable(),
 });
 
-export type VirtualboxMemory = z.infer<typeof memorySchema>;
-const noMemory: VirtualboxMemory = { uuid: null, sshPort: null, systemDisk: null };
-
-export function readMemory(memory: Readonly<Record<string, unknown>>): VirtualboxMemory {
-  const parsed = memorySchema.safeParse(memory);
-  return parsed.success ? parsed.data : noMemory;
-}
+export const readMemory = remembered(memorySchema, { uuid: null, sshPort: null, systemDisk: null });
 
 /** The machine's own id as a UUID: VirtualBox takes it, so a machine is found again whatever is forgotten. */
 export function uuidOf(id: string): string {

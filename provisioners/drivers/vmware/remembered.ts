@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { remembered } from '../vm/remembered.ts';
 
 /** What the driver must know again of a machine. */
 const memorySchema = z.object({
@@ -10,10 +11,4 @@ const memorySchema = z.object({
   systemDisk: z.string().nullable(),
 });
 
-type VmwareMemory = z.infer<typeof memorySchema>;
-const noMemory: VmwareMemory = { address: null, isPaused: false, systemDisk: null };
-
-export function readMemory(memory: Readonly<Record<string, unknown>>): VmwareMemory {
-  const parsed = memorySchema.safeParse(memory);
-  return parsed.success ? parsed.data : noMemory;
-}
+export const readMemory = remembered(memorySchema, { address: null, isPaused: false, systemDisk: null });

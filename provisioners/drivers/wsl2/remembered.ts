@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { remembered } from '../vm/remembered.ts';
 
 /** What the driver must know again of a machine. */
 const memorySchema = z.object({
@@ -10,10 +11,4 @@ const memorySchema = z.object({
   systemDisk: z.string().nullable(),
 });
 
-export type Wsl2Memory = z.infer<typeof memorySchema>;
-const noMemory: Wsl2Memory = { distribution: null, sshPort: null, systemDisk: null };
-
-export function readMemory(memory: Readonly<Record<string, unknown>>): Wsl2Memory {
-  const parsed = memorySchema.safeParse(memory);
-  return parsed.success ? parsed.data : noMemory;
-}
+export const readMemory = remembered(memorySchema, { distribution: null, sshPort: null, systemDisk: null });
