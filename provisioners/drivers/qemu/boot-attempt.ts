@@ -110,8 +110,8 @@ async function watchSerial(options: {
       const why = `nothing came for too long while waiting for ${stage}`;
       return serial.byteCount === 0 ? { kind: 'silent', why } : { kind: 'died', why };
     }
-    // The log is a file, so that it is kept without anybody reading; 25 ms is far below what a boot takes.
-    await Promise.race([noteExit, delay(25, undefined, { signal })]);
+    // The log is a file, so that it is kept without anybody reading; 10 ms is far below what a boot takes.
+    await Promise.race([noteExit, delay(10, undefined, { signal })]);
   }
 }
 

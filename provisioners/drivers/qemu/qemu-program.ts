@@ -1,4 +1,5 @@
 import { execFile } from 'node:child_process';
+import { stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { MachineError } from '../../machines.ts';
@@ -21,16 +22,29 @@ const leastMajor = 6;
 export async function findQemu(computer: Computer): Promise<QemuProgram | null> {
   const path = await findProgram(programName(computer), { computer, usual: usualFolders(computer) });
   if (path === null) return null;
-  const { stdout } = await runProgram(path, ['--version'], { timeout: 10_000, windowsHide: true });
-  const version = /version\s+(.+)/.exec(stdout)?.[1]?.trim();
-  if (version === undefined)
-    throw new MachineError('driver-unavailable', `${path} does not tell its version; is it QEMU?`);
+  const version = await versionOf(path);
   if (Number.parseInt(version, 10) < leastMajor)
     throw new MachineError(
       'driver-unavailable',
       `QEMU ${version} (${path}) is too old; Skiff needs ${leastMajor}.0 or newer. Upgrade it, or put a newer one first in PATH`,
     );
   return { path, version };
+}
+
+/** What programs said; each takes QEMU 50 ms, and a start wants it twice. Another file at a path is asked anew. */
+const known = new Map<string, string>();
+
+async function versionOf(path: string): Promise<string> {
+  const { ino, size, mtimeMs } = await stat(path);
+  const program = [path, ino, size, mtimeMs].join(' ');
+  const before = known.get(program);
+  if (before !== undefined) return before;
+  const { stdout } = await runProgram(path, ['--version'], { timeout: 10_000, windowsHide: true });
+  const version = /version\s+(.+)/.exec(stdout)?.[1]?.trim();
+  if (version === undefined)
+    throw new MachineError('driver-unavailable', `${path} does not tell its version; is it QEMU?`);
+  known.set(program, version);
+  return version;
 }
 
 /** What to say when QEMU is missing: the exact command where there is one. */
