@@ -1,5 +1,6 @@
 import { once } from 'node:events';
 import type { ProgressMessage } from '../../api/images.ts';
+import { diskFullMessage, isDiskFull } from '../store/disk-reserve.ts';
 import type { Exchange } from './exchange.ts';
 
 /**
@@ -22,7 +23,7 @@ export async function streamProgress(
     response.end();
     return 'complete';
   } catch (error) {
-    const message = error instanceof Error ? error.message : String(error);
+    const message = messageOf(error);
     onError(error);
     if (!signal.aborted) await send({ errorDetail: { message }, error: message });
     response.end();
@@ -30,4 +31,9 @@ export async function streamProgress(
   } finally {
     await messages.return();
   }
+}
+
+function messageOf(error: unknown): string {
+  const message = error instanceof Error ? error.message : String(error);
+  return isDiskFull(error) && !message.includes('no space left on device') ? diskFullMessage : message;
 }

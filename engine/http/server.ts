@@ -10,7 +10,7 @@ import type { Duplex } from 'node:stream';
 import { newestApiVersion } from '../../api/version.ts';
 import type { Log } from '../diagnostics/log.ts';
 import { EngineError, type ErrorKind, internal, invalid } from '../model/errors.ts';
-import { isDiskFull } from '../store/disk-reserve.ts';
+import { diskFullMessage, isDiskFull } from '../store/disk-reserve.ts';
 import { engineVersion } from '../version.ts';
 import { Exchange } from './exchange.ts';
 import { type Route, Router } from './router.ts';
@@ -174,10 +174,7 @@ function readTheRest(request: IncomingMessage): void {
 }
 
 function unexpected(error: unknown, log: Log): EngineError {
-  if (isDiskFull(error)) {
-    const message = 'no space left on device: free some space where the engine keeps its data, then try again';
-    return internal(message, { cause: error });
-  }
+  if (isDiskFull(error)) return internal(diskFullMessage, { cause: error });
   const incident = randomBytes(4).toString('hex');
   const message = error instanceof Error ? error.message : String(error);
   log.error('unexpected error', { incident, error, stack: error instanceof Error ? error.stack : undefined });

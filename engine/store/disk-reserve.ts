@@ -96,3 +96,7 @@ export function isDiskFull(error: unknown): boolean {
     ('errcode' in error && error.errcode === 13);
   return isFull || isDiskFull(error.cause);
 }
+
+/** What people are told of it: SQLite's own words would have them look for a database. */
+export const diskFullMessage =
+  'no space left on device: free some space where the engine keeps its data, then try again';

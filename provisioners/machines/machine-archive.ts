@@ -73,10 +73,25 @@ export async function unpackMachine(
 
 /** tar goes at the mark that ends an archive, be there padding after it: what it does not read any more is dropped. */
 function untilItEnds(input: Writable): Writable {
+  let isClosed = false;
+  let goOn = (): void => undefined;
   input.on('error', () => undefined);
+  input.once('close', () => {
+    isClosed = true;
+    goOn();
+  });
+  /** Of a write that is under way while its reader goes, nobody may be told: then the closing is what tells. */
+  const told = (done: () => void): (() => void) => {
+    let isTold = false;
+    goOn = () => {
+      if (!isTold) done();
+      isTold = true;
+    };
+    return goOn;
+  };
   return new Writable({
-    write: (chunk: Buffer, _encoding, done) => void input.write(chunk, () => done()),
-    final: (done) => void input.end(() => done()),
+    write: (chunk: Buffer, _encoding, done) => void (isClosed ? done() : input.write(chunk, told(done))),
+    final: (done) => void (isClosed ? done() : input.end(told(done))),
     destroy: (error, done) => {
       input.destroy();
       done(error);
