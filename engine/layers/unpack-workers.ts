@@ -130,8 +130,11 @@ export class UnpackWorkers implements AsyncDisposable {
     const { promise, resolve, reject } = Promise.withResolvers<UnpackReport>();
     promise.catch(() => undefined);
     let stall: NodeJS.Timeout | null = null;
+    let isOver = false;
     const touch = (): void => {
       clearTimeout(stall ?? undefined);
+      // What a process still tells that is being ended is no reason to wait for it: nor may the engine, when it ends.
+      if (isOver) return;
       // Waiting for a download has that one's time limits, not this one's.
       if (job.source !== undefined && isGrowing(job.source)) return;
       stall = setTimeout(() => {
@@ -154,6 +157,7 @@ export class UnpackWorkers implements AsyncDisposable {
         if (report.kind !== kind) throw internal('the unpack program gave another answer than asked for');
         return report as Answer<typeof kind>; // checked by its kind
       } finally {
+        isOver = true;
         clearTimeout(stall ?? undefined);
         job.signal.removeEventListener('abort', onAbort);
       }

@@ -199,12 +199,18 @@ export class TreeWorkers implements Trees, AsyncDisposable {
     const done = Promise.withResolvers<TreeResult>();
     let stall: NodeJS.Timeout | null = null;
     let state: 'new' | 'begun' | 'refused' = 'new';
-    const fail = (error: Error): void => {
+    let isOver = false;
+    const end = (): void => {
+      isOver = true;
       clearTimeout(stall ?? undefined);
+    };
+    const fail = (error: Error): void => {
+      end();
       begun.reject(error);
       done.reject(error);
     };
     const touch = (): void => {
+      if (isOver) return;
       clearTimeout(stall ?? undefined);
       stall = setTimeout(
         () => fail(internal(`${job.verb} gave no sign of life for ${this.#stallMs} ms`)),
@@ -221,7 +227,7 @@ export class TreeWorkers implements Trees, AsyncDisposable {
           state = 'begun';
           return begun.resolve(report.stat);
         case 'done':
-          clearTimeout(stall ?? undefined);
+          end();
           return done.resolve(report.result);
         case 'failed':
           if (state === 'new') state = 'refused';
