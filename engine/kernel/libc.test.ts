@@ -1,10 +1,12 @@
 import { execFileSync } from 'node:child_process';
 import { globSync, readFileSync } from 'node:fs';
+import { constants } from 'node:os';
 import { join } from 'node:path';
+import koffi from 'koffi';
 import { expect, it } from 'vitest';
 import { fetchPackages, userCache } from '../../test/peers/debian-packages.ts';
 import { describeWith } from '../../test/skip.ts';
-import { numbered } from './libc.ts';
+import { answeredCall, numbered } from './libc.ts';
 
 const engine = join(import.meta.dirname, '..');
 const glibc = process.arch === 'x64' ? '/lib/x86_64-linux-gnu/libc.so.6' : '/lib/aarch64-linux-gnu/libc.so.6';
@@ -27,6 +29,38 @@ function declaredFunctions(): string[] {
 function symbols(library: string): string[] {
   return execFileSync('readelf', ['--dyn-syms', '--wide', library], { encoding: 'utf8', timeout: 30_000 }).split('\n');
 }
+
+describeWith(['linux'], 'a call whose errno a lock of V8 wrote over', () => {
+  const prototype = 'int ftw(const char *path, void *visit, int descriptors)';
+  const { EAGAIN, ENODATA, EPERM } = constants.errno;
+
+  /** Calls a function of libc that fails with these, one after the other, and succeeds after the last. */
+  function callFailing(...errnos: number[]): number | null {
+    const visitor = koffi.pointer(koffi.proto('int (const char *path, const void *stat, int kind)'));
+    const visit = koffi.register(() => {
+      const errno = errnos.shift();
+      if (errno === undefined) return 0;
+      koffi.errno(errno);
+      return -1;
+    }, visitor);
+    const path = Buffer.from(`${import.meta.filename}\0`);
+    try {
+      return answeredCall<[Buffer, bigint, number]>(prototype, [ENODATA])('here', path, visit, 1);
+    } finally {
+      koffi.unregister(visit);
+    }
+  }
+
+  it('is made once more, and says what it says then', () => {
+    expect(callFailing(EAGAIN, ENODATA)).toBe(null);
+    expect(callFailing(EAGAIN)).toBe(0);
+    expect(() => callFailing(EAGAIN, EPERM)).toThrow('ftw here: operation not permitted (EPERM)');
+  });
+
+  it('is not made for ever', () => {
+    expect(() => callFailing(EAGAIN, EAGAIN)).toThrow('(EAGAIN)');
+  });
+});
 
 describeWith(['linux', { program: 'readelf' }, { file: glibc }], 'the C library of a host', () => {
   it('may be as old as glibc 2.28, the oldest that runs Node', () => {

@@ -83,6 +83,16 @@ export function systemCall<Args extends readonly unknown[]>(
   return (detail, ...args) => Number(call(detail, ...args));
 }
 
+/**
+ * What a lock of V8 leaves in errno when a collection of garbage comes between a call and the reading of its errno. A call that
+ * failed so is made once more: it has done nothing, and says again why, or succeeds now.
+ */
+const leftByLocks: ReadonlySet<number> = new Set([
+  constants.errno.EAGAIN,
+  constants.errno.EINTR,
+  constants.errno.ETIMEDOUT,
+]);
+
 /** The same, but null for the errors that are expected (numbers of `constants.errno`): an exception costs as much as ten calls. */
 export function answeredCall<Args extends readonly unknown[]>(
   prototype: string,
@@ -91,9 +101,14 @@ export function answeredCall<Args extends readonly unknown[]>(
   let call: ((...args: Args) => number | bigint) | null = null;
   return (detail, ...args) => {
     call ??= declared(prototype);
-    const result = Number(call(...args));
+    let result = Number(call(...args));
     if (result !== -1) return result;
-    const errno = koffi.errno();
+    let errno = koffi.errno();
+    if (leftByLocks.has(errno)) {
+      result = Number(call(...args));
+      if (result !== -1) return result;
+      errno = koffi.errno();
+    }
     if (expected.includes(errno)) return null;
     throw new SystemCallError(nameIn(prototype), errno, detail);
   };

@@ -4,7 +4,7 @@
  * own `Socket`, `Server` or dgram socket.
  */
 import { isIPv6 } from 'node:net';
-import { systemCall } from './libc.ts';
+import { SystemCallError, systemCall } from './libc.ts';
 
 const socketCall = systemCall<[number, number, number]>('int socket(int domain, int type, int protocol)');
 const bindCall = systemCall<[number, Buffer, number]>('int bind(int fd, void *address, unsigned int length)');
@@ -56,7 +56,8 @@ export function connectSocket(fd: number, to: SocketAddress): void {
   try {
     connectCall(`${to.address} port ${to.port}`, fd, bytes, bytes.length);
   } catch (error) {
-    if (!(error instanceof Error && 'code' in error && error.code === 'EINPROGRESS')) throw error;
+    // EALREADY: it had begun, and libc.ts began it once more.
+    if (!(error instanceof SystemCallError && ['EINPROGRESS', 'EALREADY'].includes(error.code))) throw error;
   }
 }
 

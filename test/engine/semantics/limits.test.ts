@@ -1,11 +1,12 @@
 import { readFileSync, rmdirSync, statSync } from 'node:fs';
 import { afterAll, beforeAll, expect, it } from 'vitest';
+import { eventually } from '../../eventually.ts';
 import { describeWith } from '../../skip.ts';
 import { call } from '../api.ts';
 import { Boxes } from '../box.ts';
 import { type RunningEngine, startEngine } from '../start-engine.ts';
 
-const isV2 = hasFile('/sys/fs/cgroup/cgroup.controllers');
+const isV2 = isThere('/sys/fs/cgroup/cgroup.controllers');
 
 describeWith(['linux', 'root', { program: 'crun' }], 'semantics: limits', () => {
   let engine: RunningEngine;
@@ -122,7 +123,11 @@ describeWith(['linux', 'root', { program: 'crun' }], 'semantics: limits', () => 
     const { State } = await boxes.inspect<{ State: { Pid: number } }>(id);
     expect(readFileSync(`/proc/${State.Pid}/cgroup`, 'latin1')).toContain(`:${parent}/${id}\n`);
     await boxes.remove(id);
-    for (const folder of isV2 ? [''] : v1Folders()) rmdirIfThere(`/sys/fs/cgroup/${folder}${parent}`);
+    // The exit is told before the monitor removes the cgroups: whoever waits for it should not wait for those.
+    const parents = (isV2 ? [''] : v1Folders()).map((folder) => `/sys/fs/cgroup/${folder}${parent}`).filter(isThere);
+    await eventually(() => parents.filter((folder) => isThere(`${folder}/${id}`))).toEqual([]);
+    // crun makes the folders above a container's own; they are the test's to remove.
+    for (const folder of parents) rmdirSync(folder);
   });
 
   it('reads and writes of a block device are slowed down', async () => {
@@ -155,7 +160,7 @@ describeWith(['linux', 'root', { program: 'crun' }], 'semantics: limits', () => 
   });
 });
 
-function hasFile(path: string): boolean {
+function isThere(path: string): boolean {
   return statSync(path, { throwIfNoEntry: false }) !== undefined;
 }
 
@@ -163,11 +168,6 @@ function v1Folders(): readonly string[] {
   return readFileSync('/proc/mounts', 'latin1')
     .split('\n')
     .flatMap((line) => /^\S+ \/sys\/fs\/cgroup\/(\S+) cgroup2? /.exec(line)?.[1] ?? []);
-}
-
-/** crun makes the folders above a container's own; they are the test's to remove. */
-function rmdirIfThere(path: string): void {
-  if (hasFile(path)) rmdirSync(path);
 }
 
 /** The one that the root lies on, or any. */
