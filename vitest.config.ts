@@ -19,6 +19,8 @@ const maxWorkers = Math.ceil(os.availableParallelism() * 1.5);
 /** As many machines as processors: each is one thread of an emulator. */
 const machinesAtOnce = os.availableParallelism();
 const never = ['**/node_modules/**', '**/dist/**'];
+/** What a test awaits may take so long where the computer is busy with everything else: only a failure costs that time. */
+const patience = { expect: { poll: { timeout: 20_000 } } };
 
 export default defineConfig({
   test: {
@@ -26,14 +28,18 @@ export default defineConfig({
     projects: [
       {
         test: {
+          ...patience,
           name: 'pure',
           include: ['**/*.test.ts'],
           exclude: [...never, ...kernel, ...chain, ...browser],
           maxWorkers,
+          testTimeout: 60_000,
+          hookTimeout: 60_000,
         },
       },
       {
         test: {
+          ...patience,
           name: 'kernel',
           globalSetup: 'test/engine/bundled-engine.ts',
           include: kernel,
@@ -45,6 +51,7 @@ export default defineConfig({
       },
       {
         test: {
+          ...patience,
           name: 'browser',
           include: browser,
           exclude: never,
@@ -56,6 +63,7 @@ export default defineConfig({
       },
       {
         test: {
+          ...patience,
           name: 'chain',
           include: chain,
           exclude: never,

@@ -12,7 +12,7 @@ cliSuite('skiff and the fake engine', startFakeEngine);
 
 const [node, ...script] = skiffCommand;
 
-describe('which engine is meant', { timeout: 30_000 }, () => {
+describe('which engine is meant', () => {
   const skiff = (environment: Record<string, string>, ...args: string[]): Promise<ProgramResult> =>
     runProgram(node, [...script, ...args], {
       environment: { SKIFF_HOST: '', SKIFF_MACHINE: '', SKIFF_HOME: '/nowhere/skiff', ...environment },
@@ -57,7 +57,7 @@ describe('which engine is meant', { timeout: 30_000 }, () => {
   });
 });
 
-describe('the command itself', { timeout: 30_000 }, () => {
+describe('the command itself', () => {
   it.each([
     { args: ['bogus'], exitCode: 1, says: 'skiff: unknown command: skiff bogus' },
     { args: ['machine', 'bogus'], exitCode: 1, says: 'skiff: unknown command: skiff machine bogus' },
@@ -88,7 +88,7 @@ describe('the command itself', { timeout: 30_000 }, () => {
   });
 });
 
-describe('the engine goes away', { timeout: 30_000 }, () => {
+describe('the engine goes away', () => {
   it('ends a run with an error and 125, not with the exit code of a container that may still run', async () => {
     await using engine = await startFakeEngine();
     await using program = startProgram(node, [
@@ -136,7 +136,7 @@ describe('the engine goes away', { timeout: 30_000 }, () => {
   });
 });
 
-it('loads images from a file and from stdin', { timeout: 30_000 }, async () => {
+it('loads images from a file and from stdin', async () => {
   await using engine = await startFakeEngine({ images: [] });
   const load = (options: { input?: Buffer }, ...args: string[]): Promise<ProgramResult> =>
     runProgram(node, [...script, '-H', `unix://${engine.path}`, 'load', ...args], options);

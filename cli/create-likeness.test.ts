@@ -3,13 +3,11 @@ import { createServer } from 'node:http';
 import type { Server } from 'node:http';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterAll, beforeAll, expect, it, vi } from 'vitest';
+import { afterAll, beforeAll, expect, it } from 'vitest';
 import { runProgram, skiffCommand } from '../test/peers/program.ts';
 import { describeWith } from '../test/skip.ts';
 
 /** The flags of `create` through docker's CLI and through skiff: what each asks the engine for must be the same. */
-vi.setConfig({ testTimeout: 30_000 });
-
 const cases = `
 -it -h box --domainname example.org -u 1:2 -w /x --entrypoint run
 -e A=1 -e HOME -l a=1 -l b --annotation k=v --stop-signal INT --stop-timeout 7

@@ -1,4 +1,4 @@
-import { afterAll, beforeAll, expect, it, vi } from 'vitest';
+import { afterAll, beforeAll, expect, it } from 'vitest';
 import { startFakeEngine } from '../test/peers/fake-engine.ts';
 import type { FakeEngine } from '../test/peers/fake-engine.ts';
 import { runProgram, skiffCommand } from '../test/peers/program.ts';
@@ -6,8 +6,6 @@ import type { ProgramResult } from '../test/peers/program.ts';
 import { describeWith } from '../test/skip.ts';
 
 /** The same words to docker's own CLI and to skiff, on one engine: output, errors and exit codes must be the same. */
-vi.setConfig({ testTimeout: 30_000, hookTimeout: 60_000 });
-
 describeWith([{ program: 'docker' }], 'skiff beside docker', () => {
   let engine: FakeEngine;
   const [node, ...script] = skiffCommand;

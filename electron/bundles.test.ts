@@ -44,7 +44,7 @@ describe("the app's programs, bundled", () => {
   });
   afterAll(() => rm(home, { recursive: true }));
 
-  it('has a core that starts, answers and ends', { timeout: 30_000 }, async () => {
+  it('has a core that starts, answers and ends', async () => {
     const settings = {
       version: '0.0.0-test',
       hasTray: false,
@@ -54,7 +54,7 @@ describe("the app's programs, bundled", () => {
     const { stdout } = await promisify(execFile)(
       process.execPath,
       ['--input-type=module', '--eval', program, formatCoreSettings(settings)],
-      { env: { ...process.env, SKIFF_HOME: home }, timeout: 20_000 },
+      { env: { ...process.env, SKIFF_HOME: home }, timeout: 50_000 },
     );
     expect(JSON.parse(stdout)).toMatchObject({
       drivers: expect.arrayContaining([expect.objectContaining({ name: 'qemu' })]),

@@ -1,13 +1,11 @@
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterAll, beforeAll, expect, it, vi } from 'vitest';
+import { afterAll, beforeAll, expect, it } from 'vitest';
 import { startFakeEngine } from '../test/peers/fake-engine.ts';
 import { runProgram } from '../test/peers/program.ts';
 import type { ProgramResult } from '../test/peers/program.ts';
 import { buildCli } from './build-cli.ts';
-
-vi.setConfig({ testTimeout: 30_000, hookTimeout: 60_000 });
 
 const folder = mkdtempSync(join(tmpdir(), 'skiff-built-'));
 beforeAll(() => buildCli(folder));

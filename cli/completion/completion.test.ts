@@ -1,14 +1,12 @@
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { startFakeEngine } from '../../test/peers/fake-engine.ts';
 import type { FakeEngine } from '../../test/peers/fake-engine.ts';
 import { runProgram, skiffCommand } from '../../test/peers/program.ts';
 import { describeWith } from '../../test/skip.ts';
 import { completionScripts } from './scripts.ts';
-
-vi.setConfig({ testTimeout: 30_000 });
 
 const [node, ...script] = skiffCommand;
 

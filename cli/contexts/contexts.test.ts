@@ -1,7 +1,7 @@
 import { mkdtemp, mkdir, readFile, rm, stat, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterEach, beforeEach, expect, it, vi } from 'vitest';
+import { afterEach, beforeEach, expect, it } from 'vitest';
 import { startFakeEngine } from '../../test/peers/fake-engine.ts';
 import { runProgram, skiffCommand } from '../../test/peers/program.ts';
 import type { ProgramResult } from '../../test/peers/program.ts';
@@ -9,8 +9,6 @@ import { dockerContexts } from '../../provisioners/machines/docker-context.ts';
 import { machinePaths } from '../../provisioners/store/home.ts';
 import { parseMachineName } from '../../provisioners/store/machine-name.ts';
 import { lacking } from '../../test/skip.ts';
-
-vi.setConfig({ testTimeout: 30_000 });
 
 const [node, ...script] = skiffCommand;
 let folder: string;

@@ -3,11 +3,9 @@ import { cp, mkdir, mkdtemp, readFile, readdir, rm, symlink, utimes, writeFile }
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { buildEngineRelease, freshEngineRelease } from './build-release.ts';
 import { readEngineRelease } from './engine-release.ts';
-
-vi.setConfig({ testTimeout: 30_000 });
 
 const repository = fileURLToPath(new URL('../../', import.meta.url));
 let checkout: string;

@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto';
 import { mkdir, mkdtemp, readFile, readdir, readlink, rm, symlink, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
-import { afterAll, afterEach, beforeAll, beforeEach, expect, it, vi } from 'vitest';
+import { afterAll, afterEach, beforeAll, beforeEach, expect, it } from 'vitest';
 import { EngineClient } from '../../client/engine-client.ts';
 import type { TestSshd } from '../../test/peers/sshd.ts';
 import { sshdProgram, startSshd } from '../../test/peers/sshd.ts';
@@ -15,8 +15,6 @@ import { deployEngine } from './deploy-engine.ts';
 import type { EngineRelease, ReleaseArchitecture } from './engine-release.ts';
 import { engineRelease } from './engine-release.ts';
 import type { MachineLayout } from './machine-layout.ts';
-
-vi.setConfig({ testTimeout: 60_000, hookTimeout: 30_000 });
 
 const never = new AbortController().signal;
 

@@ -14,8 +14,6 @@ import type { BulkTunnelOptions } from './bulk-tunnel.ts';
 import { openBulkTunnel, tunnelArguments } from './bulk-tunnel.ts';
 import { KeptTunnel } from './kept-tunnel.ts';
 
-vi.setConfig({ testTimeout: 30_000, hookTimeout: 30_000 });
-
 describeWith(['linux', { program: sshdProgram }, { program: 'ssh' }], 'the fast way for bulk streams', () => {
   let folder: string;
   let sshd: TestSshd;

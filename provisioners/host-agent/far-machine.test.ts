@@ -14,8 +14,6 @@ import { describeWith } from '../../test/skip.ts';
 import { connectSsh, pinnedTarget } from '../ssh/ssh-connection.ts';
 import { runHostAgent } from './host-agent.ts';
 
-vi.setConfig({ testTimeout: 60_000, hookTimeout: 30_000 });
-
 const needs = ['linux', 'root', { program: sshdProgram }, { program: 'nsenter' }] as const;
 
 /** What no end of a TCP connection is told of: the network between is real, and goes away. */

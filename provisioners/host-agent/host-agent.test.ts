@@ -16,8 +16,6 @@ import { connectSsh, pinnedTarget } from '../ssh/ssh-connection.ts';
 import { readAgent } from './agent-state.ts';
 import { runHostAgent } from './host-agent.ts';
 
-vi.setConfig({ testTimeout: 30_000, hookTimeout: 30_000 });
-
 interface FakeContainer {
   readonly Id: string;
   readonly Names: readonly string[];

@@ -1,7 +1,7 @@
 import { mkdir, mkdtemp, readdir, rm, writeFile } from 'node:fs/promises';
 import { availableParallelism, tmpdir, totalmem } from 'node:os';
 import { join } from 'node:path';
-import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { sshdProgram, startSshd } from '../../test/peers/sshd.ts';
 import type { TestSshd } from '../../test/peers/sshd.ts';
 import { describeWith } from '../../test/skip.ts';
@@ -12,8 +12,6 @@ import type { Operation } from '../progress.ts';
 import { readableBytes } from '../settings/driver-settings.ts';
 import { generateSshKeyPair, keyFingerprint, publicKeyBlob } from '../ssh/keys.ts';
 import { openMachines } from './open-machines.ts';
-
-vi.setConfig({ testTimeout: 30_000, hookTimeout: 30_000 });
 
 /**
  * Every bad input gets one error that names the setting and what to do, before anything is made. The sentences stand here whole, for

@@ -7,7 +7,7 @@ import { join } from 'node:path';
 import { PassThrough, Readable } from 'node:stream';
 import type { Duplex } from 'node:stream';
 import { text } from 'node:stream/consumers';
-import { afterAll, beforeAll, expect, it, vi } from 'vitest';
+import { afterAll, beforeAll, expect, it } from 'vitest';
 import { describeWith } from '../../test/skip.ts';
 import type { TestSshd } from '../../test/peers/sshd.ts';
 import { sshdProgram, startSshd } from '../../test/peers/sshd.ts';
@@ -15,8 +15,6 @@ import { generateSshKeyPair } from './keys.ts';
 import type { SshConnection } from './ssh-connection.ts';
 import { connectSsh, pinnedTarget } from './ssh-connection.ts';
 import { shellQuote } from '../line/line.ts';
-
-vi.setConfig({ testTimeout: 30_000, hookTimeout: 30_000 });
 
 const never = new AbortController().signal;
 

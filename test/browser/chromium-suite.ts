@@ -29,7 +29,7 @@ export type OpenPage = (options?: OpenPageOptions) => Promise<OpenedPage>;
 
 /** Asserts on what comes to be so: a busy computer is no reason to fail. */
 export function eventually<T>(read: () => T) {
-  return expect.poll(read, { timeout: 15_000 });
+  return expect.poll(read, { timeout: 30_000 });
 }
 
 /** A suite with one Chromium and one build of the page for all its tests; skipped with a printed reason without Chromium. */
@@ -71,7 +71,7 @@ async function openPage(
     reducedMotion: 'reduce',
     ...contextOptions,
   });
-  context.setDefaultTimeout(15_000);
+  context.setDefaultTimeout(30_000);
   const page = await context.newPage();
   page.on('console', (message) => {
     if (message.type() === 'error' || message.type() === 'warning') complaints.push(message.text());

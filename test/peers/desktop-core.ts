@@ -119,7 +119,7 @@ export class FollowedList<T, K> implements AsyncDisposable {
   }
 
   /** Resolves with the first thing that `find` makes of the rows; rejects after `timeoutMs`, showing them. */
-  async until<R>(find: (rows: T[]) => R | undefined | false, timeoutMs = 4000): Promise<R> {
+  async until<R>(find: (rows: T[]) => R | undefined | false, timeoutMs = 30_000): Promise<R> {
     const timeout = AbortSignal.timeout(timeoutMs);
     for (;;) {
       if (this.#error) throw this.#error;

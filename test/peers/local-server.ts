@@ -20,7 +20,7 @@ export interface LocalServer extends AsyncDisposable {
   readonly open: ReadonlySet<Socket>;
   /** All that were ever accepted. */
   readonly accepted: readonly Socket[];
-  /** Resolves once no connection is open; rejects after two seconds. */
+  /** Resolves once no connection is open; rejects after half a minute. */
   allClosed(): Promise<void>;
 }
 
@@ -51,7 +51,7 @@ export async function listenLocally(onRequest: RequestListener): Promise<LocalSe
 }
 
 async function closed(open: ReadonlySet<Socket>): Promise<void> {
-  const signal = AbortSignal.timeout(2_000);
+  const signal = AbortSignal.timeout(30_000);
   while (open.size > 0) {
     const [socket] = open;
     await new Promise<void>((resolve, reject) => {

@@ -27,11 +27,11 @@ export interface RunningProgram extends AsyncDisposable {
   kill(signal: NodeJS.Signals): void;
   /** Closes our end of its stdout, as a reader that has seen enough does. */
   closeOutput(): void;
-  /** Resolves once stdout and stderr together match; rejects with what was seen when the program ends or after `deadlineMs` (15 s). */
+  /** Resolves once stdout and stderr together match; rejects with what was seen when the program ends or after `deadlineMs` (30 s). */
   shows(pattern: RegExp, deadlineMs?: number): Promise<void>;
 }
 
-const showDeadlineMs = 15_000;
+const showDeadlineMs = 30_000;
 
 export function startProgram(file: string, args: readonly string[], options: ProgramOptions = {}): RunningProgram {
   const child = spawn(file, args, {

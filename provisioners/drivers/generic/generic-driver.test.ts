@@ -1,6 +1,6 @@
 import { chmod, mkdir, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { afterEach, beforeEach, expect, it, vi } from 'vitest';
+import { afterEach, beforeEach, expect, it } from 'vitest';
 import { sshdProgram, startSshd } from '../../../test/peers/sshd.ts';
 import type { TestSshd } from '../../../test/peers/sshd.ts';
 import { describeWith } from '../../../test/skip.ts';
@@ -13,8 +13,6 @@ import type { Driver, DriverRun } from '../driver.ts';
 import { describeDriver } from '../driver.suite.ts';
 import { readIfThere } from '../../store/atomic-file.ts';
 import { GenericDriver } from './generic-driver.ts';
-
-vi.setConfig({ testTimeout: 30_000, hookTimeout: 30_000 });
 
 const run: DriverRun = { tell: () => undefined, signal: new AbortController().signal };
 const needs = ['linux', 'root', { program: sshdProgram }] as const;

@@ -14,7 +14,7 @@ import { describeDriver } from '../driver.suite.ts';
 import type { BootImage, Driver, DriverMachine, DriverRun } from '../driver.ts';
 import { HypervDriver } from './hyperv-driver.ts';
 
-vi.setConfig({ testTimeout: 120_000, hookTimeout: 30_000 });
+vi.setConfig({ testTimeout: 120_000 });
 
 const GiB = 1024 ** 3;
 const run: DriverRun = { tell: () => undefined, signal: new AbortController().signal };

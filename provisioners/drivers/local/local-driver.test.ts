@@ -1,13 +1,11 @@
 import { mkdir, mkdtemp, readdir, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { expect, it, vi } from 'vitest';
+import { expect, it } from 'vitest';
 import { describeWith } from '../../../test/skip.ts';
 import { makeDriverMachine, withMachine } from '../driver.fixture.ts';
 import { describeDriver } from '../driver.suite.ts';
 import { LocalDriver } from './local-driver.ts';
-
-vi.setConfig({ testTimeout: 60_000, hookTimeout: 30_000 });
 
 describeDriver({
   title: 'the driver for this computer',

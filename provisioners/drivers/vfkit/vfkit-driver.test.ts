@@ -15,7 +15,7 @@ import type { BootImage, Driver, DriverMachine, DriverRun } from '../driver.ts';
 import { filesOf } from './vfkit-process.ts';
 import { VfkitDriver } from './vfkit-driver.ts';
 
-vi.setConfig({ testTimeout: 90_000, hookTimeout: 60_000 });
+vi.setConfig({ testTimeout: 90_000 });
 
 const GiB = 1024 ** 3;
 const run: DriverRun = { tell: () => undefined, signal: new AbortController().signal };

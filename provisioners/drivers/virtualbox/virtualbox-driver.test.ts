@@ -1,6 +1,6 @@
 import { open as openFile, readdir, stat } from 'node:fs/promises';
 import { join } from 'node:path';
-import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { playedNeeds } from '../../../test/peers/played-command.ts';
 import { sshdProgram } from '../../../test/peers/sshd.ts';
 import type { PlayedVirtualbox } from '../../../test/peers/virtualbox/played-virtualbox.ts';
@@ -14,8 +14,6 @@ import { describeDriver } from '../driver.suite.ts';
 import type { PeerUnderTest } from '../driver-under-test.ts';
 import type { Driver, DriverRun } from '../driver.ts';
 import { VirtualboxDriver } from './virtualbox-driver.ts';
-
-vi.setConfig({ testTimeout: 60_000, hookTimeout: 30_000 });
 
 const GiB = 1024 ** 3;
 const run: DriverRun = { tell: () => undefined, signal: new AbortController().signal };

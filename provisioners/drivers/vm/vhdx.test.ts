@@ -4,15 +4,13 @@ import { mkdtemp, open, readFile, rm, stat, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
-import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { describeWith } from '../../../test/skip.ts';
 import { vhdxToRaw } from './read-vhdx.ts';
 import type { DiskSource } from './write-vhdx.ts';
 import { diskOfBytes, emptyDisk, rawToVhdx, writeVhdx } from './write-vhdx.ts';
 
 const run = promisify(execFile);
-vi.setConfig({ testTimeout: 60_000 });
-
 const MiB = 1024 ** 2;
 const GiB = 1024 ** 3;
 const { signal } = new AbortController();

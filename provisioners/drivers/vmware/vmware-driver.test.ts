@@ -16,7 +16,7 @@ import { filesOf } from './machine-files.ts';
 import { VmwareDriver } from './vmware-driver.ts';
 import { vmxValue } from './vmx.ts';
 
-vi.setConfig({ testTimeout: 90_000, hookTimeout: 60_000 });
+vi.setConfig({ testTimeout: 90_000 });
 
 const GiB = 1024 ** 3;
 const run: DriverRun = { tell: () => undefined, signal: new AbortController().signal };

@@ -16,7 +16,7 @@ import { describeDriver } from '../driver.suite.ts';
 import type { BootImage, Driver, DriverMachine, DriverRun, StopRun } from '../driver.ts';
 import { Wsl2Driver } from './wsl2-driver.ts';
 
-vi.setConfig({ testTimeout: 120_000, hookTimeout: 30_000 });
+vi.setConfig({ testTimeout: 120_000 });
 
 const run: DriverRun = { tell: () => undefined, signal: new AbortController().signal };
 const needs = [
