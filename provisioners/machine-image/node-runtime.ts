@@ -9,6 +9,8 @@ import { createRequire } from 'node:module';
 import { join } from 'node:path';
 import { z } from 'zod';
 import { MachineError } from '../machines.ts';
+import { noteFileUse } from './old-images.ts';
+import { runtimesFolder } from './old-runtimes.ts';
 import { runProgram } from './programs.ts';
 import { type Architecture, architectureNames } from './recipe.ts';
 
@@ -72,9 +74,12 @@ export async function provideNodeBinary(options: {
 }): Promise<string> {
   const { version, arch, cacheDir } = options;
   const name = `node-${version}-linux-${architectureNames[arch].npm}`;
-  const file = join(cacheDir, 'node', name);
-  if (existsSync(file)) return file;
-  const work = join(cacheDir, 'node', `${name}.${process.pid}.new`);
+  const file = join(runtimesFolder(cacheDir), name);
+  if (existsSync(file)) {
+    await noteFileUse(file);
+    return file;
+  }
+  const work = join(runtimesFolder(cacheDir), `${name}.${process.pid}.new`);
   try {
     const signal = AbortSignal.timeout(15 * 60_000);
     const unpacked = await fetchNodePackage({ version, arch, work, signal });

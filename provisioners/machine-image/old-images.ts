@@ -22,13 +22,18 @@ export type IsInUse = (folder: string) => Promise<boolean>;
 export const imagesFolder = (cacheDir: string): string => join(cacheDir, 'machine-images');
 
 const keptImages = 2;
-const unusedMs = 7 * 24 * 60 * 60_000;
+export const unusedMs = 7 * 24 * 60 * 60_000;
 
 /** Notes that the image in `folder` is used now. */
 export async function noteUse(folder: string): Promise<void> {
+  await noteFileUse(join(folder, 'manifest.json'));
+}
+
+/** The same of one file. */
+export async function noteFileUse(file: string): Promise<void> {
   const now = new Date();
   try {
-    await utimes(join(folder, 'manifest.json'), now, now);
+    await utimes(file, now, now);
   } catch (error) {
     // A cache that somebody gave for reading alone, in which nothing is removed either.
     if (!isErrno(error, 'EROFS') && !isErrno(error, 'EPERM') && !isErrno(error, 'EACCES')) throw error;

@@ -1,6 +1,7 @@
 import { readdir, rm, stat } from 'node:fs/promises';
 import { join } from 'node:path';
-import { findOldImages } from '../machine-image/old-images.ts';
+import { type OldImage, findOldImages } from '../machine-image/old-images.ts';
+import { findOldRuntimes, runtimesFolder } from '../machine-image/old-runtimes.ts';
 import type { Leftover } from '../machines.ts';
 import { isErrno } from '../store/atomic-file.ts';
 import type { MachineStore } from '../store/machine-store.ts';
@@ -24,23 +25,31 @@ export async function cachedLeftovers(of: {
 }): Promise<readonly Leftover[]> {
   const { store, cacheDir } = of;
   const isInUse = (folder: string): Promise<boolean> => isImageInUse(store, folder);
-  const images = await findOldImages({ cacheDir, isInUse, nowMs: Date.now() });
+  const nowMs = Date.now();
+  const images = await findOldImages({ cacheDir, isInUse, nowMs });
+  const runtimes = await findOldRuntimes(cacheDir, nowMs);
   return [
-    ...images.map(({ name, lastUsedMs, sizeBytes, remove }): Leftover => ({
-      title: `machine image ${name}, last used on ${new Date(lastUsedMs).toISOString().slice(0, 10)}`,
-      sizeBytes,
-      cost: `${Math.round(sizeBytes / 1e6)} MB of disk`,
-      remove,
-    })),
-    ...(await halfReleases(join(cacheDir, 'engine-releases'))),
+    ...images.map((image) => unused('machine image', image)),
+    ...runtimes.map((runtime) => unused('Node runtime', runtime)),
+    ...(await halfMade(join(cacheDir, 'engine-releases'), 'half an engine release')),
+    ...(await halfMade(runtimesFolder(cacheDir), 'half a Node runtime')),
   ];
 }
 
-/** How long nobody bundles an engine. */
-const bundlingMs = 60 * 60_000;
+function unused(what: string, { name, lastUsedMs, sizeBytes, remove }: OldImage): Leftover {
+  return {
+    title: `${what} ${name}, last used on ${new Date(lastUsedMs).toISOString().slice(0, 10)}`,
+    sizeBytes,
+    cost: `${Math.round(sizeBytes / 1e6)} MB of disk`,
+    remove,
+  };
+}
 
-/** Releases whose making was killed. */
-async function halfReleases(folder: string): Promise<Leftover[]> {
+/** How long nobody bundles an engine, or fetches a runtime. */
+const makingMs = 60 * 60_000;
+
+/** Folders of what was killed while it was made. */
+async function halfMade(folder: string, what: string): Promise<Leftover[]> {
   const names = await readdir(folder).catch((error: unknown) => {
     if (isErrno(error, 'ENOENT')) return [];
     throw error;
@@ -50,9 +59,9 @@ async function halfReleases(folder: string): Promise<Leftover[]> {
     halves.map(async (name): Promise<Leftover[]> => {
       const path = join(folder, name);
       const changed = await stat(path).catch(() => null);
-      if (changed === null || Date.now() - changed.mtimeMs < bundlingMs) return [];
+      if (changed === null || Date.now() - changed.mtimeMs < makingMs) return [];
       const remove = (): Promise<void> => rm(path, { recursive: true, force: true });
-      return [{ title: `half an engine release (${name})`, sizeBytes: null, cost: 'its disk space', remove }];
+      return [{ title: `${what} (${name})`, sizeBytes: null, cost: 'its disk space', remove }];
     }),
   );
   return found.flat();

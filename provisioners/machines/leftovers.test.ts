@@ -1,3 +1,5 @@
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
 import { mkdir, mkdtemp, readdir, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -116,6 +118,30 @@ describe('what is left over', () => {
     await left?.remove();
     expect(await readdir(store.paths.machines)).toEqual([]);
   });
+
+  it.each(['qemu-system-x86_64', 'vfkit', 'vmware-vmx'])(
+    'is a %s that runs for a machine that is gone',
+    async (argv0) => {
+      await add('kept', 'a'.repeat(32));
+      const start = (name: string): ReturnType<typeof spawn> => {
+        const disk = join(store.machine(parseMachineName(name)).folder, 'disk');
+        return spawn('/bin/sh', ['-c', 'read line', 'sh', disk], { argv0, stdio: ['pipe', 'ignore', 'ignore'] });
+      };
+      const [lost, kept] = [start('lost'), start('kept')];
+      try {
+        await Promise.all([lost, kept].map((child) => once(child, 'spawn')));
+        const ended = once(lost, 'exit');
+        const [left, ...others] = await findLeftovers(context);
+        expect(others).toEqual([]);
+        expect(left?.title).toBe(`process ${lost.pid} of machine "lost", which is gone`);
+        await left?.remove();
+        expect(await ended).toEqual([null, 'SIGKILL']);
+        expect(await titles()).toEqual([]);
+      } finally {
+        for (const child of [lost, kept]) child.kill('SIGKILL');
+      }
+    },
+  );
 
   it('has an installation that stays the same, and is another one’s elsewhere', async () => {
     expect(new MachineStore(home).owner()).toBe(store.owner());

@@ -4,10 +4,10 @@ import type { DriverRun, TaggedResource } from '../drivers/driver.ts';
 import type { Leftover } from '../machines.ts';
 import { isErrno } from '../store/atomic-file.ts';
 import type { MachineName } from '../store/machine-name.ts';
-import { isMachineName, parseMachineName } from '../store/machine-name.ts';
+import { parseMachineName } from '../store/machine-name.ts';
 import type { MachineStore } from '../store/machine-store.ts';
-import { readProcess, waitForEnd } from '../store/process-identity.ts';
 import { MachineError } from '../machines.ts';
+import { lostProcesses } from './lost-processes.ts';
 import type { MachinesContext } from './machines-context.ts';
 import { removeMachine } from './remove-machine.ts';
 
@@ -111,35 +111,6 @@ async function lostFolders(context: MachinesContext, names: readonly MachineName
 
 function machineName(folder: string): ReturnType<typeof parseMachineName> {
   return parseMachineName(basename(folder));
-}
-
-/** Programs of machines carry their folder on their command line. Linux alone shows those of all processes cheaply. */
-async function lostProcesses(machinesFolder: string, known: ReadonlySet<string>): Promise<Leftover[]> {
-  if (process.platform !== 'linux') return [];
-  const pids = (await readdir('/proc')).filter((name) => /^\d+$/.test(name)).map(Number);
-  const found = await Promise.all(
-    pids.map(async (pid): Promise<Leftover[]> => {
-      const running = await readProcess(pid);
-      const at = running === null ? -1 : running.commandLine.indexOf(`${machinesFolder}/`);
-      if (running === null || at < 0 || !/qemu-system|host-agent/.test(running.commandLine)) return [];
-      const name = running.commandLine.slice(at + machinesFolder.length + 1).split(/[/\s]/, 1)[0] ?? '';
-      if (!isMachineName(name) || known.has(name)) return [];
-      const end = async (): Promise<void> => {
-        process.kill(pid, 'SIGKILL');
-        if (!(await waitForEnd(running, { timeoutMs: 10_000 })))
-          throw new MachineError('timeout', `Process ${pid} does not end although it was killed`);
-      };
-      return [
-        {
-          title: `process ${pid} of machine "${name}", which is gone`,
-          sizeBytes: null,
-          cost: 'its processor time and memory',
-          remove: end,
-        },
-      ];
-    }),
-  );
-  return found.flat();
 }
 
 /** An import that was killed leaves the folder that it unpacked into. */

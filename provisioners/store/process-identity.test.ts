@@ -1,7 +1,7 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { describe, expect, it } from 'vitest';
-import { isAlive, ownIdentity, readProcess, waitForEnd } from './process-identity.ts';
+import { isAlive, listProcesses, ownIdentity, parsePosixProcess, readProcess, waitForEnd } from './process-identity.ts';
 
 describe('the identity of a process', () => {
   it('is its own for this process, and stays the same', async () => {
@@ -17,6 +17,23 @@ describe('the identity of a process', () => {
 
   it.each([0, -1, 1.5, Number.NaN, 2 ** 31])('does not exist for %d', async (pid) => {
     expect(await readProcess(pid)).toBeNull();
+  });
+
+  it('stands in the list of all', async () => {
+    expect(await listProcesses()).toContainEqual(await readProcess(process.pid));
+  });
+
+  it.each([
+    [
+      ' 4711 S+   Sat Nov 21 09:34:35 2026 /usr/bin/vfkit --cpus 2',
+      { pid: 4711, commandLine: '/usr/bin/vfkit --cpus 2' },
+    ],
+    ['1 Ss Fri Nov  6 01:02:03 2026 /sbin/launchd', { pid: 1, commandLine: '/sbin/launchd' }],
+    ['4712 Z Sat Nov 21 09:34:35 2026 (sh)', null],
+    ['', null],
+  ])('is read from what ps writes: %s', (line, process) => {
+    if (process === null) expect(parsePosixProcess(line)).toBeNull();
+    else expect(parsePosixProcess(line)).toMatchObject(process);
   });
 
   it('tells the command line', async () => {

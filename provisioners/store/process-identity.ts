@@ -1,5 +1,5 @@
 import { execFile } from 'node:child_process';
-import { readFile } from 'node:fs/promises';
+import { readdir, readFile } from 'node:fs/promises';
 import { promisify } from 'node:util';
 import { isErrno } from './atomic-file.ts';
 
@@ -28,6 +28,22 @@ export async function readProcess(pid: number): Promise<RunningProcess | null> {
       return readWindowsProcess(pid);
     default:
       return readPosixProcess(pid);
+  }
+}
+
+/** All that runs now. On Windows it takes about a second. */
+export async function listProcesses(): Promise<readonly RunningProcess[]> {
+  switch (process.platform) {
+    case 'linux': {
+      const pids = (await readdir('/proc')).filter((name) => /^\d+$/.test(name)).map(Number);
+      return (await Promise.all(pids.map(readLinuxProcess))).filter((found) => found !== null);
+    }
+    case 'win32':
+      return await listWindowsProcesses();
+    default: {
+      const lines = (await ps(['-ax'])).split('\n');
+      return lines.map(parsePosixProcess).filter((found) => found !== null);
+    }
   }
 }
 
@@ -79,25 +95,33 @@ async function readLinuxProcess(pid: number): Promise<RunningProcess | null> {
 }
 
 const runProgram = promisify(execFile);
+/** Of the listing of all processes, with arguments of any length. */
+const listingBytes = 64 * 1024 ** 2;
 
 async function readPosixProcess(pid: number): Promise<RunningProcess | null> {
-  let line: string;
   try {
-    const environment = { ...process.env, LC_ALL: 'C' };
-    const { stdout } = await runProgram('ps', ['-ww', '-o', 'stat=,lstart=,command=', '-p', String(pid)], {
-      env: environment,
-      timeout: 5_000,
-    });
-    line = stdout.trim();
+    return parsePosixProcess((await ps(['-p', String(pid)])).trim());
   } catch (error) {
     if (error instanceof Error && 'code' in error && error.code === 1) return null;
     throw error;
   }
-  // `S+   Sat Nov 21 09:34:35 2026 /usr/bin/program …`: lstart is five words in the C locale.
-  const match = /^(\S+)\s+(\S+\s+\S+\s+\S+\s+\S+\s+\S+)\s+(.*)$/s.exec(line);
-  const [, state, startedAt, commandLine] = match ?? [];
-  if (state === undefined || startedAt === undefined || commandLine === undefined || state.startsWith('Z')) return null;
-  return { pid, startedAt, commandLine };
+}
+
+async function ps(which: readonly string[]): Promise<string> {
+  const { stdout } = await runProgram('ps', ['-ww', ...which, '-o', 'pid=,stat=,lstart=,command='], {
+    env: { ...process.env, LC_ALL: 'C' },
+    timeout: 5_000,
+    maxBuffer: listingBytes,
+  });
+  return stdout;
+}
+
+/** A line of ps; null for what has ended. `4711 S+   Sat Nov 21 09:34:35 2026 /usr/bin/program …`: lstart is five words in the C locale. */
+export function parsePosixProcess(line: string): RunningProcess | null {
+  const match = /^\s*(\d+)\s+(\S+)\s+(\S+\s+\S+\s+\S+\s+\S+\s+\S+)\s+(.*)$/s.exec(line);
+  const [, pid, state, startedAt, commandLine] = match ?? [];
+  if (pid === undefined || state === undefined || startedAt === undefined || commandLine === undefined) return null;
+  return state.startsWith('Z') ? null : { pid: Number(pid), startedAt, commandLine };
 }
 
 async function readWindowsProcess(pid: number): Promise<RunningProcess | null> {
@@ -109,4 +133,20 @@ async function readWindowsProcess(pid: number): Promise<RunningProcess | null> {
   const [startedAt, ...rest] = stdout.trim().split(/\r?\n/);
   if (startedAt === undefined || startedAt === '') return null;
   return { pid, startedAt, commandLine: rest.join(' ') };
+}
+
+/** One line each; whose command line is kept from this user has none. */
+async function listWindowsProcesses(): Promise<readonly RunningProcess[]> {
+  const script =
+    'Get-CimInstance Win32_Process | Where-Object { $_.CommandLine } | ForEach-Object { "$($_.ProcessId) $($_.CreationDate.ToFileTimeUtc()) $($_.CommandLine)" }';
+  const { stdout } = await runProgram('powershell.exe', ['-NoProfile', '-NonInteractive', '-Command', script], {
+    timeout: 20_000,
+    windowsHide: true,
+    maxBuffer: listingBytes,
+  });
+  return stdout.split(/\r?\n/).flatMap((line): RunningProcess[] => {
+    const [, pid, startedAt, commandLine] = /^(\d+) (\d+) (.*)$/.exec(line) ?? [];
+    if (pid === undefined || startedAt === undefined || commandLine === undefined) return [];
+    return [{ pid: Number(pid), startedAt, commandLine }];
+  });
 }
