@@ -7,6 +7,7 @@ import { afterAll, beforeAll, expect, it } from 'vitest';
 import { openMachines } from '../../provisioners/index.ts';
 import { findChromium, launchChromium } from '../browser/chromium.ts';
 import { docker, eventually, type Ran } from '../engine/docker.ts';
+import { freePort } from '../peers/free-port.ts';
 import { describeWith } from '../skip.ts';
 
 const root = path.resolve(import.meta.dirname, '../..');
@@ -175,15 +176,6 @@ describeWith(
     });
   },
 );
-
-async function freePort(): Promise<number> {
-  const server = net.createServer();
-  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
-  const address = server.address();
-  await new Promise((resolve) => server.close(resolve));
-  if (address === null || typeof address === 'string') throw new Error('no port');
-  return address.port;
-}
 
 function get(port: number): Promise<string | null> {
   return new Promise((resolve) => {

@@ -1,8 +1,8 @@
 import type { ChildProcess } from 'node:child_process';
 import { execFileSync, spawn } from 'node:child_process';
 import { closeSync, mkdirSync, openSync, readFileSync, readSync, writeFileSync } from 'node:fs';
-import { createServer } from 'node:net';
 import { join } from 'node:path';
+import { freePort } from './free-port.ts';
 
 /**
  * What runs inside of a played machine: a real sshd with the keys that its seed disk holds, and the engine that is deployed through it, laid
@@ -183,12 +183,4 @@ function sshdConfig(folder: string, { host, port }: { readonly host: string; rea
     `SetEnv HOME=${folder} PATH=/usr/lib/skiff:/usr/sbin:/usr/bin:/sbin:/bin`,
     '',
   ].join('\n');
-}
-
-async function freePort(host: string): Promise<number> {
-  const server = createServer();
-  await new Promise<void>((resolve) => server.listen(0, host, () => resolve()));
-  const address = server.address();
-  await new Promise((resolve) => server.close(resolve));
-  return typeof address === 'object' && address !== null ? address.port : 0;
 }

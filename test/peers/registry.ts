@@ -4,10 +4,10 @@
  */
 import { execFileSync, spawn } from 'node:child_process';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
-import net from 'node:net';
 import os from 'node:os';
 import path from 'node:path';
 import { fetchPackages, userCache } from './debian-packages.ts';
+import { freePort } from './free-port.ts';
 import { type MadeAuthority, makeAuthority } from './made-authority.ts';
 import { startTokenServer, type TokenServer } from './token-server.ts';
 
@@ -166,17 +166,6 @@ function bcrypt(password: string): string {
   const hash = execFileSync('perl', ['-e', 'print crypt($ARGV[0], $ARGV[1])', password, salt], { encoding: 'utf8' });
   if (!hash.startsWith('$2b$')) throw new Error('crypt(3) of this computer has no bcrypt');
   return hash;
-}
-
-function freePort(): Promise<number> {
-  return new Promise((resolve, reject) => {
-    const server = net.createServer();
-    server.once('error', reject);
-    server.listen(0, '127.0.0.1', () => {
-      const address = server.address();
-      server.close(() => resolve(typeof address === 'object' && address !== null ? address.port : 0));
-    });
-  });
 }
 
 async function untilListening(log: () => string, hasEnded: () => boolean): Promise<void> {

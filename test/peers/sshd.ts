@@ -6,6 +6,7 @@ import { tmpdir, userInfo } from 'node:os';
 import { join } from 'node:path';
 import type { SshKeyPair } from '../../provisioners/ssh/keys.ts';
 import { generateSshKeyPair } from '../../provisioners/ssh/keys.ts';
+import { freePort } from './free-port.ts';
 
 /**
  * A real OpenSSH server for this user on loopback, with keys and configuration of its own, behind a small relay that can cut
@@ -140,14 +141,6 @@ async function startRelay(innerPort: number): Promise<{
       await closed;
     },
   };
-}
-
-async function freePort(): Promise<number> {
-  const server = createServer();
-  await new Promise<undefined>((resolve) => server.listen(0, '127.0.0.1', () => resolve(undefined)));
-  const address = server.address();
-  await new Promise((resolve) => server.close(resolve));
-  return typeof address === 'object' && address !== null ? address.port : 0;
 }
 
 /** Resolves when an SSH server greets there; rejects after 10 s. */
