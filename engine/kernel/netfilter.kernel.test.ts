@@ -5,7 +5,7 @@ import { describeWith } from '../../test/skip.ts';
 import { enterFreshNetwork } from '../lab/network-lab.ts';
 import { forgetFlows } from './conntrack.ts';
 import { openNetlink } from './netlink.ts';
-import { watchDeletedTables } from './nft-events.ts';
+import { type NftChange, watchNftables } from './nft-events.ts';
 import { openNft } from './nft.ts';
 
 describeWith(['linux', 'root'], 'netfilter', () => {
@@ -13,15 +13,22 @@ describeWith(['linux', 'root'], 'netfilter', () => {
   beforeEach(() => (lab = enterFreshNetwork()));
   afterEach(() => lab[Symbol.dispose]());
 
-  it('tells of tables that somebody deletes, with those of a whole ruleset', async () => {
-    const gone: (string | null)[] = [];
+  it('tells of tables that somebody deletes, with those of a whole ruleset, and of chains and rules', async () => {
+    const told: (NftChange | null)[] = [];
     using nft = openNft();
-    using _watch = watchDeletedTables((name) => gone.push(name));
-    nft.run('table inet one {\n}\ntable ip two {\n}\n');
+    using _watch = watchNftables((change) => told.push(change));
+    nft.run('table inet one {\n chain c {\n accept\n }\n}\ntable ip two {\n}\n');
     nft.run('delete table ip two');
-    await vi.waitFor(() => expect(gone).toEqual(['two']));
+    const made = [
+      { of: 'chain', tableName: 'one', chainName: 'c' },
+      { of: 'rule', tableName: 'one', chainName: 'c' },
+      { of: 'table', tableName: 'two', chainName: '' },
+    ];
+    await vi.waitFor(() => expect(told).toEqual(made), { timeout: 30_000 });
     nft.run('flush ruleset');
-    await vi.waitFor(() => expect(gone).toEqual(['two', 'one']));
+    await vi.waitFor(() => expect(told.at(-1)).toEqual({ of: 'table', tableName: 'one', chainName: '' }), {
+      timeout: 30_000,
+    });
   });
 
   it('forgets the flows to one port of one address, and no others', async () => {

@@ -1,6 +1,7 @@
-import { watchDeletedTables } from '../kernel/nft-events.ts';
+import { type NftChange, watchNftables } from '../kernel/nft-events.ts';
 import { type Nft, NftError } from '../kernel/nft.ts';
 import type { ContainerId, NetworkId } from '../model/ids.ts';
+import { BesideDockerd } from './beside-dockerd.ts';
 import { readBridgeOptions } from './driver-options.ts';
 import type { Network } from './networks.ts';
 import type { EndpointPlan } from './plan.ts';
@@ -17,13 +18,14 @@ import {
 } from './ruleset.ts';
 
 /**
- * The table of one engine in the kernel, and the memory of what must be in it. Each change is one transaction. Somebody may
- * flush all rules of the host (`nft flush ruleset`, a firewall's reload): ours are written anew as soon as the kernel tells it.
+ * The table of one engine in the kernel, with its rules beside a dockerd's, and the memory of what must be in it. Each change is one transaction. Somebody
+ * may flush all rules of the host (`nft flush ruleset`, a firewall's reload): ours are written anew as soon as the kernel tells it.
  */
 export class Firewall implements Disposable {
   readonly #nft: Nft;
   readonly #networks = new Map<NetworkId, NetworkRules>();
   readonly #plans = new Map<ContainerId, EndpointPlan>();
+  readonly #besideDockerd: BesideDockerd;
   #facts: RulesetFacts;
   /** Before that, nothing stands in the kernel and changes are only remembered. */
   #isWritten = false;
@@ -31,6 +33,7 @@ export class Firewall implements Disposable {
 
   constructor(nft: Nft, engineId: string) {
     this.#nft = nft;
+    this.#besideDockerd = new BesideDockerd(nft, tableName(engineId));
     this.#facts = { engineId, closedLinks: { ipv4: [], ipv6: [] } };
   }
 
@@ -45,12 +48,15 @@ export class Firewall implements Disposable {
     const rules = rulesOf(network);
     this.#networks.set(network.id, rules);
     this.#change(addNetwork(this.#facts, rules));
+    // What a bridge of somebody else's carries is not ours to let through.
+    if (network.isInterfaceOurs) this.#besideDockerd.addBridge(network.hostInterface);
   }
 
   removeNetwork(network: Network): void {
     const rules = this.#networks.get(network.id);
     if (rules === undefined || !this.#networks.delete(network.id)) return;
     this.#change(deleteNetwork(this.#facts, rules));
+    this.#besideDockerd.removeBridge(network.hostInterface);
   }
 
   /** What a container publishes, in place of what it published before; null: nothing any more. */
@@ -71,7 +77,9 @@ export class Firewall implements Disposable {
   rewrite(): void {
     this.#nft.run(wholeTable(this.#facts, { networks: this.#networks.values(), plans: this.#plans.values() }));
     this.#isWritten = true;
-    this.#watch ??= watchDeletedTables((name) => this.#restore(name));
+    // Watched before it is looked at: a dockerd may just be starting.
+    this.#watch ??= watchNftables((change) => this.#follow(change));
+    this.#besideDockerd.write();
   }
 
   removeAll(): void {
@@ -80,6 +88,7 @@ export class Firewall implements Disposable {
     this.#isWritten = false;
     this.#endWatch();
     this.#nft.run(deleteTable(this.#facts.engineId));
+    this.#besideDockerd.removeAll();
   }
 
   [Symbol.dispose](): void {
@@ -90,12 +99,18 @@ export class Firewall implements Disposable {
   #endWatch(): void {
     this.#watch?.[Symbol.dispose]();
     this.#watch = null;
+    this.#besideDockerd[Symbol.dispose]();
+  }
+
+  #follow(change: NftChange | null): void {
+    if (!this.#isWritten) return;
+    const ours = tableName(this.#facts.engineId);
+    if (change === null || (change.of === 'table' && change.tableName === ours)) this.#restore(ours);
+    this.#besideDockerd.follow(change);
   }
 
   /** Our own rewriting deletes the table too, and makes it in the same moment. */
-  #restore(deleted: string | null): void {
-    const ours = tableName(this.#facts.engineId);
-    if (!this.#isWritten || (deleted !== null && deleted !== ours)) return;
+  #restore(ours: string): void {
     try {
       if (!this.#nft.list('list tables inet').split('\n').includes(`table inet ${ours}`)) this.rewrite();
     } catch (error) {

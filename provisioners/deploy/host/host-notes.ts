@@ -25,9 +25,9 @@ function startedBy(facts: HostFacts, place: HostPlace): string {
     : facts.init;
 }
 
-/** Its own rules come beside ours, and what either drops is dropped: a dockerd that switched forwarding on drops all but its own. */
+/** Where it drops what is forwarded, our bridges are let through by DOCKER-USER (engine/networks), but for rules of iptables-legacy, which the engine does not see. */
 const dockerNote =
-  'a docker daemon runs there too; it was left alone. Where containers cannot reach the outside: iptables -I DOCKER-USER -i BRIDGE -j ACCEPT, and the same with -o (docker network inspect tells BRIDGE)';
+  'a docker daemon runs there too; it was left alone, but for rules in its chain DOCKER-USER that let containers of Skiff through. Where it uses iptables-legacy: iptables-legacy -I DOCKER-USER -i BRIDGE -j ACCEPT, and the same with -o (docker network inspect tells BRIDGE)';
 
 const firewallNotes = {
   firewalld:
