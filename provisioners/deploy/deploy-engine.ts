@@ -248,7 +248,8 @@ async function waitForAnswer(deployment: Deployment, expected: ExpectedRelease):
   const deadline = performance.now() + answerTimeoutMs;
   for (;;) {
     const trouble = await lookForAnswer(deployment, expected);
-    if (trouble === null || performance.now() >= deadline) return trouble;
+    if (trouble === null) return null;
+    if (trouble.isFinal || performance.now() >= deadline) return trouble.why;
     if (expected.since === 'switch' && (await countFailedStarts(deployment, expected.name)) >= hopelessStarts)
       return `it ended ${hopelessStarts} times at once`;
     await delay(100, undefined, { signal });
@@ -264,7 +265,13 @@ async function countFailedStarts({ line, layout, signal }: Deployment, name: str
   return log.split('\n').filter((line) => line.startsWith('skiff: the engine ended with code')).length;
 }
 
-async function lookForAnswer(deployment: Deployment, expected: ExpectedRelease): Promise<string | null> {
+interface Trouble {
+  readonly why: string;
+  /** Waiting changes nothing. */
+  readonly isFinal: boolean;
+}
+
+async function lookForAnswer(deployment: Deployment, expected: ExpectedRelease): Promise<Trouble | null> {
   const { line, layout, signal } = deployment;
   const { name, version: expectedVersion } = expected;
   try {
@@ -276,13 +283,13 @@ async function lookForAnswer(deployment: Deployment, expected: ExpectedRelease):
     // The old engine may answer until it has ended.
     const running = (await line.check(runningReleaseScript(layout), { signal })).trim();
     if (!running.endsWith(`/releases/${name}`))
-      return `another release still answers (${running || 'its process is not known'})`;
+      return { why: `another release still answers (${running || 'its process is not known'})`, isFinal: false };
     const wanted = expectedVersion ?? Version;
-    return Version === wanted ? null : `it says that it is version ${Version}, not ${wanted}`;
+    return Version === wanted ? null : { why: `it says that it is version ${Version}, not ${wanted}`, isFinal: true };
   } catch (error) {
     signal.throwIfAborted();
     if (!line.isOpen) throw error;
-    return error instanceof Error ? error.message : String(error);
+    return { why: error instanceof Error ? error.message : String(error), isFinal: false };
   }
 }
 
