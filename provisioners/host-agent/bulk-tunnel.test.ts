@@ -5,7 +5,8 @@ import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { text } from 'node:stream/consumers';
-import { afterEach, beforeEach, expect, it, vi } from 'vitest';
+import { afterEach, beforeEach, expect, it } from 'vitest';
+import { eventually } from '../../test/eventually.ts';
 import { sshdProgram, startSshd } from '../../test/peers/sshd.ts';
 import type { TestSshd } from '../../test/peers/sshd.ts';
 import { describeWith } from '../../test/skip.ts';
@@ -78,12 +79,12 @@ describeWith(['linux', { program: sshdProgram }, { program: 'ssh' }], 'the fast 
     });
     expect(await kept.dial()).toBeNull();
     kept.open();
-    await vi.waitFor(() => expect(log).toEqual(['the fast way for bulk streams is open']), { timeout: 10_000 });
+    await eventually(() => log).toEqual(['the fast way for bulk streams is open']);
     const stream = await kept.dial();
     stream?.end('x');
     expect(stream === null ? null : await text(stream)).toBe('x');
     sshd.cut();
-    await vi.waitFor(async () => expect(await kept.dial()).toBeNull(), { timeout: 10_000 });
+    await eventually(() => kept.dial()).toBeNull();
     kept.close();
   });
 

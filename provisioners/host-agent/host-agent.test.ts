@@ -8,9 +8,11 @@ import { text } from 'node:stream/consumers';
 import { afterEach, beforeEach, expect, it, vi } from 'vitest';
 import { EngineClient } from '../../client/engine-client.ts';
 import { unixSocketDialer } from '../../client/dial.ts';
+import { eventually } from '../../test/eventually.ts';
 import type { TestSshd } from '../../test/peers/sshd.ts';
 import { sshdProgram, startSshd } from '../../test/peers/sshd.ts';
 import { describeWith } from '../../test/skip.ts';
+import { freeLocalPort } from '../drivers/vm/local-port.ts';
 import type { HostAgentState } from '../machines.ts';
 import { connectSsh, pinnedTarget } from '../ssh/ssh-connection.ts';
 import { readAgent } from './agent-state.ts';
@@ -130,7 +132,7 @@ describeWith(['linux', { program: sshdProgram }], 'a host agent', () => {
       signal: ending.signal,
     });
     await until('the agent is connected', (state) => state?.connection === 'ready');
-    await vi.waitFor(() => expect(engine.listenerCount).toBe(1), { timeout: 10_000 });
+    await eventually(() => engine.listenerCount).toBe(1);
   });
 
   afterEach(async () => {
@@ -152,7 +154,7 @@ describeWith(['linux', { program: sshdProgram }], 'a host agent', () => {
         expect(isSo(state), `${what}; it says ${JSON.stringify(state)}`).toBe(true);
         return state;
       },
-      { timeout: 15_000, interval: 20 },
+      { timeout: 30_000, interval: 20 },
     );
   }
 
@@ -173,9 +175,9 @@ describeWith(['linux', { program: sshdProgram }], 'a host agent', () => {
 
   it('opens a published port on localhost, and closes it when the container ends', async () => {
     const backend = createNetServer((socket) => socket.end('hello from inside'));
-    await new Promise<undefined>((resolve) => backend.listen(0, '127.0.0.2', () => resolve(undefined)));
-    const address = backend.address();
-    const port = typeof address === 'object' && address !== null ? address.port : 0;
+    // Free at 127.0.0.1, too, where the agent opens it.
+    const port = await freeLocalPort(null);
+    await new Promise<undefined>((resolve) => backend.listen(port, '127.0.0.2', () => resolve(undefined)));
     engine.start(container('web', [{ IP: '127.0.0.2', PrivatePort: 80, PublicPort: port, Type: 'tcp' }]));
     const state = await until('the port is open', (now) => now?.forwards.length === 1);
     expect(state?.forwards).toEqual([

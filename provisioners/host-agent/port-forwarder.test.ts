@@ -2,7 +2,9 @@ import type { Server } from 'node:net';
 import { connect, createServer } from 'node:net';
 import { networkInterfaces } from 'node:os';
 import { text } from 'node:stream/consumers';
-import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { eventually } from '../../test/eventually.ts';
+import { freeLocalPort } from '../drivers/vm/local-port.ts';
 import type { PortForward } from '../machines.ts';
 import { PortForwarder } from './port-forwarder.ts';
 import type { PublishedPort } from './published-ports.ts';
@@ -18,8 +20,9 @@ describe('ports of containers on this computer', () => {
   let forwarder: PortForwarder;
 
   beforeEach(async () => {
-    backend = await listenAt('127.0.0.9', 0);
-    port = portOf(backend);
+    // Free at all of this computer's own addresses: what a system gives for one of them may be taken at another.
+    port = await freeLocalPort(null);
+    backend = await listenAt('127.0.0.9', port);
     told = [];
     forwarder = new PortForwarder({
       dial: ({ host, port: at }) => dial(host, at),
@@ -53,16 +56,16 @@ describe('ports of containers on this computer', () => {
   it('tell who has a port that is taken, and open as soon as it is free', async () => {
     const other = await listenAt('127.0.0.1', port);
     await forwarder.update([published()]);
-    await vi.waitFor(() => expect(told.at(-1)?.[0]?.error).toContain('is in use by nginx (process 812); end that'));
+    await eventually(() => told.at(-1)?.[0]?.error).toContain('is in use by nginx (process 812); end that');
     expect(told.at(-1)?.[0]?.state).toBe('failed');
     await close(other);
-    await vi.waitFor(() => expect(told.at(-1)?.[0]).toMatchObject({ state: 'open', error: null }), { timeout: 10_000 });
+    await eventually(() => told.at(-1)?.[0]).toMatchObject({ state: 'open', error: null });
   });
 
   it.skipIf(!hasIpv6)('tell who would be talked to at ::1 instead (needs IPv6)', async () => {
     const other = await listenAt('::1', port);
     await forwarder.update([published()]);
-    await vi.waitFor(() => expect(told.at(-1)?.[0]?.error).toContain(`[::1]:${port} is in use by nginx`));
+    await eventually(() => told.at(-1)?.[0]?.error).toContain(`[::1]:${port} is in use by nginx`);
     expect(told.at(-1)?.[0]?.state).toBe('open');
     expect(await text(await dial('127.0.0.1', port))).toBe('hello');
     await close(other);
@@ -82,11 +85,6 @@ function dial(host: string, port: number): Promise<ReturnType<typeof connect>> {
     const socket = connect({ host, port, allowHalfOpen: true });
     socket.once('error', reject).once('connect', () => resolve(socket));
   });
-}
-
-function portOf(server: Server): number {
-  const address = server.address();
-  return typeof address === 'object' && address !== null ? address.port : 0;
 }
 
 async function close(server: Server): Promise<void> {

@@ -2,6 +2,7 @@ import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
+import { eventually } from '../../test/eventually.ts';
 import { LocalDriver } from '../drivers/local/local-driver.ts';
 import { QemuDriver } from '../drivers/qemu/qemu-driver.ts';
 import type { Driver, DriverState } from '../drivers/driver.ts';
@@ -52,6 +53,7 @@ describe('a list of machines', () => {
     // No time passes: were they to wait for it, they would never come.
     const states = (await Promise.all(others)).map((view) => view?.state);
     expect(states).toEqual(Array.from({ length: 19 }, () => 'stopped'));
+    await eventually(() => vi.getTimerCount()).toBe(1);
     await vi.advanceTimersByTimeAsync(200);
     expect(await unreachable).toMatchObject({ state: 'unknown', error: 'It did not answer within 200 ms' });
   });

@@ -1,7 +1,8 @@
 import { mkdir, mkdtemp, readdir, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { eventually } from '../../test/eventually.ts';
 import type { Machines } from '../machines.ts';
 import type { Operation } from '../progress.ts';
 import { readyDocument } from '../store/document.fixture.ts';
@@ -131,10 +132,10 @@ describe('machines of this computer', () => {
     let calls = 0;
     const watching = machines.watch(() => calls++);
     await add('web');
-    await vi.waitFor(() => expect(calls).toBeGreaterThan(0));
+    await eventually(() => calls).toBeGreaterThan(0);
     const before = calls;
     await writeFile(store.machine(parseMachineName('web')).agentState, '{}');
-    await vi.waitFor(() => expect(calls).toBeGreaterThan(before));
+    await eventually(() => calls).toBeGreaterThan(before);
     watching[Symbol.dispose]();
     const after = calls;
     await add('db');

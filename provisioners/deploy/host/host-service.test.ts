@@ -5,6 +5,7 @@ import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { afterEach, beforeEach, expect, it, vi } from 'vitest';
+import { isAlive } from '../../../test/peers/played-record.ts';
 import { describeWith } from '../../../test/skip.ts';
 import { hostPlace } from './host-place.ts';
 import { serviceFiles } from './host-service.ts';
@@ -55,8 +56,6 @@ for (const shell of shells)
       child.kill(signal);
       await exit;
     };
-    const isAlive = (pid: number): boolean =>
-      existsSync(`/proc/${pid}/environ`) && readFileSync(`/proc/${pid}/stat`, 'utf8').split(' ')[2] !== 'Z';
     const enginePid = (other = 0): Promise<number> =>
       vi.waitFor(() => {
         const pid = Number(readFileSync(pidFile, 'utf8'));
