@@ -147,7 +147,7 @@ export async function removeAll(settings: Settings, log: Log): Promise<void> {
   await engine.parts.names.end();
   await engine.parts.shares.end();
   await networks.removeAll();
-  removeEngineCgroup(`/skiff-${engine.parts.engineName}`);
+  await removeEngineCgroup(`/skiff-${engine.parts.engineName}`);
 }
 
 /** With `--rm`, or after a crash, it may be going already. */
@@ -181,10 +181,10 @@ async function openEngine(settings: Settings, log: Log, laps = new Laps(() => pe
   reserve.keep();
   const reach = faultPoints(process.env, () => process.kill(process.pid, 'SIGKILL'));
   const { layers, content } = opening.use(openLayers({ database, dataRoot, log, reserve, reach }));
-  const images = new ImageStore({ database, dataRoot, layers, content, now, log, reach });
+  const images = new ImageStore({ database, dataRoot, layers, content, now, log, reach, reserve });
   const trees = opening.use(new TreeWorkers({ program: treesProgram, most: 8 }));
   const measure = (folders: readonly string[]): Promise<readonly number[]> => trees.measure(folders);
-  const roots = new OverlayRoots({ database, dataRoot, layers, measure });
+  const roots = new OverlayRoots({ database, dataRoot, layers, measure, reserve });
   const volumes = new LocalVolumes({
     database,
     dataRoot,
@@ -193,6 +193,7 @@ async function openEngine(settings: Settings, log: Log, laps = new Laps(() => pe
     sizeOf: measure,
     mountDevice: (device) => trees.mountDevice(device),
     reach,
+    reserve,
     onChange: (action, { name, driver }) =>
       events.publish({ type: 'volume', action, actorId: name, attributes: { driver } }),
   });

@@ -153,7 +153,7 @@ export class ContainerLab implements AsyncDisposable {
     for (const id of existsSync(state) ? readdirSync(state) : [])
       spawnSync(program, ['--root', state, 'delete', '--force', id], { timeout: deadlineMs });
     for (const monitor of this.#opened) await monitor[Symbol.asyncDispose]();
-    removeEngineCgroup(`/skiff-${this.engine}`);
+    await removeEngineCgroup(`/skiff-${this.engine}`);
     rmSync(this.folder, { recursive: true, force: true });
   }
 }

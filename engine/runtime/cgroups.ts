@@ -5,10 +5,13 @@
  */
 import { existsSync, mkdirSync, readFileSync, rmdirSync } from 'node:fs';
 import { join } from 'node:path';
+import { setTimeout } from 'node:timers/promises';
 import { mountFileSystem } from '../kernel/cgroup-mount.ts';
 import { readMounts } from '../kernel/mount-table.ts';
 
 const root = '/sys/fs/cgroup';
+/** How long the cgroups of a container that has ended may be there still. */
+const goingMs = 5000;
 
 /** Does nothing when all is there. Throws a SystemCallError when it may not. */
 export function prepareCgroups(): void {
@@ -44,19 +47,28 @@ export function enabledControllers(table: string): readonly string[] {
 }
 
 /**
- * Removes an engine's own cgroup (`/skiff-<engine>`), in all hierarchies, once it has no containers: crun removes those of
- * containers, not what they lie in. One that is in use stays.
+ * Removes an engine's own cgroup (`/skiff-<engine>`), in all hierarchies, once it has no containers: crun and the monitor remove
+ * those of containers, not what they lie in. The end of a container is told before its cgroups are gone, so they are waited
+ * for; one that stays in use stays.
  */
-export function removeEngineCgroup(path: string): void {
-  const folders = [root, ...readMounts().flatMap(({ type, target }) => (type.startsWith('cgroup') ? [target] : []))];
-  for (const folder of new Set(folders)) {
-    const cgroup = join(folder, path);
-    if (!existsSync(cgroup)) continue;
-    try {
-      rmdirSync(cgroup);
-    } catch (error) {
-      const code = (error as NodeJS.ErrnoException).code;
-      if (code !== 'EBUSY' && code !== 'ENOTEMPTY' && code !== 'ENOENT') throw error;
-    }
+export async function removeEngineCgroup(path: string): Promise<void> {
+  const roots = [root, ...readMounts().flatMap(({ type, target }) => (type.startsWith('cgroup') ? [target] : []))];
+  let folders = [...new Set(roots)].map((folder) => join(folder, path)).filter(existsSync);
+  const deadline = performance.now() + goingMs;
+  for (;;) {
+    folders = folders.filter((folder) => !isRemoved(folder));
+    if (folders.length === 0 || performance.now() > deadline) return;
+    await setTimeout(10);
+  }
+}
+
+function isRemoved(cgroup: string): boolean {
+  try {
+    rmdirSync(cgroup);
+    return true;
+  } catch (error) {
+    const { code } = error as NodeJS.ErrnoException;
+    if (code !== 'EBUSY' && code !== 'ENOTEMPTY' && code !== 'ENOENT') throw error;
+    return code === 'ENOENT';
   }
 }
