@@ -32,6 +32,8 @@ export class LayerPushes {
   readonly #places: BlobPlaces;
   readonly #nowMs: () => number;
   readonly #turns: Turns;
+  /** Layers on their way, by registry and content: the same one goes up once, then the others have it mounted. */
+  readonly #underWay = new Map<string, Promise<Descriptor | null>>();
 
   /** `mostUploads`: at a time, of all pushes together. */
   constructor(parts: {
@@ -65,7 +67,7 @@ export class LayerPushes {
     });
     for (const { outgoing, report } of reports) {
       const { diffId } = outgoing.layer;
-      if (!sending.has(diffId)) sending.set(diffId, this.#inTurn(outgoing, report, destination));
+      if (!sending.has(diffId)) sending.set(diffId, this.#afterOthers(outgoing, report, destination));
     }
     try {
       await Promise.all(sending.values());
@@ -75,6 +77,22 @@ export class LayerPushes {
       await Promise.allSettled(sending.values());
       throw error;
     }
+  }
+
+  /** Whoever sends the same layer to the same registry goes first. Its failure is its own. */
+  async #afterOthers(outgoing: OutgoingLayer, report: LayerReport, to: Destination): Promise<Descriptor> {
+    const key = `${to.domain} ${outgoing.layer.diffId}`;
+    const { diffId } = outgoing.layer;
+    const blobs = [...outgoing.blobs];
+    for (let other = this.#underWay.get(key); other !== undefined; other = this.#underWay.get(key)) {
+      report.say('Waiting');
+      const sent = await orAborted(other, to.signal);
+      if (sent !== null && !blobs.some(({ digest }) => digest === sent.digest)) blobs.push({ ...sent, diffId });
+    }
+    const sending = this.#inTurn({ ...outgoing, blobs }, report, to);
+    const ended = sending.catch(() => null).finally(() => this.#underWay.delete(key));
+    this.#underWay.set(key, ended);
+    return await sending;
   }
 
   async #inTurn(outgoing: OutgoingLayer, report: LayerReport, to: Destination): Promise<Descriptor> {
@@ -168,4 +186,12 @@ async function* counted(
 async function sent(descriptor: Promise<Descriptor> | undefined, diffId: Digest): Promise<Descriptor> {
   if (descriptor === undefined) throw internal(`layer ${diffId} was not sent`);
   return await descriptor;
+}
+
+function orAborted<T>(waited: Promise<T>, signal: AbortSignal): Promise<T> {
+  signal.throwIfAborted();
+  const { promise, reject } = Promise.withResolvers<never>();
+  const onAbort = (): void => reject(signal.reason);
+  signal.addEventListener('abort', onAbort, { once: true });
+  return Promise.race([waited, promise]).finally(() => signal.removeEventListener('abort', onAbort));
 }

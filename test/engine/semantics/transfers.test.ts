@@ -9,7 +9,7 @@ import { describeWith } from '../../skip.ts';
 import { call } from '../api.ts';
 import { docker, eventually } from '../docker.ts';
 import { pastEvents } from '../event-log.ts';
-import { directory, file } from '../made-image.ts';
+import { directory, file, loadImage } from '../made-image.ts';
 import { hostArchitecture, putImage, putIndex } from '../registry-image.ts';
 import { type RunningEngine, startEngine } from '../start-engine.ts';
 import { pull, push, startPull, states } from '../transfer.ts';
@@ -222,6 +222,21 @@ describeWith(['linux', 'root', { program: 'crun' }], 'semantics: pull and push',
       const events = await pastEvents(engine.socket, { type: ['image'], event: ['push'] });
       expect(events.at(-1)).toMatchObject({ Actor: { ID: `${copy}:1`, Attributes: { name: copy } } });
       for (const name of [`${copy}:1`, `${app()}:kept`]) await remove(name);
+    });
+
+    it('a layer goes up once, however many pushes bring it at the same time', async () => {
+      const names = ['team/here', 'team/there', 'team/here'].map((path, index) => `${registry.host}/${path}:${index}`);
+      const [first = '', ...others] = names;
+      await loadImage(engine.socket, first, { layer: [file('noise', randomBytes(4 * 1024 * 1024))] });
+      for (const name of others) await docker(engine.socket, ['tag', first, name]);
+      const pushes = await Promise.all(names.map((name) => docker(engine.socket, ['push', name])));
+      expect(pushes.map(({ exitCode }) => exitCode)).toEqual([0, 0, 0]);
+      const ends = pushes.flatMap(({ stdout }) => stdout.match(/: (Pushed|Mounted from|Layer already exists)/g) ?? []);
+      // Two layers, three times.
+      expect(ends).toHaveLength(6);
+      expect(ends.filter((end) => end === ': Pushed')).toHaveLength(2);
+      expect(new Set(pushes.map(({ stdout }) => /digest: (\S+)/.exec(stdout)?.[1])).size).toBe(1);
+      for (const name of names) await remove(name);
     });
 
     it('89: a layer whose blob is not there any more is packed again, and pulls back as it was', async () => {
