@@ -10,6 +10,7 @@ import type { Filters } from '../model/filters.ts';
 import { type ImageId, parseDigest } from '../model/ids.ts';
 import type { Instant } from '../model/time.ts';
 import type { Database } from '../store/database.ts';
+import type { DiskReserve } from '../store/disk-reserve.ts';
 import type { IncomingImage } from './archive/incoming-image.ts';
 import { inflatedArchive } from './archive/inflated-archive.ts';
 import { readArchive } from './archive/read-archive.ts';
@@ -47,6 +48,7 @@ export class ImageStore implements Images {
   readonly #content: Pick<Content, 'findOf' | 'hold'>;
   readonly #now: () => Instant;
   readonly #reach: (point: string) => void;
+  readonly #reserve: Pick<DiskReserve, 'around'>;
   readonly #incoming: string;
   readonly #log: Log;
   readonly #catalogue: ImageCatalogue;
@@ -62,7 +64,10 @@ export class ImageStore implements Images {
     readonly log: Log;
     /** Told at each point where something is half done: tests end the engine there. */
     readonly reach?: (point: string) => void;
+    /** For what removes images, on a full disk. */
+    readonly reserve?: Pick<DiskReserve, 'around'>;
   }) {
+    this.#reserve = parts.reserve ?? { around: (work) => work() };
     this.#rows = new ImageRows(parts.database);
     this.#catalogue = new ImageCatalogue(this.#rows);
     this.#layers = parts.layers;
@@ -269,13 +274,14 @@ export class ImageStore implements Images {
   /** All rows in one transaction; the layers after it, in docker's order: each image, then its own. */
   async #carryOut(image: Image, plan: RemovalPlan): Promise<readonly RemovedImage[]> {
     const stacks = plan.delete.map(({ topLayer }) => this.#layers.stack(topLayer));
-    this.#rows.transaction(() => {
+    const forget = (): void => {
       for (const reference of plan.untag) {
         if (reference.digest === null) this.#rows.deleteTag(reference);
         else this.#rows.deleteDigest(reference, image.id);
       }
       for (const { id } of plan.delete) this.#rows.delete(id);
-    }, 'ordered');
+    };
+    this.#reserve.around(() => this.#rows.transaction(forget, 'ordered'));
     this.#reach('image:removed');
     for (const { id } of [image, ...plan.delete]) this.#catalogue.refresh(id);
     const untagged = plan.untag.map((reference): RemovedImage => {

@@ -1,5 +1,6 @@
 import { createHash } from 'node:crypto';
 import {
+  appendFileSync,
   existsSync,
   lstatSync,
   mkdirSync,
@@ -16,11 +17,14 @@ import path from 'node:path';
 import { afterEach, beforeEach, expect, it } from 'vitest';
 import { describeWith } from '../../test/skip.ts';
 import { openLog } from '../diagnostics/log.ts';
+import { mountFileSystem } from '../kernel/cgroup-mount.ts';
+import { unmount } from '../kernel/mount.ts';
 import type { LayerStore } from '../layers/layer-store.ts';
 import { encodeEntry, endOfArchive } from '../../api/tar/writer.ts';
 import { openLayers, type OpenLayers } from '../layers/open-layers.ts';
 import { type ChainId, newContainerId, parseDigest } from '../model/ids.ts';
 import { type Database, openDatabase } from '../store/database.ts';
+import { DiskReserve } from '../store/disk-reserve.ts';
 import { measureTree } from '../trees/measure.ts';
 import { OverlayRoots } from './overlay-roots.ts';
 import { makeDirectoryInside, readInside } from './rootfs.ts';
@@ -38,23 +42,28 @@ describeWith(['linux', 'root'], 'the root of a container', () => {
   let opened: OpenLayers;
   let layers: LayerStore;
   let roots: OverlayRoots;
+  let reserve: DiskReserve;
 
   beforeEach(() => {
     scratch = mkdtempSync(path.join(os.tmpdir(), 'skiff-roots-'));
+    mountFileSystem({ type: 'tmpfs', target: scratch, options: 'size=8m' });
+    reserve = new DiskReserve({ folder: path.join(scratch, 'reserve'), pieces: 2, pieceBytes: 64 * 1024 });
     database = openDatabase(scratch);
     const log = openLog({ verbosity: 'error', write: () => undefined });
     opened = openLayers({ database, dataRoot: scratch, log });
     layers = opened.layers;
     const measure = (folders: readonly string[]): Promise<readonly number[]> =>
       Promise.resolve(folders.map(measureTree));
-    roots = new OverlayRoots({ database, layers, dataRoot: scratch, measure });
+    roots = new OverlayRoots({ database, layers, dataRoot: scratch, measure, reserve });
   });
   afterEach(async () => {
     await roots.collectGarbage(new Set());
-    expect(readFileSync('/proc/self/mountinfo', 'utf8')).not.toContain(scratch);
+    expect(readFileSync('/proc/self/mountinfo', 'utf8')).not.toContain(`${scratch}/`);
     expect(readdirSync(path.join(scratch, 'containers'))).toEqual([]);
     await opened[Symbol.asyncDispose]();
     database[Symbol.dispose]();
+    reserve[Symbol.dispose]();
+    unmount(scratch);
     rmSync(scratch, { recursive: true });
   });
 
@@ -134,6 +143,21 @@ describeWith(['linux', 'root'], 'the root of a container', () => {
     const root = await roots.prepare({ id: newContainerId(), topLayer: null });
     roots.mount(root.id);
     expect(readdirSync(root.merged)).toEqual(['.dockerenv', 'dev', 'etc', 'proc', 'sys']);
+  });
+
+  it('can be removed when not a byte has room, by what is kept for that', async () => {
+    const root = await prepared([file('a', '')]);
+    reserve.fill();
+    const ballast = path.join(scratch, 'ballast');
+    for (let size = 1 << 20; size >= 1; size = Math.floor(size / 4)) {
+      const grow = (): void => {
+        for (;;) appendFileSync(ballast, Buffer.alloc(size));
+      };
+      expect(grow).toThrow(/ENOSPC/);
+    }
+    await roots.remove(root.id);
+    expect(existsSync(root.folder)).toBe(false);
+    rmSync(ballast);
   });
 
   it('removes at boot what belongs to no container, mounted or not', async () => {

@@ -8,6 +8,7 @@ import type { LayerStore } from '../layers/layer-store.ts';
 import { internal } from '../model/errors.ts';
 import { type ChainId, type ContainerId, hexOf, parseChainId, parseContainerId } from '../model/ids.ts';
 import type { Database } from '../store/database.ts';
+import type { DiskReserve } from '../store/disk-reserve.ts';
 import { fillInitLayer, lookLikeRoot } from './init-layer.ts';
 import type { HeldRoot, Root, Roots, RootSizes } from './rootfs.ts';
 
@@ -20,6 +21,7 @@ export class OverlayRoots implements Roots {
   readonly #containers: string;
   readonly #initLayers: string;
   readonly #measure: (folders: readonly string[]) => Promise<readonly number[]>;
+  readonly #reserve: Pick<DiskReserve, 'around'>;
   /** Who looks into a root, and whether its container is done with it. */
   readonly #held = new Map<ContainerId, { count: number; isWanted: boolean }>();
 
@@ -29,8 +31,11 @@ export class OverlayRoots implements Roots {
     readonly dataRoot: string;
     /** Bytes below each folder; 0 for one that is gone. */
     readonly measure: (folders: readonly string[]) => Promise<readonly number[]>;
+    /** For what removes a root, on a full disk. */
+    readonly reserve: Pick<DiskReserve, 'around'>;
   }) {
     this.#measure = parts.measure;
+    this.#reserve = parts.reserve;
     this.#database = parts.database;
     this.#layers = parts.layers;
     this.#containers = path.join(parts.dataRoot, 'containers');
@@ -145,7 +150,8 @@ export class OverlayRoots implements Roots {
     await this.unmount(id);
     await this.#removeFolder(this.#containers, id);
     const sql = 'DELETE FROM roots WHERE container = ?';
-    this.#database.transaction(() => this.#database.sql.prepare(sql).run(id), 'ordered');
+    const forget = (): unknown => this.#database.sql.prepare(sql).run(id);
+    this.#reserve.around(() => this.#database.transaction(forget, 'ordered'));
     await this.#layers.collect();
   }
 

@@ -13,6 +13,7 @@ import type { ContainerId } from '../model/ids.ts';
 import { SerialQueues } from '../model/serial-queues.ts';
 import { formatInstant, type Instant } from '../model/time.ts';
 import type { Database } from '../store/database.ts';
+import type { DiskReserve } from '../store/disk-reserve.ts';
 import { readSetting, writeSetting } from '../store/settings-rows.ts';
 import { assertVolumeOptions, deviceMount, hasDevice, quotaBytes } from './device-options.ts';
 import { readDangling } from './filters.ts';
@@ -52,10 +53,12 @@ export class LocalVolumes implements Volumes {
     readonly mountDevice: (device: DeviceMount) => Promise<void>;
     /** Told each point where something is half done, and where a test may end the engine. */
     readonly reach?: (point: string) => void;
+    /** For what removes volumes, on a full disk. */
+    readonly reserve?: Pick<DiskReserve, 'around'>;
   }) {
     this.#reach = parts.reach ?? (() => undefined);
     this.#database = parts.database;
-    this.#rows = new VolumeRows(parts.database);
+    this.#rows = new VolumeRows(parts.database, parts.reserve ?? { around: (work) => work() });
     this.#root = path.join(parts.dataRoot, 'volumes');
     this.#log = parts.log;
     this.#now = parts.now;

@@ -1,6 +1,7 @@
 import type { SQLOutputValue } from 'node:sqlite';
 import { type ContainerId, parseContainerId } from '../model/ids.ts';
 import type { Database } from '../store/database.ts';
+import type { DiskReserve } from '../store/disk-reserve.ts';
 
 export interface VolumeRow {
   readonly name: string;
@@ -14,9 +15,12 @@ export interface VolumeRow {
 /** The statements of this room: tables `volumes` and `volume_uses`. */
 export class VolumeRows {
   readonly #database: Database;
+  /** For what removes volumes, on a full disk. */
+  readonly #reserve: Pick<DiskReserve, 'around'>;
 
-  constructor(database: Database) {
+  constructor(database: Database, reserve: Pick<DiskReserve, 'around'>) {
     this.#database = database;
+    this.#reserve = reserve;
   }
 
   all(): readonly VolumeRow[] {
@@ -38,11 +42,12 @@ export class VolumeRows {
   beginRemoval(name: string): boolean {
     const sql = `UPDATE volumes SET state = 'removing'
                   WHERE name = ? AND NOT EXISTS (SELECT 1 FROM volume_uses WHERE volume = volumes.name)`;
-    return this.#database.sql.prepare(sql).run(name).changes === 1;
+    return this.#reserve.around(() => this.#database.sql.prepare(sql).run(name)).changes === 1;
   }
 
   delete(name: string): void {
-    this.#database.sql.prepare('DELETE FROM volumes WHERE name = ?').run(name);
+    const forget = this.#database.sql.prepare('DELETE FROM volumes WHERE name = ?');
+    this.#reserve.around(() => forget.run(name));
   }
 
   usersOf(name: string): readonly ContainerId[] {
@@ -59,7 +64,8 @@ export class VolumeRows {
   }
 
   giveBack(container: ContainerId): void {
-    this.#database.sql.prepare('DELETE FROM volume_uses WHERE container = ?').run(container);
+    const forget = this.#database.sql.prepare('DELETE FROM volume_uses WHERE container = ?');
+    this.#reserve.around(() => forget.run(container));
   }
 }
 

@@ -2,7 +2,7 @@ import { execFileSync } from 'node:child_process';
 import { appendFileSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';
-import { afterAll, beforeAll, beforeEach, expect, it } from 'vitest';
+import { afterAll, afterEach, beforeAll, beforeEach, expect, it } from 'vitest';
 import { endOfArchive } from '../../../api/tar/writer.ts';
 import { describeWith } from '../../skip.ts';
 import { type Answer, call } from '../api.ts';
@@ -29,6 +29,10 @@ describeWith(['linux', 'root', { program: 'crun' }, { program: 'mount' }], 'skif
   afterAll(() => opened.disposeAsync());
 
   const api = (method: string, at: string, body?: unknown): Promise<Answer> => call(engine.socket, method, at, body);
+  const done = async (method: string, at: string): Promise<void> => {
+    const answer = await api(method, at);
+    expect(answer.status, answer.text).toBe(204);
+  };
   const status = async (id: string): Promise<{ Status: string; ExitCode: number; Pid: number }> =>
     (await boxes.inspect<{ State: { Status: string; ExitCode: number; Pid: number } }>(id)).State;
 
@@ -38,6 +42,9 @@ describeWith(['linux', 'root', { program: 'crun' }, { program: 'mount' }], 'skif
       readdirSync(path.join(disk, 'data/reserve')).filter((name) => /^\d+$/.test(name)).length === 8 ? true : null,
     ),
   );
+
+  // Whatever a test came to: the next one wants room.
+  afterEach(() => rmSync(ballast, { force: true }));
 
   it('says so, goes on serving, and forgets no state and no exit code', async () => {
     const running = await boxes.keep({ name: 'running' });
@@ -55,7 +62,7 @@ describeWith(['linux', 'root', { program: 'crun' }, { program: 'mount' }], 'skif
     expect((await api('GET', '/containers/new/json')).status).toBe(404);
     expect((await status(created)).Status).toBe('created');
     // What ends and removes needs no room but what is kept for it.
-    expect((await api('POST', `/containers/${running}/kill`)).status).toBe(204);
+    await done('POST', `/containers/${running}/kill`);
     expect(isAlive(Pid)).toBe(false);
     expect(await status(running)).toMatchObject({ Status: 'exited', ExitCode: 137 });
     expect((await api('GET', '/_ping')).text).toBe('OK');
@@ -68,7 +75,12 @@ describeWith(['linux', 'root', { program: 'crun' }, { program: 'mount' }], 'skif
 
   it('stops and removes what fills it', async () => {
     const stopped = await boxes.keep({ name: 'stopped' });
-    const filler = await boxes.keep({ name: 'filler' }, 'cat /dev/zero > /fill; sleep 600');
+    await api('POST', '/volumes/create', { Name: 'spare' });
+    await api('POST', '/images/hello/tag?repo=spare');
+    const fillLater = 'until [ -e /go ]; do usleep 10000; done; cat /dev/zero > /fill; sleep 600';
+    const filler = await boxes.keep({ name: 'filler' }, fillLater);
+    // Not before its start is recorded, which takes room of the disk.
+    writeFileSync(`/proc/${(await status(filler)).Pid}/root/go`, '');
     await eventually('a full disk', async () => {
       const { status } = await api('POST', '/containers/create?name=probe', { Image: 'hello', Cmd: ['true'] });
       if (status !== 201) return true;
@@ -76,13 +88,20 @@ describeWith(['linux', 'root', { program: 'crun' }, { program: 'mount' }], 'skif
       return null;
     });
     fill(ballast);
-    expect((await api('POST', `/containers/${stopped}/stop?t=0`)).status).toBe(204);
-    expect((await api('DELETE', `/containers/${stopped}`)).status).toBe(204);
-    expect((await api('DELETE', `/containers/${filler}?force=1`)).status).toBe(204);
+    await done('POST', `/containers/${stopped}/stop?t=0`);
+    await done('DELETE', `/containers/${stopped}`);
+    for (const [what, status] of [
+      ['volumes/spare', 204],
+      ['images/spare', 200],
+    ] as const) {
+      fill(ballast);
+      const answer = await api('DELETE', `/${what}`);
+      expect(answer.status, answer.text).toBe(status);
+    }
+    await done('DELETE', `/containers/${filler}?force=1`);
     const created = await boxes.create('true', { name: 'afterwards' });
     await boxes.start(created.id);
     await boxes.remove(created.id);
-    rmSync(ballast);
   });
 
   it('says so to a load, an import and a commit, keeps nothing of them, and can prune', async () => {
@@ -113,7 +132,6 @@ describeWith(['linux', 'root', { program: 'crun' }, { program: 'mount' }], 'skif
       expect(layers()).toEqual(before);
       await boxes.remove(id);
     } finally {
-      rmSync(ballast, { force: true });
       rmSync(scratch, { recursive: true });
     }
   });
