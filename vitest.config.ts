@@ -25,6 +25,7 @@ const patience = { expect: { poll: { timeout: 20_000 } } };
 export default defineConfig({
   test: {
     reporters: ['default'],
+    globalSetup: 'test/peers/bundled-skiff.ts',
     projects: [
       {
         test: {
@@ -45,14 +46,15 @@ export default defineConfig({
           include: kernel,
           exclude: never,
           maxWorkers,
-          testTimeout: 30_000,
-          hookTimeout: 60_000,
+          testTimeout: 120_000,
+          hookTimeout: 180_000,
         },
       },
       {
         test: {
           ...patience,
           name: 'browser',
+          globalSetup: 'test/browser/built-page.ts',
           include: browser,
           exclude: never,
           maxWorkers: machinesAtOnce,

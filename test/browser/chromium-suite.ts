@@ -1,8 +1,8 @@
 import type { Browser, BrowserContextOptions, Page } from 'playwright-core';
-import { afterAll, beforeAll, describe, expect } from 'vitest';
+import { afterAll, beforeAll, describe, expect, inject } from 'vitest';
 import type { DesktopServices } from '../../desktop/contract/contract.ts';
 import { startDesktopServer, type DesktopServer } from '../../desktop/server/desktop-server.ts';
-import { buildRenderer, chromiumLacking, findChromium, launchChromium } from './chromium.ts';
+import { chromiumLacking, findChromium, launchChromium } from './chromium.ts';
 import { FixtureWorld } from './fixture-world.ts';
 
 /** One page on one world, through the product's own server. Disposing it asserts that nothing went wrong unseen. */
@@ -32,7 +32,7 @@ export function eventually<T>(read: () => T) {
   return expect.poll(read, { timeout: 30_000 });
 }
 
-/** A suite with one Chromium and one build of the page for all its tests; skipped with a printed reason without Chromium. */
+/** A suite with one Chromium for all its tests, and the page that the run has built (built-page.ts); skipped with a printed reason without Chromium. */
 export function chromiumSuite(title: string, body: (open: OpenPage) => void): void {
   if (findChromium() === null) {
     console.warn(`skipped: ${title}: ${chromiumLacking}`);
@@ -42,14 +42,12 @@ export function chromiumSuite(title: string, body: (open: OpenPage) => void): vo
   describe(title, () => {
     const resources = new AsyncDisposableStack();
     let browser: Browser;
-    let rendererDir: string;
     beforeAll(async () => {
-      rendererDir = resources.use(await buildRenderer()).dir;
       browser = await launchChromium();
       resources.defer(() => browser.close());
     });
     afterAll(() => resources.disposeAsync());
-    body((options) => openPage({ browser, rendererDir, ...options }));
+    body((options) => openPage({ browser, rendererDir: inject('rendererDir'), ...options }));
   });
 }
 

@@ -39,7 +39,7 @@ export function launchChromium(): Promise<Browser> {
   return chromium.launch({ executablePath, args, headless: true, timeout: 60_000 });
 }
 
-/** Builds the page into a folder of its own, so that suites that run at once do not share one. */
+/** Builds the page into a folder of its own, so that runs at once do not share one. */
 export async function buildRenderer(): Promise<AsyncDisposable & { readonly dir: string }> {
   const { build } = await import('vite');
   const dir = await mkdtemp(join(tmpdir(), 'skiff-renderer-'));
