@@ -268,7 +268,9 @@ export function cliSuite(title: string, start: () => Promise<EngineForCli>): voi
       });
 
       it('ends quietly when the reader has seen enough', async () => {
-        await done('run', '-d', '--name', 'cli-many', 'hello', 'seq', '200000');
+        const id = await done('run', '-d', '--name', 'cli-many', 'hello', 'seq', '200000');
+        using written = await client.containers.wait(id);
+        await written.answer;
         await using program = begin({}, 'logs', 'cli-many');
         await program.shows(/1\n/);
         program.closeOutput();

@@ -1,6 +1,6 @@
 import type { IncomingMessage, RequestListener, ServerResponse } from 'node:http';
 import { Readable } from 'node:stream';
-import { afterEach, describe, expect, it } from 'vitest';
+import { afterEach, describe, expect, it, vi } from 'vitest';
 import { listenLocally } from '../test/peers/local-server.ts';
 import type { LocalServer } from '../test/peers/local-server.ts';
 import { unixSocketDialer } from './dial.ts';
@@ -10,6 +10,7 @@ import type { EngineClientOptions } from './engine-client.ts';
 let opened: { server: LocalServer; client: EngineClient }[] = [];
 
 afterEach(async () => {
+  vi.useRealTimers();
   for (const { server, client } of opened) {
     client[Symbol.dispose]();
     await server.allClosed();
@@ -276,7 +277,7 @@ describe('wait', () => {
       answer.writeHead(200).flushHeaders();
       finish = () => answer.end('{"StatusCode":3,"Error":null}\n');
     });
-    using wait = await client.containers.wait('x', 'next-exit', { timeoutMs: 200 });
+    using wait = await client.containers.wait('x', 'next-exit');
     expect(finish).toBeDefined();
     finish?.();
     await expect(wait.answer).resolves.toEqual({ StatusCode: 3, Error: null });
@@ -310,10 +311,7 @@ describe('events', () => {
       send = (text) => answer.write(text);
     });
     const control = new AbortController();
-    const events = await client.events(
-      { since: '1.5', filters: { type: ['container'] } },
-      { signal: control.signal, timeoutMs: 200 },
-    );
+    const events = await client.events({ since: '1.5', filters: { type: ['container'] } }, { signal: control.signal });
     const text = JSON.stringify(event) + '\n';
     send?.(text.slice(0, 10));
     send?.(text.slice(10));
@@ -399,15 +397,18 @@ describe('load', () => {
   });
 
   it('gives up after silence, not after total time', async () => {
-    const { client } = await serve(async (request, answer) => {
-      await request.toArray();
-      json(answer, {});
+    vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout'] });
+    let arrived = Promise.withResolvers<void>();
+    const { client } = await serve((request, answer) => {
+      request.on('data', () => arrived.resolve()).once('end', () => json(answer, {}));
     });
     const archive = Readable.from(
       (async function* () {
         for (let part = 0; part < 8; part++) {
-          await new Promise((resolve) => setTimeout(resolve, 20));
+          arrived = Promise.withResolvers();
+          vi.advanceTimersByTime(100);
           yield Buffer.from('x');
+          await arrived.promise;
         }
       })(),
     );

@@ -49,13 +49,13 @@ it('prepares its machine, telling the steps, and then does it once more in no ti
   expect(await machines.inspect('mine')).toMatchObject({ state: 'running', settings: { cpus: 3 } });
   await desktop.prepare(undefined, ({ step }) => void steps.push(step));
   expect(steps).toHaveLength(2);
-  const info = await desktop.services.app.info({}, AbortSignal.timeout(1000));
+  const info = await desktop.services.app.info({}, AbortSignal.timeout(30_000));
   expect(info).toMatchObject({ version: '1.2.3', defaultMachine: 'mine', host: 'browser' });
 });
 
 it('loads hello from its archive into an engine that lacks it', async () => {
   await desktop.prepare();
-  const { id } = await desktop.services.containers.runHello({ machine: 'mine' }, AbortSignal.timeout(5000));
+  const { id } = await desktop.services.containers.runHello({ machine: 'mine' }, AbortSignal.timeout(30_000));
   expect(engine.state.container(id).body.Image).toBe('hello');
   expect(engine.requests.filter((line) => line.includes('/images/load'))).toHaveLength(1);
 });

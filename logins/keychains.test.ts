@@ -113,6 +113,6 @@ it('there is none without a session bus, on Windows, and behind other helpers', 
 async function firstLine(child: ChildProcess): Promise<string> {
   if (child.stdout === null) throw new Error('the child has no stdout');
   const lines = createInterface({ input: child.stdout });
-  const [line] = (await once(lines, 'line', { signal: AbortSignal.timeout(10_000) })) as [string];
+  const [line] = (await once(lines, 'line', { signal: AbortSignal.timeout(30_000) })) as [string];
   return line;
 }

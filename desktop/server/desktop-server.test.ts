@@ -72,14 +72,18 @@ describe('the desktop in a browser', () => {
   it('listens on loopback alone, at a port that nobody can guess', async () => {
     expect(server.origin).toMatch(/^http:\/\/127\.0\.0\.1:\d+$/);
     expect(server.url).toMatch(/^http:\/\/127\.0\.0\.1:\d+\/\?token=[\w-]{43}$/);
-    const addresses = Object.values(networkInterfaces()).flatMap((all) => all ?? []);
-    const others = addresses
-      .filter(({ internal, family }) => !internal && family === 'IPv4')
-      .map(({ address }) => address);
-    for (const host of ['::1', ...others]) {
-      const elsewhere = connectSocket({ host, port: Number(new URL(server.origin).port) });
+    const others = (): string[] =>
+      Object.values(networkInterfaces())
+        .flatMap((all) => all ?? [])
+        .filter(({ internal, family }) => !internal && family === 'IPv4')
+        .map(({ address }) => address);
+    for (const host of ['::1', ...others()]) {
+      const elsewhere = connectSocket({ host, port: Number(new URL(server.origin).port), timeout: 10_000 });
+      elsewhere.once('timeout', () => elsewhere.destroy(new Error('nobody answers')));
       const [error] = (await once(elsewhere, 'error')) as [NodeJS.ErrnoException];
-      expect(error.code, host).toMatch(/ECONNREFUSED|EADDRNOTAVAIL|ENETUNREACH|EAFNOSUPPORT/);
+      // Networks of containers come and go: an address that is not this computer's any more proves nothing.
+      if (host === '::1' || others().includes(host))
+        expect(error.code, host).toMatch(/ECONNREFUSED|EADDRNOTAVAIL|ENETUNREACH|EAFNOSUPPORT/);
     }
   });
 

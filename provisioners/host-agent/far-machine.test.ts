@@ -97,7 +97,7 @@ describeWith(needs, 'the line to a machine in another network', () => {
   });
 
   it('ends every stream when the network stays away, and is there again when that is', async () => {
-    await begin({ keepAliveMs: 200, watchEveryMs: 60_000 });
+    await begin({ keepAliveMs: 500, watchEveryMs: 60_000 });
     const stream = await quietStream();
     far.network.cutLink();
     await told('Keepalive timeout', 1);

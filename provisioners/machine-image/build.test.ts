@@ -11,7 +11,7 @@ import { ModuleTree } from './kernel-modules.ts';
 import { readRecipe } from './recipe.ts';
 import { layOutSystemRoot } from './system-root.ts';
 
-const signal = AbortSignal.timeout(60_000);
+const signal = AbortSignal.timeout(180_000);
 
 describeWith(['linux', { program: 'mkfs.erofs' }], 'building the image', () => {
   let base: string;

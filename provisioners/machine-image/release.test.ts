@@ -77,7 +77,7 @@ describe('an image from a release', () => {
   }: { sha256?: string; arch?: 'amd64' | 'arm64' } = {}): Promise<MachineImage> {
     return ensureMachineImage(
       { arch, cacheDir: base, source: { kind: 'release', url: release.url, sha256 } },
-      { report: (report) => reports.push(report), signal: AbortSignal.timeout(20_000) },
+      { report: (report) => reports.push(report), signal: AbortSignal.timeout(50_000) },
     );
   }
 
@@ -159,7 +159,7 @@ describe('an image from a release', () => {
         cacheDir: base,
         source: { kind: 'release', url: 'http://127.0.0.1:1/manifest.json', sha256: '1'.repeat(64) },
       },
-      { report: () => undefined, signal: AbortSignal.timeout(20_000) },
+      { report: () => undefined, signal: AbortSignal.timeout(50_000) },
     );
     await expect(closed).rejects.toMatchObject({
       code: 'image-unavailable',

@@ -54,7 +54,7 @@ describeWith(
       prepare_data_disk`;
       const run = spawnSync('busybox', ['sh', '-c', program, 'sh', script, disk, folder, tools], {
         encoding: 'utf8',
-        timeout: 20_000,
+        timeout: 60_000,
       });
       expect(run.stderr).toBe('');
       const lines = run.stdout.trimEnd().split('\n');

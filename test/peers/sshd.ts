@@ -143,17 +143,17 @@ async function startRelay(innerPort: number): Promise<{
   };
 }
 
-/** Resolves when an SSH server greets there; rejects after 10 s. */
+/** Resolves when an SSH server greets there; rejects after a minute. */
 export async function sshdListens({ host, port }: { readonly host: string; readonly port: number }): Promise<void> {
-  const deadline = performance.now() + 10_000;
+  const deadline = performance.now() + 60_000;
   for (;;) {
     const isOpen = await new Promise<boolean>((resolve) => {
-      const socket = connect({ port, host });
+      const socket = connect({ port, host }).setTimeout(10_000, () => socket.destroy());
       socket.once('data', () => {
         socket.destroy();
         resolve(true);
       });
-      socket.once('error', () => resolve(false));
+      socket.on('error', () => undefined).once('close', () => resolve(false));
     });
     if (isOpen) return;
     if (performance.now() > deadline) throw new Error(`sshd does not listen on port ${port}`);

@@ -1,5 +1,6 @@
 import { Readable } from 'node:stream';
 import { afterEach, describe, expect, it } from 'vitest';
+import { eventually } from '../../../test/eventually.ts';
 import {
   openDesktopCore,
   FollowedList,
@@ -113,7 +114,7 @@ describe('containers', () => {
     await expect(containers.run({ machine, image: 'absent' })).rejects.toMatchObject({ code: 'no-such-image' });
     await expect(containers.start({ machine: 'nowhere', id: 'x' })).rejects.toMatchObject({ code: 'no-such-machine' });
     desktop.machines.change(machine, { state: 'stopped' });
-    await list.until((rows) => rows.length === 0);
+    await eventually(() => desktop.core.lists.connections.get(machine)?.state).toBe('off');
     await expect(containers.start({ machine, id: 'x' })).rejects.toMatchObject({ code: 'not-running' });
   });
 

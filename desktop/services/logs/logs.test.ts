@@ -117,7 +117,7 @@ describe('the log of a container', () => {
   const open = async (): Promise<void> => {
     desktop = await openDesktopCore({ prepare: (machines) => machines.add(machine) });
     const { connections } = desktop.core.lists;
-    const ready = AbortSignal.timeout(3000);
+    const ready = AbortSignal.timeout(30_000);
     await connections.until(() => (connections.get(machine)?.state === 'ready' ? true : undefined), ready);
   };
   const run = async (script: string, isTty = false): Promise<string> => {
