@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { startFakeEngine } from '../test/peers/fake-engine.ts';
 import { archiveOf } from '../test/peers/fake-engine/archive.ts';
-import { runProgram, skiffCommand, startProgram } from '../test/peers/program.ts';
+import { runProgram, skiffCommand, skiffFromSources, startProgram } from '../test/peers/program.ts';
 import type { ProgramResult } from '../test/peers/program.ts';
 import { cliSuite } from './cli.suite.ts';
 
@@ -58,6 +58,13 @@ describe('which engine is meant', () => {
 });
 
 describe('the command itself', () => {
+  it('runs from the sources of a checkout too', async () => {
+    await using engine = await startFakeEngine();
+    const [file, ...words] = skiffFromSources;
+    const ran = await runProgram(file, [...words, '-H', `unix://${engine.path}`, 'run', '--rm', 'hello', 'echo', 'hi']);
+    expect(ran).toMatchObject({ exitCode: 0, stdout: 'hi\n', stderr: '' });
+  });
+
   it.each([
     { args: ['bogus'], exitCode: 1, says: 'skiff: unknown command: skiff bogus' },
     { args: ['machine', 'bogus'], exitCode: 1, says: 'skiff: unknown command: skiff machine bogus' },

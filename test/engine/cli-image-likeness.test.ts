@@ -3,7 +3,6 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import { endOfArchive } from '../../api/tar/writer.ts';
-import { buildCli } from '../../scripts/build-cli.ts';
 import { startRegistry } from '../peers/registry.ts';
 import { describeWith } from '../skip.ts';
 import { imageCases } from './cli-image-likeness.ts';
@@ -17,24 +16,23 @@ describeWith(
   'skiff beside docker, with registries',
   () => {
     const owner = new AsyncDisposableStack();
-    const built = mkdtempSync(join(tmpdir(), 'skiff-built-'));
+    const home = mkdtempSync(join(tmpdir(), 'skiff-like-'));
     let run: ReturnType<typeof sideRunner>;
 
     beforeAll(async () => {
-      owner.defer(() => rmSync(built, { recursive: true }));
+      owner.defer(() => rmSync(home, { recursive: true }));
       const [engine, open, closed] = await Promise.all([
         startEngine(),
         startRegistry(),
         startRegistry({ auth: 'basic', users: { jane: 'some input' } }),
-        buildCli(built),
       ]);
       for (const each of [engine, open, closed]) owner.use(each);
       for (const side of ['d', 's']) {
         const entries = [directory('bin/'), file('bin/side', side), endOfArchive];
-        writeFileSync(join(built, `${side}.tar`), Buffer.concat(entries));
+        writeFileSync(join(home, `${side}.tar`), Buffer.concat(entries));
       }
-      const places = { $REG: open.host, $AUTH: closed.host, $DIR: built };
-      run = sideRunner({ host: `unix://${engine.socket}`, built, places });
+      const places = { $REG: open.host, $AUTH: closed.host, $DIR: home };
+      run = sideRunner({ host: `unix://${engine.socket}`, home, places });
     });
 
     afterAll(() => owner.disposeAsync());

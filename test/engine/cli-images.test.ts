@@ -4,10 +4,9 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import { endOfArchive } from '../../api/tar/writer.ts';
-import { buildCli } from '../../scripts/build-cli.ts';
 import { startHostileRegistry } from '../peers/hostile-registry.ts';
 import type { HostileRegistry } from '../peers/hostile-registry.ts';
-import { runProgram, startProgram } from '../peers/program.ts';
+import { runProgram, skiffCommand, startProgram } from '../peers/program.ts';
 import type { ProgramResult, RunningProgram } from '../peers/program.ts';
 import { startRegistry } from '../peers/registry.ts';
 import type { RunningRegistry } from '../peers/registry.ts';
@@ -21,8 +20,7 @@ describeWith(['linux', 'root', { program: 'crun' }, { program: 'script' }], 'ski
   const owner = new AsyncDisposableStack();
   const folder = mkdtempSync(join(tmpdir(), 'skiff-images-'));
   const config = join(folder, 'docker');
-  /** The command as it is built: it starts in half the time. */
-  const [node, ...program] = [process.execPath, '--', join(folder, 'skiff.cjs')];
+  const [node, ...program] = skiffCommand;
   let engine: RunningEngine;
   let registry: RunningRegistry;
   let closed: RunningRegistry;
@@ -31,7 +29,6 @@ describeWith(['linux', 'root', { program: 'crun' }, { program: 'script' }], 'ski
   beforeAll(async () => {
     owner.defer(() => rmSync(folder, { recursive: true }));
     mkdirSync(config);
-    await buildCli(folder);
     [engine, registry, closed, hostile] = await Promise.all([
       startEngine(),
       startRegistry(),
@@ -159,7 +156,7 @@ describeWith(['linux', 'root', { program: 'crun' }, { program: 'script' }], 'ski
   it('ctrl-c ends a pull, tells so by its exit code, and gives the cursor back', async () => {
     const layer = Buffer.concat([file('f', randomBytes(200_000)), endOfArchive]);
     const { layers } = hostile.addImage('drip', [layer]);
-    hostile.rule({ path: new RegExp(`/blobs/${layers[0] ?? ''}`), act: { kind: 'drip', bytes: 20_000, everyMs: 50 } });
+    hostile.rule({ path: new RegExp(`/blobs/${layers[0] ?? ''}`), act: { kind: 'drip', bytes: 2_000, everyMs: 50 } });
     await using shown = onTerminal('pull', `${hostile.host}/app:drip`);
     await shown.shows(/Downloading/);
     shown.type('\x03');

@@ -2,7 +2,6 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { buildCli } from '../../scripts/build-cli.ts';
 import { describeWith } from '../skip.ts';
 import { cases, clearing, preparations } from './cli-likeness.ts';
 import type { Step } from './cli-likeness.ts';
@@ -21,23 +20,21 @@ describeWith(
     let run: (program: 'docker' | 'skiff', side: Side, step: Step) => Promise<Said>;
     let end: () => Promise<void> = () => Promise.resolve();
 
-    /** The command as it is built: it starts in half the time. */
-    const built = mkdtempSync(join(tmpdir(), 'skiff-built-'));
+    const home = mkdtempSync(join(tmpdir(), 'skiff-like-'));
 
     beforeAll(async () => {
-      await buildCli(built);
       const given = process.env['SKIFF_LIKENESS_HOST'];
       if (given === undefined) {
         const engine = await startEngine();
-        run = sideRunner({ host: `unix://${engine.socket}`, built });
+        run = sideRunner({ host: `unix://${engine.socket}`, home });
         end = async () => engine[Symbol.asyncDispose]();
-      } else run = sideRunner({ host: given, built });
+      } else run = sideRunner({ host: given, home });
       for (const side of ['d', 's'] as const) for (const step of preparations) await run('docker', side, step);
     });
 
     afterAll(async () => {
       for (const side of ['d', 's'] as const) for (const step of clearing) await run('docker', side, step);
-      rmSync(built, { recursive: true });
+      rmSync(home, { recursive: true });
       await end();
     });
 

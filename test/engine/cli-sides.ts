@@ -1,5 +1,5 @@
 import { join } from 'node:path';
-import { runProgram } from '../peers/program.ts';
+import { runProgram, skiffCommand } from '../peers/program.ts';
 import type { Step } from './cli-likeness.ts';
 
 export type Side = 'd' | 's';
@@ -11,24 +11,24 @@ export interface Said {
 }
 
 /**
- * Plays steps by docker's CLI and by skiff as it was built into the folder `built`, each side with logins and names of its own. Words like `$REG`
- * are replaced by what `places` says.
+ * Plays steps by docker's CLI and by skiff, each side with logins and names of its own in the folder `home`. Words like `$REG` are replaced by what
+ * `places` says.
  */
 export function sideRunner(parts: {
   readonly host: string;
-  readonly built: string;
+  readonly home: string;
   readonly places?: Readonly<Record<string, string>>;
 }): (program: 'docker' | 'skiff', side: Side, step: Step) => Promise<Said> {
-  const { host, built, places = {} } = parts;
+  const { host, home, places = {} } = parts;
   return async (program, side, step) => {
-    const [file, ...before] = program === 'docker' ? ['docker'] : [process.execPath, '--', join(built, 'skiff.cjs')];
+    const [file, ...before] = program === 'docker' ? ['docker'] : skiffCommand;
     const words = step.map((word) => {
       const placed = Object.entries(places).reduce((text, [place, value]) => text.replaceAll(place, value), word);
       return placed.replaceAll('@@', side === 'd' ? '1' : '2').replaceAll('@', side);
     });
     const { exitCode, stdout, stderr } = await runProgram(file ?? '', [...before, '-H', host, ...words], {
       input: 'some input\n',
-      environment: { SKIFF_HOME: built, DOCKER_CONFIG: join(built, `config-${side}`) },
+      environment: { SKIFF_HOME: home, DOCKER_CONFIG: join(home, `config-${side}`) },
     });
     return { exitCode, stdout: neutral(stdout), stderr: neutral(stderr) };
   };
@@ -48,7 +48,8 @@ function neutral(text: string): string {
       .replaceAll(/\b[0-9a-f]{12}\b/g, 'ID12')
       .replaceAll(/127\.0\.0\.1:\d+/g, '127.0.0.1:PORT')
       .replaceAll(/config-[ds](?=\/)/g, 'config-@')
-      .replaceAll(/(?:Less than a|\d+) seconds?(?= ago)/g, 'SOON')
+      // One side may look when a minute is full, the other just before.
+      .replaceAll(/(?:Less than a second|About a minute|\d+ (?:second|minute)s?) ago */g, 'SOON ')
       .replaceAll(/(?<=\bCREATED) {2,}/g, '  ')
       .replaceAll(/^\d+ +(?=sleep 1000$)/gm, 'PID ')
       .replaceAll(/^exit status 1\n/gm, '')

@@ -91,9 +91,15 @@ export function runProgram(
   return startProgram(file, args, options).ended;
 }
 
-/** The `skiff` command as a real process, by this Node; `--` as in its first line. */
-export const skiffCommand: readonly [file: string, ...args: string[]] = [
-  process.execPath,
-  '--',
-  fileURLToPath(new URL('../../cli/skiff.mjs', import.meta.url)),
-];
+/** Names the `skiff` command that the tests' set-up bundled (bundled-skiff.ts). */
+export const bundledSkiffVariable = 'SKIFF_TEST_COMMAND';
+
+type Command = readonly [file: string, ...args: string[]];
+
+const sources = fileURLToPath(new URL('../../cli/skiff.mjs', import.meta.url));
+
+/** The `skiff` command of a checkout as a real process, by this Node; `--` as in its first line. */
+export const skiffFromSources: Command = [process.execPath, '--', sources];
+
+/** The `skiff` command as it is released; outside of tests the one of the checkout. */
+export const skiffCommand: Command = [process.execPath, '--', process.env[bundledSkiffVariable] ?? sources];
