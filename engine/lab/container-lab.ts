@@ -210,7 +210,7 @@ export async function collect(
   return { stdout: Buffer.concat(text.stdout).toString(), stderr: Buffer.concat(text.stderr).toString() };
 }
 
-const deadlineMs = 20_000;
+const deadlineMs = 60_000;
 
 export async function withDeadline<Value>(what: string, promise: Promise<Value>): Promise<Value> {
   let timer: NodeJS.Timeout | undefined;

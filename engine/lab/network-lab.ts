@@ -71,7 +71,7 @@ export async function attachOutsider(wire: {
     ]);
   });
   // When both ends happen to have the same index, the kernel looks at them a second later only.
-  const deadline = AbortSignal.timeout(5000);
+  const deadline = AbortSignal.timeout(30_000);
   const areRunning = (): boolean =>
     isRunning(host, wire.name) &&
     outside.enter(() => {

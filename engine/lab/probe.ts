@@ -9,7 +9,10 @@ import { type SocketAddress, bindSocket, connectSocket, openSocket } from '../ke
 /** `refused`: somebody says no. `unreachable`: no way leads there. `silent`: nothing comes back. */
 export type Reach = 'answers' | 'refused' | 'unreachable' | 'silent';
 
+/** Long enough for what the kernel would let through at once; an answer that is expected may take its time on a busy computer. */
 const silenceMs = 400;
+const patienceMs = 20_000;
+const repeatMs = 1000;
 
 /** Answers every connection and every datagram with what it was sent. An address of `0.0.0.0` or `::`. */
 export function serveEcho(namespace: NetworkNamespace, at: SocketAddress): AsyncDisposable {
@@ -33,11 +36,11 @@ export function serveEcho(namespace: NetworkNamespace, at: SocketAddress): Async
   };
 }
 
-/** `namespace` null: this thread's own. */
+/** `namespace` null: this thread's own. `expected`: for anything but silence it is waited longer. */
 export async function probe(
   namespace: NetworkNamespace | null,
   protocol: 'tcp' | 'udp',
-  to: SocketAddress,
+  to: SocketAddress & { readonly expected: Reach },
 ): Promise<Reach> {
   const open = (): number => {
     const fd = openSocket(protocol, to.address);
@@ -51,16 +54,17 @@ export async function probe(
   };
   try {
     const fd = namespace === null ? open() : namespace.enter(open);
-    return await (protocol === 'tcp' ? probeStream(fd) : probeDatagrams(fd, to));
+    const waitMs = to.expected === 'silent' ? silenceMs : patienceMs;
+    return await (protocol === 'tcp' ? probeStream(fd, waitMs) : probeDatagrams(fd, { ...to, waitMs }));
   } catch (error) {
     if (error instanceof SystemCallError) return reachOf(error.code);
     throw error;
   }
 }
 
-function probeStream(fd: number): Promise<Reach> {
+function probeStream(fd: number, waitMs: number): Promise<Reach> {
   const socket = new Socket({ fd, readable: true, writable: true });
-  return settled((settle) => {
+  return settled(waitMs, (settle) => {
     socket.on('data', () => settle('answers'));
     socket.on('error', (error: NodeJS.ErrnoException) => settle(reachOf(error.code ?? '')));
     socket.on('end', () => settle('refused'));
@@ -68,21 +72,29 @@ function probeStream(fd: number): Promise<Reach> {
   }).finally(() => socket.destroy());
 }
 
-function probeDatagrams(fd: number, to: SocketAddress): Promise<Reach> {
+function probeDatagrams(fd: number, to: SocketAddress & { readonly waitMs: number }): Promise<Reach> {
   const socket = createSocket(isIPv6(to.address) ? 'udp6' : 'udp4');
-  return settled((settle) => {
+  let again: NodeJS.Timeout | undefined;
+  return settled(to.waitMs, (settle) => {
     socket.on('message', () => settle('answers'));
     socket.on('error', (error: NodeJS.ErrnoException) => settle(reachOf(error.code ?? '')));
-    socket.once('connect', () => socket.send('hello'));
+    const send = (): void => socket.send('hello');
+    socket.once('connect', () => {
+      send();
+      again = setInterval(send, repeatMs);
+    });
     socket.bind({ fd }, () => socket.connect(to.port, to.address));
-  }).finally(() => socket.close());
+  }).finally(() => {
+    clearInterval(again);
+    socket.close();
+  });
 }
 
-async function settled(start: (settle: (reach: Reach) => void) => void): Promise<Reach> {
+async function settled(waitMs: number, start: (settle: (reach: Reach) => void) => void): Promise<Reach> {
   let timer: NodeJS.Timeout | undefined;
   try {
     return await new Promise<Reach>((resolve) => {
-      timer = setTimeout(() => resolve('silent'), silenceMs);
+      timer = setTimeout(() => resolve('silent'), waitMs);
       start(resolve);
     });
   } finally {

@@ -30,7 +30,7 @@ describeWith(['linux', 'root', { program: 'python3' }, { program: 'apt-get' }], 
     const { stdout } = await promisify(execFile)(
       'python3',
       [path.join(import.meta.dirname, 'python-sdk.py'), `unix://${engine.socket}`],
-      { env: { ...process.env, PYTHONPATH: path.join(peer, library) }, timeout: 60_000 },
+      { env: { ...process.env, PYTHONPATH: path.join(peer, library) }, timeout: 150_000 },
     );
     expect(JSON.parse(stdout)).toEqual({
       ping: true,

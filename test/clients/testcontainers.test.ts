@@ -58,7 +58,7 @@ describeWith(['linux', 'root', { program: 'curl' }], 'testcontainers on skiffd',
   it('waits for health', async () => {
     const container = await new lib.GenericContainer('hello')
       .withCommand(['sh', '-c', 'usleep 300000; touch /tmp/ok; exec sleep 600'])
-      .withHealthCheck({ test: ['CMD', 'test', '-e', '/tmp/ok'], interval: 200, retries: 20, timeout: 1000 })
+      .withHealthCheck({ test: ['CMD', 'test', '-e', '/tmp/ok'], interval: 200, retries: 20, timeout: 60_000 })
       .withWaitStrategy(lib.Wait.forHealthCheck())
       .start();
     await container.stop();
@@ -126,11 +126,11 @@ describeWith(['linux', 'root', { program: 'curl' }], 'testcontainers on skiffd',
       },
     );
     const made = /made (\w+) (\w+)\n/;
-    await client.shows(made, 30_000);
+    await client.shows(made, 60_000);
     client.kill('SIGKILL');
     const [, container, network] = made.exec((await client.ended).stdout) ?? [];
     const status = async (where: string): Promise<number> => (await call(engine.socket, 'GET', where)).status;
-    await expect.poll(() => status(`/containers/${container}/json`), { timeout: 15_000 }).toBe(404);
-    await expect.poll(() => status(`/networks/${network}`), { timeout: 15_000 }).toBe(404);
+    await expect.poll(() => status(`/containers/${container}/json`), { timeout: 60_000 }).toBe(404);
+    await expect.poll(() => status(`/networks/${network}`), { timeout: 60_000 }).toBe(404);
   });
 });

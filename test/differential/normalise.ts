@@ -23,7 +23,7 @@ export class Names {
         .replace(/\bf[cd][0-9a-f]{2}:[0-9a-f:]+/g, '<address>')
         // Which default pool is free depends on the host.
         .replace(/<address>\/(16|20)\b/g, '<subnet>')
-        .replace(/\b(3[2-9]|[45]\d)\d{3}\b/g, '<port>')
+        .replace(/\b(3[2-9]|[45]\d|60)\d{3}\b/g, '<port>')
         .replace(
           /(Up|Exited \(\d+\)|Created|Restarting \(\d+\)) (Less than a second|About an? \w+|\d+ \w+)/g,
           '$1 <while>',

@@ -22,7 +22,7 @@ export function call(
         socketPath,
         method,
         path,
-        timeout: 30_000,
+        timeout: 90_000,
         headers: {
           ...(text === '' ? {} : { 'Content-Type': 'application/json', 'Content-Length': Buffer.byteLength(text) }),
           ...headers,

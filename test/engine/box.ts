@@ -71,7 +71,7 @@ export class Boxes {
           method: 'PUT',
           path: `/containers/${id}/archive?path=${encodeURIComponent(folder)}`,
           headers: { 'Content-Type': 'application/x-tar', 'Content-Length': archive.length },
-          timeout: 20_000,
+          timeout: 60_000,
         },
         (response) => {
           response.resume();
@@ -107,7 +107,7 @@ export class Boxes {
   output(id: string): Promise<string> {
     return new Promise((resolve, reject) => {
       const path = `/containers/${id}/logs?stdout=1&stderr=1`;
-      const sent = http.get({ socketPath: this.#socket, path, timeout: 20_000 }, (response) => {
+      const sent = http.get({ socketPath: this.#socket, path, timeout: 60_000 }, (response) => {
         const decoder = new FrameDecoder();
         const isRaw = response.headers['content-type'] === 'application/vnd.docker.raw-stream';
         const parts: Buffer[] = [];

@@ -140,7 +140,7 @@ export const cases: readonly (readonly Step[])[] = [
   one('image', 'inspect', 'l@-none'),
   [['tag', 'hello', 'l@-tagged:1'], ['images', '-q', 'l@-tagged'], ['rmi', 'l@-tagged:1'], ['rmi', 'l@-tagged:1'], ['rmi', '-f', 'l@-tagged:1'], ['tag', 'l@-none', 'x']],
   // A life
-  [['run', '-d', '--name', 'l@-life', 'hello', 'sh', '-c', 'trap "exit 5" TERM; sleep 1000 & wait'], ['stop', '-t', '5', 'l@-life'], ['wait', 'l@-life'], ['start', 'l@-life'], ['kill', '-s', 'KILL', 'l@-life'], ['wait', 'l@-life'], ['start', '-a', 'l@-nobody'], ['rm', 'l@-life'], ['rm', 'l@-life'], ['rm', '-f', 'l@-life']],
+  [['run', '-d', '--name', 'l@-life', 'hello', 'sh', '-c', 'trap "exit 5" TERM; touch /ready; sleep 1000 & wait'], ['exec', 'l@-life', 'sh', '-c', 'until [ -e /ready ]; do usleep 10000; done'], ['stop', '-t', '5', 'l@-life'], ['wait', 'l@-life'], ['start', 'l@-life'], ['kill', '-s', 'KILL', 'l@-life'], ['wait', 'l@-life'], ['start', '-a', 'l@-nobody'], ['rm', 'l@-life'], ['rm', 'l@-life'], ['rm', '-f', 'l@-life']],
   [['run', '-d', '--name', 'l@-auto', '--restart', 'on-failure:1', 'hello', 'false'], ['inspect', '-f', '{{.HostConfig.RestartPolicy.Name}} {{.HostConfig.RestartPolicy.MaximumRetryCount}}', 'l@-auto'], ['rm', '-f', 'l@-auto']],
   [['run', '--name', 'l@-health', '-d', '--health-cmd', 'true', '--health-interval', '1h', 'hello', 'sleep', '1000'], ['inspect', '-f', '{{json .Config.Healthcheck}} {{.Config.Healthcheck.Test}}', 'l@-health'], ['rm', '-f', 'l@-health']],
   one('run', '-a', 'stdout', '--rm', 'hello', 'sh', '-c', 'echo out; echo err >&2'),

@@ -27,7 +27,7 @@ describeWith(['linux', 'root', { program: 'crun' }], 'the desktop and the real e
       (signal) => desktop.client.containers.watch({}, { signal }),
       ({ machine, id }) => ({ machine, id }),
     );
-    await connections.until((rows) => rows.find(({ state }) => state === 'ready'), 15_000);
+    await connections.until((rows) => rows.find(({ state }) => state === 'ready'));
   });
 
   afterAll(async () => {
@@ -39,7 +39,7 @@ describeWith(['linux', 'root', { program: 'crun' }], 'the desktop and the real e
   });
 
   const row = (id: string, state: string): Promise<Container> =>
-    containers.until((rows) => rows.find((one) => one.id === id && one.state === state), 15_000);
+    containers.until((rows) => rows.find((one) => one.id === id && one.state === state));
   const shell = (script: string): { machine: string; image: string; command: string[] } => ({
     machine,
     image: 'hello',
@@ -55,9 +55,8 @@ describeWith(['linux', 'root', { program: 'crun' }], 'the desktop and the real e
 
   it('runs hello by one call, shows it end, and reads its log', async () => {
     const { id } = await desktop.client.containers.runHello({ machine });
-    const ended = await containers.until(
-      (rows) => rows.find((one) => one.id === id && one.state === 'exited' && one.exitCode !== null),
-      15_000,
+    const ended = await containers.until((rows) =>
+      rows.find((one) => one.id === id && one.state === 'exited' && one.exitCode !== null),
     );
     expect(ended).toMatchObject({ exitCode: 0, image: 'hello', error: null });
     expect(ended.startedAt).toBeGreaterThanOrEqual(ended.createdAt);
@@ -74,6 +73,8 @@ describeWith(['linux', 'root', { program: 'crun' }], 'the desktop and the real e
     });
     expect(name).toBe('desk-box');
     const first = await row(id, 'running');
+    // By then its shell has set the trap.
+    await expect.poll(() => logOf(id)).toContain('stdout: up');
     await desktop.client.containers.stop({ machine, id, graceSeconds: 5 });
     expect(await row(id, 'exited')).toMatchObject({ exitCode: 5 });
     await desktop.client.containers.start({ machine, id });
@@ -82,7 +83,7 @@ describeWith(['linux', 'root', { program: 'crun' }], 'the desktop and the real e
     const details = await desktop.client.containers.inspect({ machine, id: 'desk-box' });
     expect(details.env).toContainEqual({ name: 'A', value: 'b=c' });
     await desktop.client.containers.restart({ machine, id, graceSeconds: 5 });
-    await containers.until((rows) => rows.find((one) => one.id === id && one.startedAt !== second.startedAt), 15_000);
+    await containers.until((rows) => rows.find((one) => one.id === id && one.startedAt !== second.startedAt));
     expect(await logOf(id)).toContain('stdout: up');
     await desktop.client.containers.remove({ machine, id, force: true });
     await containers.until((rows) => rows.every((one) => one.id !== id));
@@ -112,14 +113,15 @@ describeWith(['linux', 'root', { program: 'crun' }], 'the desktop and the real e
       const log = desktop.client.logs.open({ machine, id, tail: null }, { signal: stop.signal });
       for await (const { lines } of log) numbers.push(...lines.map(({ text }) => Number(text)));
     })();
-    await expect.poll(() => numbers.length, { timeout: 15_000 }).toBeGreaterThan(10);
+    await expect.poll(() => numbers.length).toBeGreaterThan(10);
+    await row(id, 'running');
     await engine.crash();
-    await connections.until((rows) => rows.find(({ state }) => state === 'stale'), 15_000);
+    await connections.until((rows) => rows.find(({ state }) => state === 'stale'));
     expect(containers.rows.map((one) => one.id)).toEqual([id]);
     await engine.start();
-    await connections.until((rows) => rows.find(({ state }) => state === 'ready'), 20_000);
+    await connections.until((rows) => rows.find(({ state }) => state === 'ready'));
     const soFar = numbers.length;
-    await expect.poll(() => numbers.length, { timeout: 15_000 }).toBeGreaterThan(soFar + 10);
+    await expect.poll(() => numbers.length).toBeGreaterThan(soFar + 10);
     expect(await row(id, 'running')).toBeDefined();
     stop.abort();
     await reading;

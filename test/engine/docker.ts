@@ -29,7 +29,7 @@ export function docker(socket: string, words: readonly string[], input = '', tim
 export async function eventually<T>(
   what: string,
   look: () => Promise<T | null> | T | null,
-  timeoutMs = 20_000,
+  timeoutMs = 60_000,
 ): Promise<T> {
   const deadline = performance.now() + timeoutMs;
   for (;;) {

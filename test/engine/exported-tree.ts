@@ -48,7 +48,7 @@ export async function exportedTree(socket: string, image: string): Promise<Reado
 
 function exportOf(socketPath: string, id: string): Promise<AsyncIterable<Buffer>> {
   return new Promise((resolve, reject) => {
-    const sent = http.get({ socketPath, path: `/containers/${id}/export`, timeout: 30_000 }, (response) => {
+    const sent = http.get({ socketPath, path: `/containers/${id}/export`, timeout: 60_000 }, (response) => {
       if (response.statusCode === 200) resolve(response as AsyncIterable<Buffer>);
       else reject(new Error(`export: ${response.statusCode}`));
     });

@@ -226,5 +226,5 @@ describeWith(['linux', 'root', { program: 'crun' }], 'the Docker Engine API of s
       expect((await api('DELETE', `/containers/${id}`)).status).toBe(204);
     });
     await Promise.all(all);
-  }, 60_000);
+  });
 });

@@ -25,7 +25,7 @@ export interface RawRequest {
   readonly upgrade?: 'tcp' | 'none';
 }
 
-const deadlineMs = 15_000;
+const deadlineMs = 60_000;
 
 export async function openRaw(socketPath: string, request: RawRequest): Promise<RawStream> {
   const socket = net.connect({ path: socketPath, allowHalfOpen: true });

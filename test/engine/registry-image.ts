@@ -121,7 +121,7 @@ async function ask(url: string, method: string, type: string, body: Buffer): Pro
     method,
     headers: { 'Content-Type': type },
     body: new Uint8Array(body),
-    signal: AbortSignal.timeout(20_000),
+    signal: AbortSignal.timeout(60_000),
   });
   if (!answer.ok) throw new Error(`${method} ${url}: ${answer.status} ${await answer.text()}`);
   return answer;

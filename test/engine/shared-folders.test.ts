@@ -1,6 +1,7 @@
 import { spawn, spawnSync } from 'node:child_process';
 import {
   chmodSync,
+  existsSync,
   mkdirSync,
   mkdtempSync,
   readFileSync,
@@ -225,6 +226,8 @@ describeWith(
       try {
         const [, pid] = spawnSync('pgrep', ['-f', `folder ${engine.execRoot}/shares`], { encoding: 'utf8' }).output;
         process.kill(Number(pid), 'SIGKILL');
+        // The engine has taken note of it then.
+        await eventually('its end', () => (existsSync(`/proc/${Number(pid)}`) ? null : true));
         const { stderr } = await docker(engine.socket, ['exec', id, 'ls', '/app']);
         expect(stderr).toMatch(/not connected|aborted/);
         expect((await boxes.run('cat /app/greeting', withProject)).output).toBe('good morning');

@@ -116,7 +116,7 @@ export async function startEngine(
 
 /** The socket answers, or the process has ended and said why. */
 async function untilListening(socket: string, child: ChildProcess, log: () => string): Promise<void> {
-  const deadline = performance.now() + 30_000;
+  const deadline = performance.now() + 60_000;
   while (performance.now() < deadline) {
     if (child.exitCode !== null || child.signalCode !== null) throw new Error(`the engine ended at once:\n${log()}`);
     if (await answers(socket)) return;

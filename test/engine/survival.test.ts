@@ -1,4 +1,4 @@
-import { readFileSync } from 'node:fs';
+import { readFileSync, writeFileSync } from 'node:fs';
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import { describeWith } from '../skip.ts';
 import { call } from './api.ts';
@@ -32,11 +32,16 @@ describeWith(['linux', 'root', { program: 'crun' }, { program: 'docker' }], 'ski
   });
 
   it('learns at its return what ended meanwhile, and with which exit code', async () => {
-    await run(['run', '-d', '--name', 'short', 'hello', 'sh', '-c', 'sleep 1; echo last words; exit 42']);
-    await run(['run', '-d', '--rm', '--name', 'gone', 'hello', 'sleep', '1']);
-    const pid = Number((await run(['inspect', '-f', '{{.State.Pid}}', 'short'])).stdout);
+    const script = 'until [ -e /go ]; do usleep 10000; done; echo last words; exit 42';
+    await run(['run', '-d', '--name', 'short', 'hello', 'sh', '-c', script]);
+    await run(['run', '-d', '--rm', '--name', 'gone', 'hello', 'sleep', '600']);
+    const [short = 0, gone = 0] = await Promise.all(
+      ['short', 'gone'].map(async (name) => Number((await run(['inspect', '-f', '{{.State.Pid}}', name])).stdout)),
+    );
     await engine.crash();
-    await eventually('the end of the container', () => (isAlive(pid) ? null : true));
+    writeFileSync(`/proc/${short}/root/go`, '');
+    process.kill(gone, 'SIGKILL');
+    await eventually('the ends of the containers', () => (isAlive(short) || isAlive(gone) ? null : true));
     await engine.start();
     expect((await run(['inspect', '-f', '{{.State.Status}} {{.State.ExitCode}}', 'short'])).stdout).toBe('exited 42\n');
     expect((await run(['logs', 'short'])).stdout).toBe('last words\n');

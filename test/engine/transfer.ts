@@ -71,7 +71,7 @@ export function startPull(
       listeners.add(listener);
       listener();
       void ended.promise.then(() => reject(new Error(`the pull ended first: ${JSON.stringify(told)}`)));
-      const limit = setTimeout(() => reject(new Error(`timeout: ${JSON.stringify(told)}`)), 20_000);
+      const limit = setTimeout(() => reject(new Error(`timeout: ${JSON.stringify(told)}`)), 60_000);
       try {
         await promise;
       } finally {

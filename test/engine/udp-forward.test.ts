@@ -43,8 +43,8 @@ describeWith(['linux', 'root', { program: 'crun' }], 'UDP ports on the user’s 
     stack.defer(() => void socket.close());
     return socket;
   };
-  const exchange = async (socket: Socket, port: number, text: string): Promise<string> => {
-    const answered = once(socket, 'message', { signal: AbortSignal.timeout(5000) }) as Promise<[Buffer]>;
+  const exchange = async (socket: Socket, port: number, text: string, waitMs = 20_000): Promise<string> => {
+    const answered = once(socket, 'message', { signal: AbortSignal.timeout(waitMs) }) as Promise<[Buffer]>;
     socket.send(text, port, '127.0.0.1');
     return (await answered)[0].toString();
   };
@@ -63,7 +63,8 @@ describeWith(['linux', 'root', { program: 'crun' }], 'UDP ports on the user’s 
     expect(await exchange(socket, server.port, 'before')).toBe('before');
     await engine.crash();
     await engine.start();
-    await expect.poll(() => exchange(socket, server.port, 'after').catch(() => ''), { timeout: 20_000 }).toBe('after');
+    const again = (): Promise<string> => exchange(socket, server.port, 'after', 2000).catch(() => '');
+    await expect.poll(again, { timeout: 60_000 }).toBe('after');
   });
 
   it('lead to published ports alone', async () => {

@@ -53,7 +53,7 @@ describeWith(['linux', 'root', { program: 'crun' }], 'skiffd killed in pulls and
     const name = `${registry.host}/app`;
     const { layers } = registry.addImage('killed', [layerOf('whole', 100_000), layerOf('part', 800_000)]);
     const [whole = '', part = ''] = layers;
-    registry.rule({ path: new RegExp(`/blobs/${part}$`), act: { kind: 'drip', bytes: 20_000, everyMs: 20 } });
+    registry.rule({ path: new RegExp(`/blobs/${part}$`), act: { kind: 'drip', bytes: 20_000, everyMs: 80 } });
     const client = startPull(engine.socket, name, 'killed');
     await client.seen(({ id, progressDetail }) => id === part.slice(7, 19) && (progressDetail?.current ?? 0) > 200_000);
     await client.seen(({ id, status }) => id === whole.slice(7, 19) && status === 'Download complete');

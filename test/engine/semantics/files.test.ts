@@ -288,14 +288,16 @@ describeWith(['linux', 'root', { program: 'crun' }], 'semantics: cp, export, dif
   it('a large copy does not keep others waiting', async () => {
     await inside('dd if=/dev/zero of=/w/large bs=1M count=200 2>/dev/null');
     const copying = download(engine.socket, `/containers/${running}/archive?path=/w/large`);
-    const waits: number[] = [];
-    for (let round = 0; round < 20; round++) {
-      const begun = performance.now();
-      await api('GET', '/_ping');
-      waits.push(performance.now() - begun);
-    }
+    let answers = 0;
+    const isCopied = copying.then(() => true);
+    const ping = async (): Promise<false> => {
+      expect((await api('GET', '/_ping')).status).toBe(200);
+      return false;
+    };
+    while (!(await Promise.race([isCopied, ping()]))) answers += 1;
     expect((await copying).length).toBeGreaterThan(200 * 1024 * 1024);
-    expect(Math.max(...waits)).toBeLessThan(1_000);
+    // bench/ measures how soon; here it is enough that they do not come after the copy.
+    expect(answers).toBeGreaterThan(2);
     await inside('rm /w/large');
   });
 

@@ -19,7 +19,7 @@ interface Health {
 
 const ms = 1e6;
 /** Healthy once there is a file /ok. */
-const probe = { Test: ['CMD-SHELL', 'echo looked; test -f /ok'], Interval: 100 * ms, Timeout: 20_000 * ms, Retries: 2 };
+const probe = { Test: ['CMD-SHELL', 'echo looked; test -f /ok'], Interval: 100 * ms, Timeout: 60_000 * ms, Retries: 2 };
 
 describeWith(['linux', 'root', { program: 'crun' }, { program: 'docker' }], 'semantics: health checks', () => {
   let engine: RunningEngine;
@@ -45,11 +45,14 @@ describeWith(['linux', 'root', { program: 'crun' }, { program: 'docker' }], 'sem
     '';
 
   it('44: is starting, then unhealthy or healthy as the probes say, and tells each change once', async () => {
-    const { id } = await boxes.create(['sleep', '600'], { config: { Healthcheck: probe } });
+    // The first look takes until it is told to end.
+    const Test = ['CMD-SHELL', `until [ -e /look ]; do usleep 10000; done; ${probe.Test[1]}`];
+    const { id } = await boxes.create(['sleep', '600'], { config: { Healthcheck: { ...probe, Test } } });
     expect(await health(id)).toBeUndefined();
     await boxes.start(id);
     expect(await health(id)).toEqual({ Status: 'starting', FailingStreak: 0, Log: [] });
     expect(await statusText(id)).toMatch(/^Up .* \(health: starting\)$/);
+    await run(id, 'touch /look');
     const failed = await until(id, 'unhealthy');
     expect(failed.FailingStreak).toBeGreaterThanOrEqual(2);
     expect(failed.Log.at(-1)).toMatchObject({ ExitCode: 1, Output: 'looked\n' });

@@ -280,7 +280,10 @@ describeWith(
       expect(failed.State).toMatchObject({ ExitCode: 3, Running: false, Restarting: false });
       expect((await actionsOf(engine.socket, id)).filter((action) => action === 'die')).toHaveLength(3);
       expect((await api('POST', `/containers/${id}/start`)).status).toBe(204);
-      expect((await inspect(id)).RestartCount).toBeLessThan(2);
+      // It counts from the beginning again: what had been counted would allow no further try.
+      await eventually('three more ends', async () =>
+        (await actionsOf(engine.socket, id)).filter((action) => action === 'die').length === 6 ? true : null,
+      );
       await boxes.remove(id);
       const fine = (await boxes.create('exit 0', { host: restarts('on-failure') })).id;
       await boxes.start(fine);
@@ -291,10 +294,10 @@ describeWith(
     it('23, 24: waits longer each time; meanwhile it is restarting, running and without a process', async () => {
       const { id } = await boxes.create('exit 4', { host: restarts('always') });
       await boxes.start(id);
-      // The fourth wait is 800 ms.
-      const waiting = await eventually('the fourth wait', async () => {
+      // The sixth wait is 3.2 s: time for all the questions below.
+      const waiting = await eventually('the sixth wait', async () => {
         const seen = await inspect(id);
-        return seen.RestartCount === 4 && seen.State.Status === 'restarting' ? seen : null;
+        return seen.RestartCount === 6 && seen.State.Status === 'restarting' ? seen : null;
       });
       expect(waiting.State).toMatchObject({ Running: true, Restarting: true, Pid: 0, ExitCode: 4 });
       const [listed] = (await api('GET', `/containers/json?filters={"id":["${id}"]}`)).json() as { Status: string }[];
@@ -302,8 +305,8 @@ describeWith(
       await expectAnswer('POST', `/containers/${id}/pause`, 409, /is restarting, wait until the container is running$/);
       await expectAnswer('DELETE', `/containers/${id}`, 409, /container is restarting: stop the container before/);
       expect((await api('POST', `/containers/${id}/stop`)).status).toBe(204);
-      expect(await inspect(id)).toMatchObject({ RestartCount: 4, State: { Status: 'exited', ExitCode: 4 } });
-      expect(await pastEvents(engine.socket, { container: [id], event: ['start', 'die'] })).toHaveLength(8);
+      expect(await inspect(id)).toMatchObject({ RestartCount: 6, State: { Status: 'exited', ExitCode: 4 } });
+      expect(await pastEvents(engine.socket, { container: [id], event: ['start', 'die'] })).toHaveLength(12);
       await boxes.remove(id);
     });
 

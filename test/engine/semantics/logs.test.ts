@@ -56,6 +56,7 @@ describeWith(['linux', 'root', { program: 'crun' }, { program: 'docker' }], 'sem
     expect(await logs('tail', '--tail', 'all')).toBe(numbers(0, 10));
     const odd = await get('/containers/tail/logs?stdout=1&tail=x');
     expect(framesOf(Buffer.from(odd.text, 'latin1'))).toEqual([`stdout: ${numbers(0, 10)}`]);
+    await eventually('the end of those who read', async () => ((await followers('tail')) === 0 ? true : null));
     const following = cli('logs', '-f', '--tail', '0', 'tail');
     using attached = await openRaw(engine.socket, { path: '/containers/tail/attach?stream=1&stdin=1' });
     await eventually('the follower', async () => ((await followers('tail')) > 0 ? true : null));
@@ -85,8 +86,8 @@ describeWith(['linux', 'root', { program: 'crun' }, { program: 'docker' }], 'sem
     const kept = stamped.map((line) => line.split(' ')[1]);
     expect(kept.at(-1)).toBe('299');
     const at = (index: number): string => stamped.at(index)?.split(' ')[0] ?? '';
-    const files = readdirSync(dirname(await pathOf('times'))).filter((name) => name.includes('-json.log'));
-    expect(files.some((name) => name.endsWith('.gz'))).toBe(true);
+    const folder = dirname(await pathOf('times'));
+    await eventually('compressed files', () => readdirSync(folder).some((name) => name.endsWith('.gz')) || null);
     expect(await logs('times', '--since', at(-5))).toBe(numbers(295, 300));
     expect(await logs('times', '--until', at(2))).toBe(
       kept

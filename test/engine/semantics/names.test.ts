@@ -142,7 +142,8 @@ describeWith(['linux', 'root', { program: 'crun' }], 'semantics: names', () => {
       const asker = await inside('asker');
       using server = serveNames(asker, '127.0.0.1', () => '192.0.2.7');
       expect(await ask(asker, 'example.com')).toEqual(found('192.0.2.7'));
-      expect(server.asked).toEqual(['example.com']);
+      // A resolver asks again when an answer is late.
+      expect(new Set(server.asked)).toEqual(new Set(['example.com']));
       await keep('insider', 'inner');
       expect(await ask(await inside('insider'), 'secret.example.com')).toEqual(unknown);
     });

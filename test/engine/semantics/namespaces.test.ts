@@ -75,6 +75,7 @@ describeWith(['linux', 'root', { program: 'crun' }], 'semantics: with whom a con
         '-c',
         'echo given > /dev/shm/note; sleep 600',
       ]);
+      await boxes.until(donor, 'cat /dev/shm/note', 'given\n');
       const script =
         'cat /dev/shm/note; echo back > /dev/shm/answer; readlink /proc/self/ns/ipc; df -k /dev/shm | tail -1';
       const first = await outputOf(script, { IpcMode: 'container:ipc-donor' });
@@ -108,6 +109,7 @@ describeWith(['linux', 'root', { program: 'crun' }], 'semantics: with whom a con
         '-c',
         'echo kept > /dev/shm/note; sleep 600',
       ]);
+      await boxes.until(donor, 'cat /dev/shm/note', 'kept\n');
       await engine.crash();
       await engine.start();
       expect(await outputOf('cat /dev/shm/note', { IpcMode: `container:${donor}` })).toBe('kept');

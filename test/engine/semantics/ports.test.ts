@@ -207,7 +207,7 @@ describeWith(['linux', 'root', { program: 'crun' }, { program: 'docker' }], 'sem
         using namespace = openNamespace(`/proc/${State.Pid}/ns/net`);
         await using _server = serveEcho(namespace, { address: '0.0.0.0', port: 80 });
         heard.length = 0;
-        await expect.poll(() => heard.length, { timeout: 5000 }).toBeGreaterThan(0);
+        await expect.poll(() => heard.length).toBeGreaterThan(0);
       }
       await boxes.remove(id);
       // Somebody else gets its address, or the flow would by chance lead to the next one.
@@ -224,11 +224,11 @@ describeWith(['linux', 'root', { program: 'crun' }, { program: 'docker' }], 'sem
     using namespace = openNamespace(`/proc/${State.Pid}/ns/net`);
     await using _server = serveEcho(namespace, { address: '0.0.0.0', port: 80 });
     await engine.crash();
-    expect(await probe(null, 'tcp', { address: '127.0.0.1', port: 7080 })).toBe('answers');
+    expect(await probe(null, 'tcp', { address: '127.0.0.1', port: 7080, expected: 'answers' })).toBe('answers');
     await engine.start();
     for (const protocol of ['tcp', 'udp'] as const) {
-      expect(await probe(null, protocol, { address: '127.0.0.1', port: 7080 })).toBe('answers');
-      expect(await probe(null, protocol, { address: '::1', port: 7080 })).toBe('answers');
+      expect(await probe(null, protocol, { address: '127.0.0.1', port: 7080, expected: 'answers' })).toBe('answers');
+      expect(await probe(null, protocol, { address: '::1', port: 7080, expected: 'answers' })).toBe('answers');
     }
     await boxes.remove(id);
   });

@@ -79,8 +79,9 @@ describeWith(['linux', 'root', { program: 'crun' }], 'semantics: the process of 
       image = await boxes.keep({ name: 'users' }, [
         'sh',
         '-c',
-        `printf '${passwd.replaceAll('\n', '\\n')}' > /etc/passwd; printf '${group.replaceAll('\n', '\\n')}' > /etc/group; sleep 600`,
+        `printf '${passwd.replaceAll('\n', '\\n')}' > /etc/passwd; printf '${group.replaceAll('\n', '\\n')}' > /etc/group; touch /ready; sleep 600`,
       ]);
+      await boxes.until(image, 'ls /ready', '/ready\n');
     });
     afterAll(() => boxes.remove(image));
 
@@ -133,6 +134,8 @@ describeWith(['linux', 'root', { program: 'crun' }], 'semantics: the process of 
       expect(await outputOf("tr '\\0' ' ' < /proc/1/cmdline", host)).toMatch(/^\/sbin\/docker-init -- sh -c/);
       expect((await boxes.run('exit 7', { host })).exitCode).toBe(7);
       const id = await boxes.keep({ host }, ['sleep', '600']);
+      // Before it has its child, process 1 would not hear the signal.
+      await boxes.until(id, 'pidof sleep > /dev/null && echo child', 'child\n');
       const stopped = await call(engine.socket, 'POST', `/containers/${id}/stop?t=30`);
       expect(stopped.status).toBe(204);
       expect((await boxes.inspect<{ State: object }>(id)).State).toMatchObject({ ExitCode: 143 });

@@ -164,19 +164,19 @@ describeWith(['linux', 'root', { program: 'crun' }], 'semantics: pull and push',
       for (const id of [old.config, fresh.config]) await remove(id);
     });
 
-    const dripped = (tag: string): { name: string; layer: string; bytes: number } => {
+    const dripped = (tag: string, everyMs: number): { name: string; layer: string; bytes: number } => {
       hostile.calm();
       const name = `${hostile.host}/app`;
       const { layers } = hostile.addImage(tag, [Buffer.concat([file('noise', randomBytes(600_000)), endOfArchive])]);
       const layer = layers[0] ?? '';
-      hostile.rule({ path: new RegExp(`/blobs/${layer}$`), act: { kind: 'drip', bytes: 20_000, everyMs: 20 } });
+      hostile.rule({ path: new RegExp(`/blobs/${layer}$`), act: { kind: 'drip', bytes: 20_000, everyMs } });
       return { name, layer, bytes: hostile.blobs.get(layer)?.length ?? 0 };
     };
     const asked = (layer: string): readonly { range: string | undefined; sentBytes: number }[] =>
       hostile.requests.filter(({ path, method }) => method === 'GET' && path.endsWith(`/blobs/${layer}`));
 
     it('95: pulls at the same time share a download, and one that is left does not end the other', async () => {
-      const { name, layer, bytes } = dripped('shared');
+      const { name, layer, bytes } = dripped('shared', 60);
       const [leaving, staying] = [startPull(engine.socket, name, 'shared'), startPull(engine.socket, name, 'shared')];
       for (const client of [leaving, staying]) await client.seen(({ status }) => status === 'Downloading');
       leaving.leave();
@@ -187,7 +187,7 @@ describeWith(['linux', 'root', { program: 'crun' }], 'semantics: pull and push',
     });
 
     it('95: the last to leave ends the download, and the next pull goes on where it stopped', async () => {
-      const { name, layer, bytes } = dripped('cut');
+      const { name, layer, bytes } = dripped('cut', 150);
       const client = startPull(engine.socket, name, 'cut');
       await client.seen(({ progressDetail }) => (progressDetail?.current ?? 0) >= 100_000);
       client.leave();
