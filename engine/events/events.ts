@@ -12,23 +12,6 @@ export interface PublishedEvent {
 
 export type NewEvent = Omit<PublishedEvent, 'at'>;
 
-export const eventFilterKeys = [
-  'config',
-  'container',
-  'daemon',
-  'event',
-  'image',
-  'label',
-  'network',
-  'node',
-  'plugin',
-  'scope',
-  'secret',
-  'service',
-  'type',
-  'volume',
-];
-
 /** How many past events a client may ask for with `since`: as many as dockerd keeps. */
 const keptEvents = 256;
 

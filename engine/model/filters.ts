@@ -5,9 +5,9 @@ export type Filters = ReadonlyMap<string, readonly string[]>;
 
 /**
  * Reads the `filters` parameter: JSON `{"key":{"value":true}}`, or `{"key":["value"]}` as old clients send it. Throws
- * `invalid` for broken JSON and for a key that is not in `known`.
+ * `invalid` for broken JSON and for a key that is not in `known`; null: every key is taken.
  */
-export function parseFilters(text: string | null, known: readonly string[]): Filters {
+export function parseFilters(text: string | null, known: readonly string[] | null): Filters {
   const filters = new Map<string, readonly string[]>();
   if (text === null || text === '') return filters;
   let parsed: unknown;
@@ -19,7 +19,7 @@ export function parseFilters(text: string | null, known: readonly string[]): Fil
   if (typeof parsed !== 'object' || parsed === null || Array.isArray(parsed))
     throw invalid('invalid filter: expected an object');
   for (const [key, value] of Object.entries(parsed as Record<string, unknown>)) {
-    if (!known.includes(key)) throw invalid(`invalid filter '${key}'`);
+    if (known !== null && !known.includes(key)) throw invalid(`invalid filter '${key}'`);
     filters.set(key, filterValues(key, value));
   }
   return filters;

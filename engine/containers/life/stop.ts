@@ -53,7 +53,10 @@ function signalToSend(container: Container, text: string): number {
   try {
     return signalNumber(text === '' ? 'KILL' : text);
   } catch (error) {
-    throw invalid(`cannot kill container: ${container.name}: invalid signal: ${text}`, { cause: error });
+    // Docker tells numbers apart from names.
+    const isNumber = /^-?[1-9]\d*$/.test(text);
+    const why = isNumber ? `the linux daemon does not support signal ${text}` : `invalid signal: ${text}`;
+    throw invalid(`cannot kill container: ${container.name}: ${why}`, { cause: error });
   }
 }
 

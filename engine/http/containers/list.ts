@@ -18,6 +18,8 @@ export const containerFilterKeys = [
   'health',
   'id',
   'is-task',
+  // Of Windows' containers; here every one passes, as with dockerd.
+  'isolation',
   'label',
   'name',
   'network',
@@ -130,10 +132,10 @@ function wantedPorts(filters: Filters, key: string): ReadonlySet<string> | null 
     const match = /^(\d{1,5})(?:-(\d{1,5}))?$/.exec(range);
     const first = Number(match?.[1] ?? 0);
     const last = Number(match?.[2] ?? first);
-    if (match === null || last > 65_535 || last < first)
-      throw internal(
-        `error while looking up for ${key} ${value}: strconv.ParseUint: parsing "${range}": invalid syntax`,
-      );
+    if (match === null || last > 65_535 || last < first) {
+      const why = /^\d+$/.test(range) ? 'value out of range' : 'invalid syntax';
+      throw internal(`error while looking up for ${key} ${value}: strconv.ParseUint: parsing "${range}": ${why}`);
+    }
     for (let port = first; port <= last; port++) ports.add(`${port}/${protocol}`);
   }
   return ports;

@@ -52,4 +52,25 @@ export const files = [
     api('PUT', '/containers/@a/archive?path=/srv/page', 'x'),
     docker('rm @a'),
   ),
+  topic(
+    'cplinks',
+    docker(
+      'run --name @a box sh -c "mkdir -p /d/sub; echo x > /d/f; cd /d; ln -s f rel; ln -s /d/f abs; ln -s nowhere dangling; ln -s /d/sub dir; ln -s ../../../../etc/passwd out; mkfifo fifo; mknod dev c 1 3; ln f hard"',
+    ),
+    ...['rel', 'abs', 'dangling', 'dir', 'dir/', 'out', 'fifo', 'dev', 'hard', '.', 'sub/..', 'nosuch/x'].map((path) =>
+      api('HEAD', `/containers/@a/archive?path=/d/${path}`),
+    ),
+    docker('cp @a:/d/f /nosuch/folder/'),
+    docker('cp @a:/d/f @a:/d/g'),
+    docker('cp /etc/hostname @a:/d/dangling'),
+    docker('cp /etc/hostname @a:/d/dir'),
+    docker('diff @a', { isUnordered: true }),
+    docker('rm @a'),
+    docker('create --name @ro --read-only -v @vol:/vol:ro box true'),
+    // By the API: the command line may tell besides that nobody took what it sent.
+    api('PUT', '/containers/@ro/archive?path=/', 'x'),
+    api('PUT', '/containers/@ro/archive?path=/vol', 'x'),
+    docker('rm @ro'),
+    docker('volume rm @vol'),
+  ),
 ];
