@@ -13,5 +13,5 @@ export default async function setup({ provide }: TestProject): Promise<(() => Pr
   if (findChromium() === null) return undefined;
   const built = await buildRenderer();
   provide('rendererDir', built.dir);
-  return () => built[Symbol.asyncDispose]();
+  return async () => await built[Symbol.asyncDispose]();
 }
