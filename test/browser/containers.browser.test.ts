@@ -24,7 +24,7 @@ chromiumSuite('the list of containers', (open) => {
     const stopped = world.hold('stop');
     await row.getByRole('button', { name: 'Stop: api' }).click();
     await row.getByText('Stopping …').waitFor();
-    expect(await row.getByRole('button', { name: 'Restart: api' }).isDisabled()).toBe(true);
+    await eventually(() => row.getByRole('button', { name: 'Restart: api' }).isDisabled()).toBe(true);
     stopped();
     await row.getByText('Exited (143)').waitFor();
     await row.getByRole('button', { name: 'Start: api' }).click();
@@ -120,7 +120,7 @@ chromiumSuite('the list of containers', (open) => {
     await page.keyboard.press('End');
     await eventually(() => page.locator(':focus').getAttribute('aria-label')).toBe('worker-999');
     await eventually(() => page.getByRole('row', { name: 'worker-999' }).isVisible()).toBe(true);
-    expect(await page.getByRole('row').count()).toBeLessThan(60);
+    await eventually(() => page.getByRole('row').count()).toBeLessThan(60);
     expect(await page.getByRole('grid').getAttribute('aria-rowcount')).toBe('1001');
     await page.getByText('Only running').click();
     await eventually(() => page.getByRole('grid').getAttribute('aria-rowcount')).toBe('801');
@@ -153,7 +153,7 @@ chromiumSuite('the list of containers', (open) => {
     });
     await page.getByText('Showing what was known 2 min ago.').waitFor();
     await page.getByRole('row', { name: 'web' }).waitFor();
-    expect(await page.getByRole('button', { name: 'Stop: web' }).isDisabled()).toBe(true);
+    await eventually(() => page.getByRole('button', { name: 'Stop: web' }).isDisabled()).toBe(true);
 
     for (const container of world.containers.values()) world.containers.delete(container);
     world.engineReady();

@@ -25,7 +25,7 @@ chromiumSuite('machines', (open) => {
       await facts.getByText(fact, { exact: true }).waitFor();
     await page.getByRole('region', { name: 'What it uses' }).getByText('11.2 GB of 63 GB').waitFor();
     await page.getByRole('button', { name: 'Copy: docker context use skiff-default' }).click();
-    expect(await page.evaluate('navigator.clipboard.readText()')).toBe('docker context use skiff-default');
+    await eventually(() => page.evaluate('navigator.clipboard.readText()')).toBe('docker context use skiff-default');
     world.machines.set(machineRow({ engineVersion: '0.0.9' }));
     await page.getByText('Its engine is 0.0.9, this Skiff brings 0.1.0').waitFor();
     await page.getByRole('button', { name: 'Upgrade the engine' }).click();
@@ -161,8 +161,10 @@ chromiumSuite('machines', (open) => {
     const { page, visit } = opened;
     const items = async (): Promise<string[]> => {
       await page.getByRole('button', { name: 'More actions' }).click();
+      await page.getByRole('menuitem').first().waitFor();
       const words = await page.getByRole('menuitem').allInnerTexts();
       await page.keyboard.press('Escape');
+      await page.getByRole('menu').waitFor({ state: 'detached' });
       return words;
     };
     await visit('#/machines/host');
