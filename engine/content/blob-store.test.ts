@@ -39,7 +39,7 @@ describe('the content store', () => {
   const digestOf = (bytes: Buffer): Digest => parseDigest(`sha256:${createHash('sha256').update(bytes).digest('hex')}`);
   const bytes = Buffer.from('a layer as a registry keeps it');
   const digest = digestOf(bytes);
-  const signal = (): AbortSignal => AbortSignal.timeout(5_000);
+  const signal = (): AbortSignal => AbortSignal.timeout(30_000);
   const ingestOf = (sizeBytes: number | null = bytes.length): Promise<Ingest> =>
     content.ingest({ digest, sizeBytes, signal: signal() });
   const fill = async (): Promise<void> => {

@@ -81,7 +81,7 @@ describeWith(['linux', 'root', { program: 'mkfs.ext4' }, { program: 'mount' }], 
     const source = { file, offset: 0, sizeBytes: packed.length };
     return { diffId: digestOf(tar), source, blobDigest: digestOf(packed) };
   };
-  const signal = (): AbortSignal => AbortSignal.timeout(30_000);
+  const signal = (): AbortSignal => AbortSignal.timeout(60_000);
   const add = (
     layers: readonly IncomingLayer[],
     durability: AddOptions['durability'] = 'written',

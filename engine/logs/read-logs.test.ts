@@ -136,7 +136,8 @@ describe('reading a json-file', () => {
   });
 
   const compressed = (index: number): boolean => existsSync(`${plan.path}.${index}.gz`);
-  const untilCompressed = (): Promise<void> => vi.waitFor(() => expect(existsSync(`${plan.path}.1`)).toBe(false));
+  const untilCompressed = (): Promise<void> =>
+    vi.waitFor(() => expect(existsSync(`${plan.path}.1`)).toBe(false), { timeout: 20_000 });
 
   it('reads compressed files as if they were not', async () => {
     plan = { ...plan, maxSizeBytes: 2000, maxFiles: 4, compresses: true };

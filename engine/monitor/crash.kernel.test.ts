@@ -152,8 +152,10 @@ describeWith(['linux', 'root', { program }], 'crashes', () => {
     await exits.of(started.id);
     await before.acknowledge(started.id);
     const [victim] = before.processes();
-    await before[Symbol.asyncDispose]();
     await until('crun delete', () => lab.leftovers().length === 0);
+    // Left alone it would soon end by itself, and take its socket along.
+    process.kill(victim?.pid ?? 0, 'SIGSTOP');
+    await before[Symbol.asyncDispose]();
     process.kill(victim?.pid ?? 0, 'SIGKILL');
     await until('its end', () => processStartTicks(victim?.pid ?? 0) === null);
     const monitor = await lab.open();

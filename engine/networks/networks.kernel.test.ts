@@ -51,7 +51,7 @@ describeWith(['linux', 'root'], 'networks', () => {
     const expected = { links: ['lo', 'wire0'], rules: '', mounts: [] };
     const left = () => ({ links: links(), rules: rules(), mounts: mountsBelow(folder) });
     await vi
-      .waitFor(() => expect(left()).toEqual(expected), { timeout: 5000 })
+      .waitFor(() => expect(left()).toEqual(expected), { timeout: 30_000 })
       .finally(() => {
         outside[Symbol.dispose]();
         lab[Symbol.dispose]();
@@ -179,7 +179,7 @@ describeWith(['linux', 'root'], 'networks', () => {
     stack.defer(() => void [server, client].forEach((socket) => socket.close()));
     server.on('message', (message, from) => server.send(`${message.toString()}!`, from.port, from.address));
     client.send('ping', 5353, hostAddress);
-    const [answer] = (await once(client, 'message', { signal: AbortSignal.timeout(5000) })) as [Buffer];
+    const [answer] = (await once(client, 'message', { signal: AbortSignal.timeout(20_000) })) as [Buffer];
     expect(answer.toString()).toBe('ping!');
   });
 
@@ -246,7 +246,7 @@ describeWith(['linux', 'root'], 'networks', () => {
       ports: [port(80, 8080)],
     });
     await networks.release(planned);
-    await vi.waitFor(() => expect(links()).toEqual(before), { timeout: 5000 });
+    await vi.waitFor(() => expect(links()).toEqual(before), { timeout: 30_000 });
     expect(mountsBelow(folder)).toEqual([]);
     expect(rules()).not.toContain('8080');
   });
@@ -294,7 +294,7 @@ describeWith(['linux', 'root'], 'networks', () => {
     nft.run('table ip strangers {\n}');
     const before = rules();
     nft.run('flush ruleset');
-    await vi.waitFor(() => expect(rules()).toBe(before.replace('table ip strangers {\n}\n', '')), { timeout: 500 });
+    await vi.waitFor(() => expect(rules()).toBe(before.replace('table ip strangers {\n}\n', '')), { timeout: 30_000 });
     expect(await ask(connectFrom(outside, { address: hostAddress, port: 8080 }))).toBe('hello from 198.51.100.2');
   });
 
@@ -373,7 +373,7 @@ describeWith(['linux', 'root'], 'networks', () => {
     expect(readFileSync('/proc/sys/net/ipv4/ip_forward', 'utf8')).toBe('0\n');
     far[Symbol.dispose]();
     await closed(server);
-    await vi.waitFor(() => expect(links()).toEqual(['lo', 'wire0']), { timeout: 5000 });
+    await vi.waitFor(() => expect(links()).toEqual(['lo', 'wire0']), { timeout: 30_000 });
   });
 });
 
@@ -383,7 +383,7 @@ function port(inContainer: number, onHost: number, hostAddress: string | null = 
 
 /** Says hello, ends its half, and returns what comes back until the other half ends. */
 async function ask(socket: Socket): Promise<string> {
-  socket.setTimeout(5000, () => socket.destroy(new Error('no answer within 5 s')));
+  socket.setTimeout(20_000, () => socket.destroy(new Error('no answer within 20 s')));
   socket.allowHalfOpen = true;
   socket.end('hello');
   try {

@@ -12,12 +12,12 @@ async function bound(type: 'udp4' | 'udp6'): Promise<Socket> {
   const socket = createSocket(type);
   opened.push(socket);
   socket.bind(0, type === 'udp4' ? '127.0.0.1' : '::1');
-  await once(socket, 'listening', { signal: AbortSignal.timeout(5000) });
+  await once(socket, 'listening', { signal: AbortSignal.timeout(20_000) });
   return socket;
 }
 
 async function received(socket: Socket): Promise<string> {
-  const [message] = (await once(socket, 'message', { signal: AbortSignal.timeout(5000) })) as [Buffer];
+  const [message] = (await once(socket, 'message', { signal: AbortSignal.timeout(20_000) })) as [Buffer];
   return message.toString();
 }
 
@@ -39,7 +39,7 @@ it('forgets a client that is silent, and gives it a new socket when it comes bac
   const ports = new Set<number>();
   server.on('message', (_message, from) => ports.add(from.port));
   const timer = setInterval(() => client.send('again', proxy.port, '::1'), 100);
-  await expect.poll(() => ports.size, { timeout: 5000 }).toBeGreaterThan(1);
+  await expect.poll(() => ports.size).toBeGreaterThan(1);
   clearInterval(timer);
 });
 

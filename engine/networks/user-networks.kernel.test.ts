@@ -59,7 +59,7 @@ describeWith(['linux', 'root'], 'networks of clients', () => {
     await stack.disposeAsync();
     const left = () => ({ links: links(), rules: rules() });
     await vi
-      .waitFor(() => expect(left()).toEqual({ links: ['lo', 'wire0'], rules: '' }), { timeout: 5000 })
+      .waitFor(() => expect(left()).toEqual({ links: ['lo', 'wire0'], rules: '' }), { timeout: 30_000 })
       .finally(() => {
         outside[Symbol.dispose]();
         lab[Symbol.dispose]();
@@ -151,7 +151,7 @@ describeWith(['linux', 'root'], 'networks of clients', () => {
     const [one, two] = [await run([dual]), await run([endpointIn(dual.id, { ipv6Address: 'fd00:9::77' })])];
     serve(inside(two), 80);
     expect(two.endpoints[0]?.ipv6).toEqual({ address: 'fd00:9::77', prefixLength: 64, gateway: 'fd00:9::1' });
-    const answer = await vi.waitFor(() => reach(inside(one), 'fd00:9::77'), { timeout: 5000 });
+    const answer = await vi.waitFor(() => reach(inside(one), 'fd00:9::77'), { timeout: 30_000 });
     expect(answer).toBe('fd00:9::2');
     expect(inside(one).enter(() => defaultRoutes())).toEqual(['172.18.0.1', 'fd00:9::1']);
     await networks.release(one);
@@ -176,7 +176,7 @@ describeWith(['linux', 'root'], 'networks of clients', () => {
     expect(one.endpoints[0]?.ipv4).toBeNull();
     const address = two.endpoints[0]?.ipv6?.address ?? '';
     // The kernel listens to questions for a new address a moment after it has it.
-    const answer = await vi.waitFor(() => reach(inside(one), address), { timeout: 5000 });
+    const answer = await vi.waitFor(() => reach(inside(one), address), { timeout: 30_000 });
     expect(answer).toBe(one.endpoints[0]?.ipv6?.address);
   });
 
@@ -212,7 +212,7 @@ describeWith(['linux', 'root'], 'networks of clients', () => {
     await networks[Symbol.asyncDispose]();
     const stored = JSON.parse(JSON.stringify([kept, torn])) as EndpointPlan[];
     networks = await open(stored);
-    await vi.waitFor(() => expect(inside(torn).enter(() => links())).toEqual(['lo', 'eth0']), { timeout: 5000 });
+    await vi.waitFor(() => expect(inside(torn).enter(() => links())).toEqual(['lo', 'eth0']), { timeout: 30_000 });
     expect(inside(kept).enter(() => links())).toEqual(['lo', 'eth0', 'eth1']);
     expect(await reach(outside, hostAddress, 8080)).toBe(outsideAddress);
     expect(networks.all().map(({ name }) => name)).toEqual(['bridge', 'host', 'none', 'red', 'blue']);
@@ -306,7 +306,7 @@ function port(inContainer: number, onHost: number): PortRequest {
 }
 
 async function ask(socket: Socket): Promise<string> {
-  socket.setTimeout(5000, () => socket.destroy(new Error('no answer within 5 s')));
+  socket.setTimeout(20_000, () => socket.destroy(new Error('no answer within 20 s')));
   socket.end();
   try {
     return await text(socket);

@@ -72,7 +72,7 @@ describeWith(['linux', { program: 'apt-get' }, { program: 'openssl' }], 'a real 
     await registry[Symbol.asyncDispose]();
   });
 
-  const signal = (): AbortSignal => AbortSignal.timeout(20_000);
+  const signal = (): AbortSignal => AbortSignal.timeout(60_000);
   const toPush = (path: string, host = registry.host): Repository =>
     repositoryOf(registries, `${host}/${path}`, { purpose: 'push' });
   const toPull = (path: string): Repository => repositoryOf(registries, `${registry.host}/${path}`);

@@ -1,4 +1,4 @@
-/** For tests of this room: registries with short patience, and small builders. */
+/** For tests of this room: registries that are given up sooner than at people's, and small builders. */
 import { parseReference } from '../images/reference.ts';
 import { type OpenRegistries, openRegistries } from './open-registries.ts';
 import type { Credentials, Repository } from './registry.ts';
@@ -10,7 +10,7 @@ export const quietSettings: RegistrySettings = {
   certificateFolders: [],
   tokenServers: [],
   proxy: { http: null, https: null, none: null },
-  silenceMs: 2000,
+  silenceMs: 20_000,
   attempts: 3,
   downloadsAtOnce: 3,
   uploadsAtOnce: 5,

@@ -30,7 +30,7 @@ describe('tokens', () => {
       challenge: { scheme: 'bearer', parameters: { realm: `${server.url}/token`, service: 'a registry' } },
       scopes: [scope],
       credentials,
-      signal: AbortSignal.timeout(5000),
+      signal: AbortSignal.timeout(30_000),
       freshness: 'kept',
       purpose: 'access',
     });

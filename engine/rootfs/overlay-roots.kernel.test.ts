@@ -76,7 +76,7 @@ describeWith(['linux', 'root'], 'the root of a container', () => {
       const diffId = parseDigest(`sha256:${createHash('sha256').update(tar).digest('hex')}`);
       return { diffId, blobDigest: null, source: { file: blob, offset: 0, sizeBytes: tar.length } };
     });
-    return layers.add(incoming, { signal: AbortSignal.timeout(20_000), onProgress: () => undefined });
+    return layers.add(incoming, { signal: AbortSignal.timeout(60_000), onProgress: () => undefined });
   };
   const prepared = async (...contents: readonly Buffer[][]): ReturnType<OverlayRoots['prepare']> =>
     roots.prepare({ id: newContainerId(), topLayer: await stackOf(...contents) });

@@ -52,7 +52,7 @@ describe.each(programs)('what %s %s has compressed', (program, ...args) => {
   const test = it.skipIf(reason !== null);
   const why = reason === null ? '' : ` (${reason})`;
 
-  test(`comes back byte for byte${why}`, { timeout: 30_000 }, async () => {
+  test(`comes back byte for byte${why}`, { timeout: 120_000 }, async () => {
     for (const bytes of [1, 5, 300, 1_200_001]) {
       const plain = sample(bytes);
       expect((await inflate(pack(plain))).equals(plain), `${bytes} bytes`).toBe(true);
@@ -68,7 +68,7 @@ describe.each(programs)('what %s %s has compressed', (program, ...args) => {
 
   test(
     `is refused when it is cut, and never taken for another when a bit is turned over${why}`,
-    { timeout: 30_000 },
+    { timeout: 120_000 },
     async () => {
       const packed = pack(sample(20_000));
       for (let cut = 1; cut < packed.length; cut += 97) {

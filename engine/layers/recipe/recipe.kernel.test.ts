@@ -39,14 +39,14 @@ describeWith(['linux', 'root', { program: 'tar' }], 'the recipe of a layer', () 
     writeFileSync(file, packed);
     const source = { file, offset: 0, sizeBytes: packed.length };
     const layer = { diffId: parseDigest(digestOf(tar)), source, blobDigest: null };
-    const top = await opened.layers.add([layer], { signal: AbortSignal.timeout(20_000), onProgress: () => undefined });
+    const top = await opened.layers.add([layer], { signal: AbortSignal.timeout(60_000), onProgress: () => undefined });
     rmSync(file);
     if (top === null) throw new Error('no layer');
     return top;
   };
   const tarOf = (chainId: ChainId, packing?: Packing): LayerTar =>
     opened.layers.tarOf(chainId, {
-      signal: AbortSignal.timeout(20_000),
+      signal: AbortSignal.timeout(60_000),
       ...(packing === undefined ? {} : { packing }),
     });
   const read = async ({ bytes }: Pick<LayerTar, 'bytes'>): Promise<Buffer> => {
@@ -186,7 +186,7 @@ describeWith(['linux', 'root', { program: 'tar' }], 'the recipe of a layer', () 
       .prepare("INSERT INTO layer_blobs (diff_id, digest, media_type, size_bytes) VALUES (?, ?, '', 0)")
       .run(digestOf(tar), digest);
     {
-      const signal = AbortSignal.timeout(5_000);
+      const signal = AbortSignal.timeout(60_000);
       await using ingest = await opened.content.ingest({ digest, sizeBytes: blob.length, signal });
       await ingest.write(blob);
       await ingest.commit();

@@ -40,7 +40,7 @@ describeWith(['linux', 'root', { program: 'crun' }, { program: 'apt-get' }], 'se
     const flags = certificates.flatMap((certs) => ['--registry-certs', certs]);
     const realm = new URL(tokens.tokenServer?.realm ?? '');
     flags.push('--registry-token-server', `${anyAddress}=${realm.hostname}`);
-    engine = await use(startEngine({ flags: ['--config-file', configFile, '--registry-silence', '5', ...flags] }));
+    engine = await use(startEngine({ flags: ['--config-file', configFile, '--registry-silence', '30', ...flags] }));
   });
   afterAll(async () => {
     await opened.disposeAsync();
