@@ -111,7 +111,7 @@ describeWith(['linux', 'root', { program: sshdProgram }, { program: 'docker' }, 
           'from here',
         );
       },
-      { timeout: 30_000, interval: 500 },
+      { timeout: 60_000, interval: 500 },
     );
     expect(await readFile(join(home, 'answer'), 'utf8')).toBe('from there\n');
   }

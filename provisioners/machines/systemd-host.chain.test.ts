@@ -48,7 +48,10 @@ describeWith([...needs, { program: systemdProgram }, { program: 'mmdebstrap' }],
 
     const engine = host.run('cat /run/skiff/skiffd.pid');
     host.run(`kill -KILL ${engine}`);
-    await vi.waitFor(() => expect(host.run('cat /run/skiff/skiffd.pid')).not.toBe(engine), { timeout: 30_000 });
+    await vi.waitFor(() => expect(host.run('cat /run/skiff/skiffd.pid')).not.toBe(engine), {
+      timeout: 60_000,
+      interval: 200,
+    });
 
     await host.reboot();
     await vi.waitFor(async () => expect(await users.docker('atboot', 'ps', '--format', '{{.Names}}')).toBe('one\n'), {
@@ -73,7 +76,7 @@ describeWith([...needs, { program: systemdProgram }], 'a host with systemd', () 
     const programs = fetchPackages({ cacheFolder: userCache(), ...dockerdPackages });
     const path = `${programs}/usr/sbin:${programs}/usr/bin:/usr/sbin:/usr/bin:/sbin:/bin`;
     host.run(`systemd-run -q -u dockerd -p Delegate=yes -E PATH=${path} ${programs}/usr/sbin/dockerd`);
-    await vi.waitFor(() => host.run('docker version'), { timeout: 30_000, interval: 200 });
+    await vi.waitFor(() => host.run('docker version'), { timeout: 60_000, interval: 200 });
     host.run(
       'cd /tmp && mkdir -p root/bin && cp "$(command -v busybox)" root/bin/ && tar -C root -c . | docker import - box',
     );

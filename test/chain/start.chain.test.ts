@@ -9,6 +9,7 @@ import { findChromium, launchChromium } from '../browser/chromium.ts';
 import { docker, eventually, type Ran } from '../engine/docker.ts';
 import { freePort } from '../peers/free-port.ts';
 import { describeWith } from '../skip.ts';
+import { learnAccelerators, tellAccelerators } from './known-accelerators.ts';
 
 const root = path.resolve(import.meta.dirname, '../..');
 
@@ -22,6 +23,7 @@ describeWith(
     beforeAll(async () => {
       home = await mkdtemp(path.join(os.tmpdir(), 'skiff-start-'));
       environment = { ...process.env, SKIFF_HOME: path.join(home, 'home'), DOCKER_CONFIG: path.join(home, 'docker') };
+      await learnAccelerators(path.join(home, 'home'));
     });
     afterAll(async () => {
       const machines = openMachines({ environment });
@@ -61,6 +63,7 @@ describeWith(
       expect(first.exitCode, first.stderr).toBe(0);
       expect(first.stdout).toContain('Hello from a container on Skiff!');
       expect(first.stderr).toContain('Deploying the engine');
+      await tellAccelerators(path.join(home, 'home'));
       const second = await start('--once');
       expect(second).toMatchObject({ exitCode: 0, stderr: '' }); // all was ready: no step was taken
     });
@@ -84,6 +87,7 @@ describeWith(
         ]),
       ).toMatchObject({ exitCode: 0 });
       expect((await docker(socket(), ['logs', '-f', 'talker'])).stdout).toBe('1\n2\n3\n');
+      expect((await docker(socket(), ['wait', 'talker'])).stdout).toBe('0\n');
       expect((await docker(socket(), ['ps', '-a', '--format', '{{.Names}} {{.State}}'])).stdout).toBe(
         'talker exited\n',
       );
