@@ -67,6 +67,7 @@ export default defineConfig({
         test: {
           ...patience,
           name: 'chain',
+          globalSetup: 'test/chain/known-accelerators.ts',
           include: chain,
           exclude: never,
           maxWorkers: machinesAtOnce,

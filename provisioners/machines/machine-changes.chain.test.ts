@@ -7,6 +7,7 @@ import { text } from 'node:stream/consumers';
 import { afterAll, beforeAll, expect, it, vi } from 'vitest';
 import { unixSocketDialer } from '../../client/dial.ts';
 import { EngineClient } from '../../client/engine-client.ts';
+import { learnAccelerators, tellAccelerators } from '../../test/chain/known-accelerators.ts';
 import { describeWith } from '../../test/skip.ts';
 import type { Machines } from '../machines.ts';
 import type { Operation } from '../progress.ts';
@@ -30,6 +31,7 @@ describeWith(['linux', { program: 'qemu-system-x86_64' }, { program: 'mmdebstrap
 
   beforeAll(async () => {
     home = await mkdtemp(join(tmpdir(), 'skiff-changes-'));
+    await learnAccelerators(home);
     machines = openMachines({ home, environment: { ...process.env, DOCKER_CONFIG: join(home, 'docker') } });
     await mkdir(join(home, 'shared'));
     // Where this computer has a virtiofsd, all that follows is done with a device in the machine.
@@ -41,6 +43,7 @@ describeWith(['linux', { program: 'qemu-system-x86_64' }, { program: 'mmdebstrap
       : 'sftp';
     const settings = { memoryBytes: 0.75 * GiB, diskBytes: 4 * GiB, shares: [join(home, 'shared')], sharesBy };
     await machines.create({ name: 'one', driver: 'qemu', settings }, operation);
+    await tellAccelerators(home);
     await engine('one', async (client) => {
       const { Id } = await client.containers.create(
         { Image: 'hello', Cmd: ['sleep', '6000'], StopSignal: 'KILL' },
