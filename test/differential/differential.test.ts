@@ -38,7 +38,7 @@ describeWith(['linux', 'root', { program: 'docker' }, { program: 'apt-get' }], '
       }
     };
     await Promise.all(Array.from({ length: atOnce }, work));
-  }, 400_000);
+  }, 600_000);
 
   afterAll(() => engines.disposeAsync());
 

@@ -160,7 +160,7 @@ export const lifecycle = [
   topic(
     'health',
     docker(
-      'run -d --name @a --health-cmd "test -e /tmp/ok" --health-interval 200ms --health-retries 2 --health-timeout 1s box sleep 600',
+      'run -d --name @a --health-cmd "test -e /tmp/ok" --health-interval 200ms --health-retries 2 --health-timeout 30s box sleep 600',
     ),
     until('inspect --format "{{.State.Health.Status}}" @a', /unhealthy/),
     docker('exec @a touch /tmp/ok'),

@@ -81,6 +81,8 @@ export const streams = [
   topic(
     'watch',
     docker('run -d --name @a box sh -c "sleep 600"'),
+    // The shell gives way to its one command.
+    until('top @a -o args', /^sleep 600$/m),
     docker('top @a -o args'),
     docker('top @a -o user,tty,comm'),
     docker('top @nosuch'),
