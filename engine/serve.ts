@@ -66,6 +66,9 @@ import { LocalVolumes } from './volumes/local-volumes.ts';
 /** Those who waited for the start have what they came for by then, and the release has kept its compiled code. */
 const quietAfterMs = 15_000;
 
+/** Those who waited for the API have their first answers by then. */
+const settlesAfterMs = 500;
+
 /** Room for a few dozen states of containers. */
 const reserved = { pieces: 8, pieceBytes: 256 * 1024 };
 
@@ -111,6 +114,9 @@ export async function startEngine(settings: Settings, log: Log): Promise<Serving
   laps.mark('served');
   log.info('the engine is ready', { sockets: settings.sockets, dataRoot: settings.dataRoot, laps: String(laps) });
   channel('skiffd.ready').publish(null); // to the release's start program, should there be one
+  // Nor is the firewall needed before a container has a network; the first one writes it, should it come before that.
+  const settling = setTimeout(() => settleNetworks(parts), settlesAfterMs);
+  opening.defer(() => clearTimeout(settling));
   // Not at once: a process more would make those wait who ask whether the engine is there. Who needs it earlier starts it.
   const preparing = setTimeout(() => parts.monitor.prepare(), 1_500);
   opening.defer(() => clearTimeout(preparing));
@@ -123,6 +129,15 @@ export async function startEngine(settings: Settings, log: Log): Promise<Serving
     },
     [Symbol.asyncDispose]: () => opened.disposeAsync(),
   };
+}
+
+/** What is wrong with the firewall is told here to whoever reads the log, and to each who starts a container. */
+function settleNetworks({ networks, log }: Parts): void {
+  try {
+    networks.settle();
+  } catch (error) {
+    log.error('the firewall could not be written', { error });
+  }
 }
 
 function lateRegistries({ registries: settings }: Settings, log: Log): LateRegistries {
@@ -298,6 +313,7 @@ async function openBridge(parts: {
     ),
     now: () => formatInstant(clock()),
     builtInSince: keptSetting(database, 'networks-since', () => formatInstant(clock())),
+    isFirewallLate: true,
   });
   try {
     const { address } = await networks.prepare();

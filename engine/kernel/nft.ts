@@ -40,6 +40,18 @@ export function openNft(): Nft {
   return new LibraryNft(library, context);
 }
 
+/** The same, loaded when it is first used; that throws then. Not for a namespace that the caller leaves again. */
+export function lateNft(): Nft {
+  let opened: Nft | null = null;
+  const nft = (): Nft => (opened ??= openNft());
+  return {
+    run: (script) => nft().run(script),
+    list: (command) => nft().list(command),
+    listJson: (command) => nft().listJson(command),
+    [Symbol.dispose]: () => opened?.[Symbol.dispose](),
+  };
+}
+
 class LibraryNft implements Nft {
   readonly #library: Library;
   #context: unknown;

@@ -27,8 +27,8 @@ export class Firewall implements Disposable {
   readonly #plans = new Map<ContainerId, EndpointPlan>();
   readonly #besideDockerd: BesideDockerd;
   #facts: RulesetFacts;
-  /** Before that, nothing stands in the kernel and changes are only remembered. */
-  #isWritten = false;
+  /** `none`: nothing stands in the kernel, changes are only remembered. `due`: the same, and the first change writes everything. */
+  #state: 'none' | 'due' | 'written' = 'none';
   #watch: Disposable | null = null;
 
   constructor(nft: Nft, engineId: string) {
@@ -40,7 +40,7 @@ export class Firewall implements Disposable {
   /** Between these interfaces nothing new is forwarded. */
   closeLinks(change: Partial<RulesetFacts['closedLinks']>): void {
     this.#facts = { ...this.#facts, closedLinks: { ...this.#facts.closedLinks, ...change } };
-    if (this.#isWritten) this.rewrite();
+    if (this.#state !== 'none') this.rewrite();
   }
 
   addNetwork(network: Network): void {
@@ -64,6 +64,7 @@ export class Firewall implements Disposable {
     const before = this.#plans.get(containerId);
     if (plan === null) this.#plans.delete(containerId);
     else this.#plans.set(containerId, plan);
+    if (plan === null && this.#state === 'due') return; // nothing of it stands there
     const removal = before === undefined ? '' : deletePlan(this.#facts, before);
     this.#change(removal + (plan === null ? '' : addPlan(this.#facts, plan)));
   }
@@ -76,16 +77,25 @@ export class Firewall implements Disposable {
   /** The whole table, in one transaction, in place of whatever stands there under its name. */
   rewrite(): void {
     this.#nft.run(wholeTable(this.#facts, { networks: this.#networks.values(), plans: this.#plans.values() }));
-    this.#isWritten = true;
+    this.#state = 'written';
     // Watched before it is looked at: a dockerd may just be starting.
     this.#watch ??= watchNftables((change) => this.#follow(change));
     this.#besideDockerd.write();
   }
 
+  /** `rewrite`, with the next change or with `settle`, whichever comes first: for a moment at which no container has a network. */
+  rewriteLater(): void {
+    this.#state = 'due';
+  }
+
+  settle(): void {
+    if (this.#state === 'due') this.rewrite();
+  }
+
   removeAll(): void {
     this.#networks.clear();
     this.#plans.clear();
-    this.#isWritten = false;
+    this.#state = 'none';
     this.#endWatch();
     this.#nft.run(deleteTable(this.#facts.engineId));
     this.#besideDockerd.removeAll();
@@ -103,7 +113,7 @@ export class Firewall implements Disposable {
   }
 
   #follow(change: NftChange | null): void {
-    if (!this.#isWritten) return;
+    if (this.#state !== 'written') return;
     const ours = tableName(this.#facts.engineId);
     if (change === null || (change.of === 'table' && change.tableName === ours)) this.#restore(ours);
     this.#besideDockerd.follow(change);
@@ -120,7 +130,11 @@ export class Firewall implements Disposable {
   }
 
   #change(script: string): void {
-    if (script === '' || !this.#isWritten) return;
+    if (this.#state === 'due') {
+      this.rewrite();
+      return;
+    }
+    if (script === '' || this.#state === 'none') return;
     try {
       this.#nft.run(script);
     } catch (error) {

@@ -53,6 +53,9 @@ export interface Networks extends AsyncDisposable {
    */
   restore(plans: readonly EndpointPlan[]): Promise<RestoreReport>;
 
+  /** Writes the firewall where `restore` has left that for later (`isFirewallLate`). Throws NftError. */
+  settle(): void;
+
   /** Every network, the built-in ones first, then in the order in which they were made. */
   all(): readonly Network[];
 
@@ -222,6 +225,11 @@ export interface NetworksOptions {
   readonly builtInSince: string;
   /** Namespaces kept ready for the next containers. 0 makes each when it is wanted. */
   readonly readyNamespaces?: number;
+  /**
+   * Where no container runs, `restore` leaves the firewall to `settle`, or to whatever comes first of what needs it. The library, the
+   * kernel's modules and the first transaction take an emulated machine two tenths of a second.
+   */
+  readonly isFirewallLate?: boolean;
 }
 
 /** Where networks are kept; `stored-networks.ts` keeps them in the database. */

@@ -3,7 +3,7 @@ import { mkdirSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { type Netlink, openNetlink } from '../kernel/netlink.ts';
 import { openNamespace, pinNamespace, unpinNamespace } from '../kernel/netns.ts';
-import { openNft } from '../kernel/nft.ts';
+import { lateNft } from '../kernel/nft.ts';
 import { listLinks, parseLink, setMaster } from '../kernel/rtnetlink.ts';
 import { conflict, internal } from '../model/errors.ts';
 import type { ContainerId, NetworkId } from '../model/ids.ts';
@@ -28,7 +28,7 @@ export function openNetworks(options: NetworksOptions): Networks {
     throw conflict(`invalid bridge name ${options.bridgeName}: expected at most 15 letters, digits, dots and dashes`);
   const netlink = openNetlink();
   try {
-    const firewall = new Firewall(openNft(), options.engineId);
+    const firewall = new Firewall(lateNft(), options.engineId);
     const ground = new NetworkGround({ options, bridgeAddress, netlink, firewall });
     return new KernelNetworks({ options, netlink, firewall, ground });
   } catch (error) {
@@ -128,8 +128,14 @@ class KernelNetworks implements Networks {
       ...removeNamespaces(this.#folder, keptPaths),
       ...bridges.flatMap((bridgeIndex) => removePorts(this.#netlink, { bridgeIndex, kept })),
     ];
-    this.#firewall.rewrite();
+    // Where nobody has a network there is nothing to guard yet.
+    if (this.#options.isFirewallLate === true && lost.length === plans.length) this.#firewall.rewriteLater();
+    else this.#firewall.rewrite();
     return { lost, unboundPorts, removed };
+  }
+
+  settle(): void {
+    this.#firewall.settle();
   }
 
   async plan(request: PlanRequest): Promise<EndpointPlan> {

@@ -6,6 +6,7 @@ import { fileURLToPath } from 'node:url';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { buildEngineRelease, freshEngineRelease } from './build-release.ts';
 import { readEngineRelease } from './engine-release.ts';
+import { engineNodeFlags } from './run-script.ts';
 
 const repository = fileURLToPath(new URL('../../', import.meta.url));
 let checkout: string;
@@ -51,6 +52,16 @@ describe('a release', () => {
       } finally {
         await rm(elsewhere, { recursive: true, force: true });
       }
+    },
+  );
+
+  it.skipIf(process.platform !== 'linux' || process.arch !== 'x64')(
+    "starts, by a path as short as a machine's, without V8's optimising compilers (linux x64)",
+    async () => {
+      const { filesFolder } = await build();
+      const args = ['--trace-opt', ...engineNodeFlags, '/proc/self/cwd/skiffd.js'];
+      const options = { encoding: 'utf8', cwd: filesFolder, env: { SKIFF_RELEASE: filesFolder } } as const;
+      expect(execFileSync(process.execPath, args, options)).toBe('4.5.6 shared worker shared function\n');
     },
   );
 

@@ -1,4 +1,5 @@
 import { createHash, randomUUID } from 'node:crypto';
+import * as filePromises from 'node:fs/promises';
 import { cp, mkdir, readFile, readdir, rename, rm, stat, writeFile } from 'node:fs/promises';
 import { createRequire } from 'node:module';
 import { basename, dirname, join, relative, sep } from 'node:path';
@@ -28,20 +29,21 @@ export interface BuildRelease {
 }
 
 /** Counts changes of this file that change what comes out of the same sources. */
-const builderVersion = 6;
+const builderVersion = 7;
 
 const bundledEngine = 'main.js';
 
-/** What the engine loads of Node until its API is served (kept-code.ts says what for). */
+/**
+ * What the engine loads of Node until its API is served (kept-code.ts says what for). No more than that: past some fifty modules V8's
+ * optimising compiler begins on how Node loads them.
+ */
 const modulesOfStart = [
   'node:child_process',
   'node:cluster',
   'node:crypto',
-  'node:fs/promises',
   'node:http',
   'node:net',
   'node:os',
-  'node:perf_hooks',
   'node:sqlite',
   'node:stream/promises',
   'node:timers/promises',
@@ -111,11 +113,13 @@ async function bundlePrograms(options: BuildRelease & { readonly version: string
         SKIFF_COMMIT: JSON.stringify('bundle'),
         'import.meta.url': '__skiffUrl',
       },
-      banner: { js: "const __skiffUrl=require('node:url').pathToFileURL(__filename).href;" },
+      banner: {
+        js: 'entryPoints' in entry ? "const __skiffUrl=require('node:url').pathToFileURL(__filename).href;" : '',
+      },
       legalComments: 'none',
       metafile: true,
       logLevel: 'silent',
-      plugins: [programNames({ checkout, outputs }), nativeKoffi(arch)],
+      plugins: [programNames({ checkout, outputs }), nativeKoffi(arch), lateFilePromises()],
     };
     const result = await startedQuietly(() => build(request)).catch((cause: unknown) => {
       throw new MachineError(
@@ -125,7 +129,7 @@ async function bundlePrograms(options: BuildRelease & { readonly version: string
       );
     });
     for (const input of Object.keys(result.metafile.inputs))
-      if (input !== '<stdin>' && !input.startsWith(koffiNamespace)) inputs.add(input);
+      if (input !== '<stdin>' && !madeNamespaces.some((namespace) => input.startsWith(namespace))) inputs.add(input);
   };
   // Grows while it is walked: a program may start others.
   for (const [source, output] of outputs) await bundle({ entryPoints: [source] }, output);
@@ -137,10 +141,13 @@ async function bundlePrograms(options: BuildRelease & { readonly version: string
 /** The program that starts another one of the release with its kept code. */
 function startOf(program: string): string {
   return [
-    `import { join } from 'node:path';`,
     `import { runWithKeptCode } from './kept-code.ts';`,
+    `process.chdir('/');`,
     `runWithKeptCode({`,
-    `  program: join(__dirname, ${JSON.stringify(program)}),`,
+    // Set by `run`, which starts it by a path that is shorter, and good for this process alone.
+    `  folder: process.env.SKIFF_RELEASE ?? __dirname,`,
+    `  name: ${JSON.stringify(program)},`,
+    `  require,`,
     `  settleMs: 2_000,`,
     `  nodeModules: ${JSON.stringify(modulesOfStart)},`,
     `  report: (message) => process.stderr.write('skiffd: ' + message + '\\n'),`,
@@ -177,6 +184,9 @@ function programOutput(path: string): string {
 }
 
 const koffiNamespace = 'skiff-koffi';
+const lateNamespace = 'skiff-late';
+/** Of modules that plugins make. */
+const madeNamespaces = [koffiNamespace, lateNamespace];
 
 /**
  * In place of koffi's own start, which reads six files to find out what its native module is called: a tenth of a second of an
@@ -199,6 +209,26 @@ function nativeKoffi(arch: ReleaseArchitecture): Plugin {
         ].join('\n'),
         loader: 'js',
       }));
+    },
+  };
+}
+
+/**
+ * `node:fs/promises`, loaded when something of it is first called: it brings a dozen modules along, those for lines of terminals among
+ * them, and an engine's start needs none of them.
+ */
+function lateFilePromises(): Plugin {
+  return {
+    name: 'skiff-late-file-promises',
+    setup(build) {
+      build.onResolve({ filter: /^node:fs\/promises$/ }, ({ path }) => ({ path, namespace: lateNamespace }));
+      build.onLoad({ filter: /.*/, namespace: lateNamespace }, () => {
+        const names = Object.entries(filePromises).flatMap(([name, value]) =>
+          typeof value === 'function' ? name : [],
+        );
+        const wrappers = names.map((name) => `export const ${name} = (...given) => fs.promises.${name}(...given);`);
+        return { contents: [`import fs from 'node:fs';`, ...wrappers].join('\n'), loader: 'js' };
+      });
     },
   };
 }

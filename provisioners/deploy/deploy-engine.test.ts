@@ -143,8 +143,9 @@ describeWith(['linux', { program: sshdProgram }], 'a deployment', () => {
     expect(await runningVersion()).toBe('1.0.0');
     expect(await current()).toBe(deployed.release);
     const { commandLine } = (await readProcess(await enginePid())) ?? { commandLine: '' };
-    expect(commandLine).toContain(
-      `/deploy/releases/${deployed.release}/skiffd.js -H unix://${layout.engineSocket} --data-root`,
+    expect(commandLine).toContain(` /proc/self/cwd/skiffd.js -H unix://${layout.engineSocket} --data-root`);
+    expect((await readFile(`/proc/${await enginePid()}/environ`, 'utf8')).split('\0')).toContain(
+      `SKIFF_RELEASE=${join(layout.deployFolder, 'releases', deployed.release)}`,
     );
     expect(
       await readFile(join(layout.deployFolder, 'releases', deployed.release, 'node_modules/native/lib.node'), 'utf8'),

@@ -12,9 +12,12 @@ beforeEach(() => {
   program = join(folder, 'main.js');
   writeFileSync(
     join(folder, 'start.mjs'),
-    `import { runWithKeptCode } from ${JSON.stringify(keptCode)};
+    `import { createRequire } from 'node:module';
+     import { runWithKeptCode } from ${JSON.stringify(keptCode)};
      runWithKeptCode({
-       program: ${JSON.stringify(program)},
+       folder: ${JSON.stringify(folder)},
+       name: 'main.js',
+       require: createRequire(import.meta.url),
        settleMs: 10,
        nodeModules: ['node:crypto'],
        report: (message) => console.log('reported', message),

@@ -10,8 +10,6 @@
  */
 import { subscribe } from 'node:diagnostics_channel';
 import { readFileSync, renameSync, writeFileSync } from 'node:fs';
-import { createRequire } from 'node:module';
-import { dirname } from 'node:path';
 import { setFlagsFromString } from 'node:v8';
 import { Script } from 'node:vm';
 import { crc32 } from 'node:zlib';
@@ -20,8 +18,11 @@ import { crc32 } from 'node:zlib';
 const readyChannel = 'skiffd.ready';
 
 export interface KeptCode {
-  /** A CommonJS program in ASCII, as the bundler writes it. */
-  readonly program: string;
+  /** Absolute; where the program is, and its kept code. */
+  readonly folder: string;
+  /** A CommonJS program in ASCII that needs no modules but Node's, as the bundler writes it. */
+  readonly name: string;
+  readonly require: (module: string) => unknown;
   /** How long after the program is ready its start counts as over; by then it has answered those who waited for it. */
   readonly settleMs: number;
   /**
@@ -32,7 +33,8 @@ export interface KeptCode {
   readonly report: (message: string) => void;
 }
 
-export function runWithKeptCode({ program, settleMs, nodeModules, report }: KeptCode): void {
+export function runWithKeptCode({ folder, name, require, settleMs, nodeModules, report }: KeptCode): void {
+  const program = `${folder}/${name}`;
   const file = `${program}.code`;
   // As bytes, for text in UTF-8 would be looked through once more.
   const source = readFileSync(program, 'latin1');
@@ -53,13 +55,12 @@ export function runWithKeptCode({ program, settleMs, nodeModules, report }: Kept
       }
     }, settleMs).unref();
   });
-  const require = createRequire(program);
-  for (const name of nodeModules) require(name);
+  for (const module of nodeModules) require(module);
   setCompilers('held');
   const run: unknown = script.runInThisContext();
   if (typeof run !== 'function') throw new TypeError(`${program} is not a CommonJS program`);
   const module = { exports: {} };
-  Reflect.apply(run, module.exports, [module.exports, require, module, program, dirname(program)]);
+  Reflect.apply(run, module.exports, [module.exports, require, module, program, folder]);
 }
 
 /** Baseline compiler, Maglev, Turbofan; flags that are back at their default count as never set, so kept code fits them. */

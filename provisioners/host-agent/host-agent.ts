@@ -102,11 +102,12 @@ export async function runHostAgent(options: HostAgentOptions): Promise<void> {
   }, options.watch);
   let greeted: Line | null = null;
   /**
-   * What a fresh connection is given once the engine answers over it, for until then an emulated machine has no time for more. A command,
+   * What a fresh connection is given once the engine has answered over it, for until then an emulated machine has no time for more. A command,
    * be it to look at the clock: OpenSSH's server sends small packets without delay (TCP_NODELAY) only after it has run one, and a
    * connection that only forwards waits 40 ms for the answer to each small request. And the fast way.
    */
-  const greet = (): void => {
+  const greet = async (): Promise<void> => {
+    await delay(firstAnswersMs, undefined, { signal: whole });
     if (link.state.kind !== 'ready' || link.state.connection === greeted) return;
     greeted = link.state.connection;
     if (options.setsClock === true) setClock(greeted);
@@ -115,7 +116,7 @@ export async function runHostAgent(options: HostAgentOptions): Promise<void> {
   };
   const door = new EngineDoor({
     dial: (end) => link.dialUnix(engineSocket, { waitMs: waitForLinkMs, signal: end }),
-    onOpen: greet,
+    onOpen: () => void greet().catch(() => undefined), // rejected when this agent ends
     signal: whole,
   });
   const dialEngine = async (end?: AbortSignal): Promise<Duplex> => (await tunnel.dial(end)) ?? (await door.dial(end));

@@ -42,7 +42,7 @@ describeWith(['linux', { program: 'mkfs.erofs' }], 'building the image', () => {
 
   async function layOut({ name, packages }: { name: string; packages: string }): Promise<string> {
     const recipe = readRecipe();
-    const none = { initrd: [], anyHardware: [], boot: [], engine: [], onDemand: [] };
+    const none = { initrd: [], anyHardware: [], boot: [], engine: [], containers: [], onDemand: [] };
     const root = join(base, name);
     await layOutSystemRoot({
       recipe: { ...recipe, data: { ...recipe.data, modules: none } },

@@ -54,6 +54,8 @@ const recipeSchema = z.strictObject({
     boot: z.array(z.string()),
     /** Loaded before the engine starts. */
     engine: z.array(z.string()),
+    /** Loaded once the engine answers, for its firewall and for containers. */
+    containers: z.array(z.string()),
     /** Loaded by the kernel when a container first needs them. Those that this kernel does not have are left out. */
     onDemand: z.array(z.string()),
   }),

@@ -132,14 +132,15 @@ async function writeModules({ recipe, modules, root, kernelRelease }: SystemRoot
     await writeFile(target, data);
   }
   await mkdir(join(root, 'usr/lib/skiff'), { recursive: true });
-  await writeFile(join(root, 'usr/lib/skiff/modules.engine'), `${recipe.data.modules.engine.join(' ')}\n`);
+  for (const part of ['engine', 'containers'] as const)
+    await writeFile(join(root, `usr/lib/skiff/modules.${part}`), `${recipe.data.modules[part].join(' ')}\n`);
 }
 
 function wantedModules({ list, modules }: { list: RecipeData['modules']; modules: ModuleTree }): readonly string[] {
   const onDemand = list.onDemand.flatMap((name) =>
     name.endsWith('/') ? modules.namesUnder(name) : modules.has(name) ? [name] : [],
   );
-  return [...list.boot, ...list.engine, ...onDemand];
+  return [...list.boot, ...list.engine, ...list.containers, ...onDemand];
 }
 
 /** 0755 for folders and for what may be run, 0644 for the rest: the umask of the builder leaves no trace. */
