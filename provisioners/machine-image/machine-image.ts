@@ -20,7 +20,7 @@ import { buildMachineImage } from './build.ts';
 import { buildFolder, lockImage, publishImage, readVerifiedImage, removeDeadBuilds } from './cache.ts';
 import type { Manifest } from './manifest.ts';
 import { checkoutNodeVersion } from './node-runtime.ts';
-import { findOldImages, imagesFolder, type IsInUse, noteUse } from './old-images.ts';
+import { findOldImages, imagesFolder, type IsInUse, noteImageUse } from './old-images.ts';
 import { type Architecture, readRecipe, recipeFolder, recipeHash } from './recipe.ts';
 import { downloadImage, type ReleasedImage } from './release.ts';
 
@@ -61,7 +61,7 @@ export async function ensureMachineImage(request: EnsureMachineImage, operation:
   const folder = join(images, plan.name);
   const present = await readVerifiedImage(folder).catch(ignoreDamage);
   if (present !== null) {
-    await noteUse(folder);
+    await noteImageUse(folder);
     return machineImage({ folder, manifest: present });
   }
   await using _lock = await lockImage({
@@ -81,7 +81,7 @@ export async function ensureMachineImage(request: EnsureMachineImage, operation:
   if (made !== null) return machineImage({ folder, manifest: made });
   try {
     const manifest = await plan.make({ images, folder, operation });
-    await noteUse(folder);
+    await noteImageUse(folder);
     await removeOldImages(request, operation);
     return machineImage({ folder, manifest });
   } catch (error) {

@@ -9,8 +9,7 @@ import { createRequire } from 'node:module';
 import { join } from 'node:path';
 import { z } from 'zod';
 import { MachineError } from '../machines.ts';
-import { noteFileUse } from './old-images.ts';
-import { runtimesFolder } from './old-runtimes.ts';
+import { noteUse } from './note-use.ts';
 import { runProgram } from './programs.ts';
 import { type Architecture, architectureNames } from './recipe.ts';
 
@@ -66,6 +65,9 @@ export async function installNodeRuntime(options: {
   return runtime;
 }
 
+/** Where the binaries lie that hosts are brought, some 120 MB each: one for each version and architecture. */
+export const runtimesFolder = (cacheDir: string): string => join(cacheDir, 'node');
+
 /** Path of the official binary for an architecture, kept in the cache between runs; its symbol table stays, for `strip` may not know the architecture. */
 export async function provideNodeBinary(options: {
   readonly version: string;
@@ -76,7 +78,7 @@ export async function provideNodeBinary(options: {
   const name = `node-${version}-linux-${architectureNames[arch].npm}`;
   const file = join(runtimesFolder(cacheDir), name);
   if (existsSync(file)) {
-    await noteFileUse(file);
+    await noteUse(file);
     return file;
   }
   const work = join(runtimesFolder(cacheDir), `${name}.${process.pid}.new`);

@@ -6,7 +6,7 @@ import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { lacking } from '../../test/skip.ts';
 import { removeDeadBuilds } from './cache.ts';
-import { findOldImages, imagesFolder, noteUse } from './old-images.ts';
+import { findOldImages, imagesFolder, noteImageUse } from './old-images.ts';
 
 const dayMs = 24 * 60 * 60_000;
 
@@ -49,7 +49,7 @@ describe('old machine images', () => {
 
   it('are not those that are used again, or that a machine was booted from', async () => {
     const [oldest] = [await add('a', 40), await add('b', 30), await add('c', 20), await add('d', 10)];
-    await noteUse(oldest);
+    await noteImageUse(oldest);
     expect(await names()).toEqual(['b', 'c']);
     expect(await names((folder) => Promise.resolve(folder.endsWith('/b')))).toEqual(['c']);
   });

@@ -4,10 +4,11 @@
  * running program. Where all that is wrong, it is made again at the next start.
  */
 import { randomUUID } from 'node:crypto';
-import { readdir, readFile, rename, rm, stat, utimes } from 'node:fs/promises';
+import { readdir, readFile, rename, rm, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { isErrno } from '../store/atomic-file.ts';
 import { buildFolder } from './cache.ts';
+import { noteUse } from './note-use.ts';
 
 export interface OldImage {
   readonly name: string;
@@ -25,19 +26,8 @@ const keptImages = 2;
 export const unusedMs = 7 * 24 * 60 * 60_000;
 
 /** Notes that the image in `folder` is used now. */
-export async function noteUse(folder: string): Promise<void> {
-  await noteFileUse(join(folder, 'manifest.json'));
-}
-
-/** The same of one file. */
-export async function noteFileUse(file: string): Promise<void> {
-  const now = new Date();
-  try {
-    await utimes(file, now, now);
-  } catch (error) {
-    // A cache that somebody gave for reading alone, in which nothing is removed either.
-    if (!isErrno(error, 'EROFS') && !isErrno(error, 'EPERM') && !isErrno(error, 'EACCES')) throw error;
-  }
+export async function noteImageUse(folder: string): Promise<void> {
+  await noteUse(join(folder, 'manifest.json'));
 }
 
 /** The one used longest ago first. */

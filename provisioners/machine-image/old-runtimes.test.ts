@@ -2,8 +2,9 @@ import { mkdir, mkdtemp, readdir, rm, stat, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { noteFileUse } from './old-images.ts';
-import { findOldRuntimes, runtimesFolder } from './old-runtimes.ts';
+import { runtimesFolder } from './node-runtime.ts';
+import { noteUse } from './note-use.ts';
+import { findOldRuntimes } from './old-runtimes.ts';
 
 const inAMonth = (): number => Date.now() + 30 * 24 * 60 * 60_000;
 
@@ -25,7 +26,7 @@ describe('old Node runtimes', () => {
   }
   const fileOf = (version: string): string => join(runtimesFolder(cacheDir), `node-${version}-linux-x64`);
   async function useAfter(version: string, other: string): Promise<void> {
-    do await noteFileUse(fileOf(version));
+    do await noteUse(fileOf(version));
     while ((await changed(fileOf(version))) <= (await changed(fileOf(other))));
   }
   const changed = async (file: string): Promise<number> => (await stat(file)).ctimeMs;

@@ -1,10 +1,8 @@
 import { readdir, rm, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { isErrno } from '../store/atomic-file.ts';
+import { runtimesFolder } from './node-runtime.ts';
 import { type OldImage, unusedMs } from './old-images.ts';
-
-/** Where the Node binaries lie that hosts are brought (`provideNodeBinary`), some 120 MB each: one for each version and architecture. */
-export const runtimesFolder = (cacheDir: string): string => join(cacheDir, 'node');
 
 /** As with images; the one of the other architecture may be wanted beside the one used last. */
 const keptRuntimes = 2;

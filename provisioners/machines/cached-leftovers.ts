@@ -1,7 +1,8 @@
 import { readdir, rm, stat } from 'node:fs/promises';
 import { join } from 'node:path';
+import { runtimesFolder } from '../machine-image/node-runtime.ts';
 import { type OldImage, findOldImages } from '../machine-image/old-images.ts';
-import { findOldRuntimes, runtimesFolder } from '../machine-image/old-runtimes.ts';
+import { findOldRuntimes } from '../machine-image/old-runtimes.ts';
 import type { Leftover } from '../machines.ts';
 import { isErrno } from '../store/atomic-file.ts';
 import type { MachineStore } from '../store/machine-store.ts';
