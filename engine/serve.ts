@@ -11,6 +11,7 @@ import type { Container } from './containers/container.ts';
 import { Directory } from './containers/directory.ts';
 import { assertLogOptions } from './containers/logs/log-file.ts';
 import { HealthChecks } from './containers/health/health-checks.ts';
+import { MemoryWatches } from './containers/memory/memory-watches.ts';
 import type { Parts } from './containers/parts.ts';
 import { type Recovery, recoverContainers } from './containers/life/recover.ts';
 import { removeContainer } from './containers/life/remove.ts';
@@ -236,6 +237,7 @@ async function openEngine(settings: Settings, log: Log, laps = new Laps(() => pe
     stats: opening.use(new Stats({ engineName, now })),
     restarts: opening.use(new RestartTimers()),
     health: opening.use(new HealthChecks()),
+    memory: opening.use(new MemoryWatches()),
     images,
     content,
     layers,

@@ -31,6 +31,7 @@ export class Container {
   readonly #watchers = new Set<(state: ContainerState, before: ContainerState) => void>();
   readonly #waiters = new Set<Waiter>();
   #lastExitCode = 0;
+  #hasMemoryKills = false;
   #restartsByHand = 0;
 
   constructor(parts: {
@@ -85,9 +86,19 @@ export class Container {
     const before = this.#state;
     assertMove(before.status, state.status);
     this.#state = state;
+    if (state.status === 'running' && before.status !== 'paused') this.#hasMemoryKills = false;
     if (state.status === 'exited' || state.status === 'restarting') this.#lastExitCode = state.exitCode;
     if (state.status === 'created' && state.lastError !== null) this.#lastExitCode = state.lastError.exitCode;
     for (const watcher of this.#watchers) watcher(state, before);
+  }
+
+  /** In this run, the kernel killed a process of it for want of memory, and that was told. */
+  get hasMemoryKills(): boolean {
+    return this.#hasMemoryKills;
+  }
+
+  noteMemoryKill(): void {
+    this.#hasMemoryKills = true;
   }
 
   /** After connect and disconnect; to be called when the database has it. */

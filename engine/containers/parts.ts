@@ -16,6 +16,7 @@ import type { Trees } from '../trees/trees.ts';
 import type { Volumes } from '../volumes/volumes.ts';
 import type { Directory } from './directory.ts';
 import type { HealthChecks } from './health/health-checks.ts';
+import type { MemoryWatches } from './memory/memory-watches.ts';
 import type { EngineDefaults } from './spec/merge-image.ts';
 import type { Stats } from '../stats/stats.ts';
 import type { RestartTimers } from './restarts/restart-timers.ts';
@@ -29,6 +30,7 @@ export interface Parts {
   readonly stats: Stats;
   readonly restarts: RestartTimers;
   readonly health: HealthChecks;
+  readonly memory: MemoryWatches;
   readonly images: Images;
   readonly content: Content;
   readonly layers: LayerStore;

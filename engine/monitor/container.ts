@@ -2,6 +2,7 @@
 import { copyFileSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
 import { setTimeout as delay } from 'node:timers/promises';
 import type { ExitStatus } from '../kernel/children.ts';
+import { hasMemoryKills } from '../kernel/memory-kills.ts';
 import { ProcessHandle, processStartTicks } from '../kernel/pidfd.ts';
 import type { LogPlan } from '../logs/log-plan.ts';
 import type { LogWriter } from '../logs/log-writer.ts';
@@ -12,7 +13,6 @@ import type { Instant } from '../model/time.ts';
 import type { RuntimeSpec } from '../runtime/oci.ts';
 import { type Crun, deleteContainer, runContainer } from './crun-calls.ts';
 import { awaitTerminal, launch, type Launched } from './launch.ts';
-import { hasMemoryKills } from './memory-kills.ts';
 import type { ExitRecord, StartedContainer, StartRequest, TerminalSize } from './monitor.ts';
 import type { MonitorRecords, ProcessIdentity, RunningRecord } from './records.ts';
 import { StartError } from './start-error.ts';

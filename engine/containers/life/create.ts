@@ -59,6 +59,7 @@ export async function createContainer(
   }
   directory.add(container);
   parts.health.follow(parts, container);
+  parts.memory.follow(parts, container);
   publishContainerEvent(parts, container, 'create');
   return container;
 }

@@ -49,7 +49,7 @@ export async function settleExit(parts: Parts, container: Container, live: LiveS
   else parts.rows.settle(id, state, restarted);
   container.changeHistory(restarted);
   container.moveTo(state);
-  if (exit.isOutOfMemory) publishContainerEvent(parts, container, 'oom');
+  if (exit.isOutOfMemory && !container.hasMemoryKills) publishContainerEvent(parts, container, 'oom');
   publishContainerEvent(parts, container, 'die', {
     exitCode: String(exit.exitCode),
     execDuration: String(Math.floor(durationMs / 1000)),

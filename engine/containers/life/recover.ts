@@ -81,7 +81,10 @@ export async function recoverContainers(parts: Parts): Promise<Recovery> {
     if (state.status !== 'exited') return false;
     return interrupted.has(container) || startsAtBoot(spec.restartPolicy, history, state.exitCode);
   });
-  for (const container of directory.all()) parts.health.follow(parts, container);
+  for (const container of directory.all()) {
+    parts.health.follow(parts, container);
+    parts.memory.follow(parts, container);
+  }
   const following = followExits(parts);
   return { toStart, [Symbol.dispose]: () => following[Symbol.dispose]() };
 }

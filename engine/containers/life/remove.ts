@@ -70,6 +70,7 @@ async function remove(
   }
   directory.remove(container);
   parts.health.forget(id);
+  parts.memory.forget(id);
   container.wakeRemoved(null);
   publishContainerEvent(parts, container, 'destroy');
 }

@@ -4,6 +4,8 @@ import { eventually } from '../../eventually.ts';
 import { describeWith } from '../../skip.ts';
 import { call } from '../api.ts';
 import { Boxes } from '../box.ts';
+import { docker } from '../docker.ts';
+import { actionsOf } from '../event-log.ts';
 import { type RunningEngine, startEngine } from '../start-engine.ts';
 
 const isV2 = isThere('/sys/fs/cgroup/cgroup.controllers');
@@ -149,6 +151,31 @@ describeWith(['linux', 'root', { program: 'crun' }], 'semantics: limits', () => 
     expect(await limit(id, 'memory/memory.swappiness', '')).toBe('0');
     expect(await limit(id, 'memory/memory.oom_control', '')).toContain('oom_kill_disable 1');
     expect((await boxes.inspect<{ HostConfig: object }>(id)).HostConfig).toMatchObject(host);
+    await boxes.remove(id);
+  });
+
+  it('a process that is killed for want of memory is told at once, of a container that goes on, and once', async () => {
+    const id = await boxes.keep({ host: { Memory: 32 * 2 ** 20, MemorySwap: 32 * 2 ** 20 } });
+    const eat = (): Promise<unknown> =>
+      docker(engine.socket, ['exec', id, 'sh', '-c', 'head -c 80000000 /dev/zero | tail -c 79000000 >/dev/null']);
+    const state = async (): Promise<object> => (await boxes.inspect<{ State: object }>(id)).State;
+    const kills = async (): Promise<number> =>
+      (await actionsOf(engine.socket, id)).filter((action) => action === 'oom').length;
+    expect(await state()).toMatchObject({ OOMKilled: false });
+    await eat();
+    await eventually(kills).toBeGreaterThan(0);
+    expect(await state()).toMatchObject({ OOMKilled: true, Running: true });
+    await engine.crash();
+    await engine.start();
+    expect(await state()).toMatchObject({ OOMKilled: true, Running: true });
+    expect(await kills()).toBe(0);
+    await eat();
+    await eventually(kills).toBeGreaterThan(0);
+    const before = await kills();
+    await call(engine.socket, 'POST', `/containers/${id}/kill`);
+    await eventually(async () => (await actionsOf(engine.socket, id)).includes('die')).toBe(true);
+    expect(await kills()).toBe(before);
+    expect(await state()).toMatchObject({ OOMKilled: true, Running: false });
     await boxes.remove(id);
   });
 

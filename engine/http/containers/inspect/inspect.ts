@@ -67,7 +67,7 @@ export function inspectContainer(
   };
 }
 
-function presentState({ state, history }: Container): WireState {
+function presentState({ state, history, hasMemoryKills }: Container): WireState {
   const exit = lastExit(state);
   const failure = state.status === 'created' ? state.lastError : null;
   const live = liveState(state);
@@ -76,7 +76,7 @@ function presentState({ state, history }: Container): WireState {
     Running: countsAsRunning(state),
     Paused: state.status === 'paused',
     Restarting: state.status === 'restarting',
-    OOMKilled: exit?.isOutOfMemory ?? false,
+    OOMKilled: live === null ? (exit?.isOutOfMemory ?? false) : hasMemoryKills,
     Dead: state.status === 'dead',
     Pid: live?.pid ?? 0,
     ExitCode: exit?.exitCode ?? failure?.exitCode ?? 0,
