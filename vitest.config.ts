@@ -71,7 +71,7 @@ export default defineConfig({
           include: chain,
           exclude: never,
           maxWorkers: machinesAtOnce,
-          testTimeout: 180_000,
+          testTimeout: 300_000,
           hookTimeout: 600_000,
           sequence: { groupOrder: 1 },
         },
