@@ -68,11 +68,6 @@ export const knownDifferences: readonly KnownDifference[] = [
     reason: 'of two mistakes skiffd names the unknown container first, dockerd the unknown signal',
   },
   {
-    where: 'rim: GET /events?filters={"nosuch"',
-    place: '',
-    reason: 'a filter that does not exist is refused, as in lists; dockerd ignores it for events',
-  },
-  {
     where: 'life: POST /containers/@web/attach',
     place: '',
     reason: 'an error before a stream begins is JSON like any other; dockerd writes it as the stream’s text',
