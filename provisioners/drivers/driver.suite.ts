@@ -1,7 +1,8 @@
 import { once } from 'node:events';
 import { readdir } from 'node:fs/promises';
+import type { Server } from 'node:net';
 import { connect, createServer } from 'node:net';
-import { afterAll, beforeAll, expect, it } from 'vitest';
+import { afterAll, beforeAll, expect, it, vi } from 'vitest';
 import type { Need } from '../../test/skip.ts';
 import { describeWith, skipBecause } from '../../test/skip.ts';
 import { MachineError } from '../machines.ts';
@@ -197,9 +198,14 @@ async function moveAddress(test: DriverUnderTest, access: Access | null): Promis
   }
   if (access?.kind !== 'ssh' || access.host !== '127.0.0.1')
     throw new Error('the peer must be able to move the address of its machine: moveAddress');
-  const taken = createServer();
-  await once(taken.listen(access.port, access.host), 'listening');
-  return taken;
+  // What the machine was may end some moments after its process.
+  return await vi.waitFor(() => listenAt(access), { timeout: 30_000 });
+}
+
+async function listenAt({ host, port }: SshAccess): Promise<Server> {
+  const server = createServer();
+  await once(server.listen(port, host), 'listening');
+  return server;
 }
 
 function banner(address: SshAccess): Promise<string> {

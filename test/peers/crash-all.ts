@@ -1,3 +1,4 @@
+import { isErrno } from '../../provisioners/store/atomic-file.ts';
 import { readProcess, waitForEnd } from '../../provisioners/store/process-identity.ts';
 
 /** Ends processes as a crash does; resolves when they are gone. */
@@ -5,7 +6,12 @@ export async function crashAll(pids: readonly number[]): Promise<void> {
   for (const pid of pids) {
     const found = await readProcess(pid);
     if (found === null) continue;
-    process.kill(pid, 'SIGKILL');
-    if (!(await waitForEnd(found, { timeoutMs: 10_000 }))) throw new Error(`the machine's process ${pid} goes on`);
+    try {
+      process.kill(pid, 'SIGKILL');
+    } catch (error) {
+      // It has ended by itself meanwhile.
+      if (!isErrno(error, 'ESRCH')) throw error;
+    }
+    if (!(await waitForEnd(found, { timeoutMs: 30_000 }))) throw new Error(`the machine's process ${pid} goes on`);
   }
 }

@@ -73,7 +73,7 @@ describeDriver({
       machine: made.machine,
       shell: (command) => shell(made, command),
       powerOff: () => hyperv.shutDown(),
-      crash: () => Promise.resolve(hyperv.crash()),
+      crash: () => hyperv.crash(),
       peer: {
         left: () => hyperv.host.vms().map(({ name }) => name),
         deleteElsewhere: () => hyperv.host.vms().forEach((vm) => hyperv.host.remove(vm)),

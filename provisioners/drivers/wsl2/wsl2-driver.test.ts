@@ -89,7 +89,7 @@ describeDriver({
       machine: made.machine,
       shell: (command) => shell(made, command),
       powerOff: notTold,
-      crash: () => Promise.resolve(wsl2.crash()),
+      crash: () => wsl2.crash(),
       peer: {
         left: () => wsl2.host.all().map(({ id }) => id),
         deleteElsewhere: () => wsl2.host.all().forEach((one) => wsl2.host.remove(one)),

@@ -2,6 +2,7 @@ import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { Computer } from '../../../provisioners/drivers/vm/find-program.ts';
+import { crashAll } from '../crash-all.ts';
 import { playCommand } from '../played-command.ts';
 import { PlayedHost } from './host.ts';
 import { playPowershell } from './powershell.ts';
@@ -16,7 +17,7 @@ export interface PlayedHyperv extends AsyncDisposable {
   /** Shuts every machine that runs down from inside. */
   shutDown(): Promise<void>;
   /** Ends every machine's process as a crash does. */
-  crash(): void;
+  crash(): Promise<void>;
   /** The switch's network is another from now on. */
   forgetLeases(): Promise<void>;
 }
@@ -42,9 +43,7 @@ export async function openPlayedHyperv(
   const arp = join(system32, 'arp.exe');
   const neighbours = `printf '\\r\\nSchnittstelle: 172.20.16.1 --- 0x2b\\r\\n'\ncat '${folder}'/neighbours/* 2>&-; true`;
   await writeFile(arp, `#!/bin/sh\n${neighbours}\n`, { mode: 0o755 });
-  const crash = (): void => {
-    for (const { pid } of host.vms()) if (pid !== null) process.kill(pid, 'SIGKILL');
-  };
+  const crash = (): Promise<void> => crashAll(host.vms().flatMap(({ pid }) => pid ?? []));
   return {
     host,
     sshPort,
@@ -67,7 +66,7 @@ export async function openPlayedHyperv(
     },
     async [Symbol.asyncDispose]() {
       await command[Symbol.asyncDispose]();
-      crash();
+      await crash();
       await rm(folder, { recursive: true, force: true });
     },
   };

@@ -1,6 +1,7 @@
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { crashAll } from '../crash-all.ts';
 import { playCommand } from '../played-command.ts';
 import type { PlayedSystemKind } from './register.ts';
 import { Register } from './register.ts';
@@ -11,7 +12,7 @@ export interface PlayedVirtualbox extends AsyncDisposable {
   readonly register: Register;
   readonly environment: Readonly<Record<string, string | undefined>>;
   /** Ends a machine's process as a crash does. */
-  crash(): void;
+  crash(): Promise<void>;
 }
 
 export async function openPlayedVirtualbox(
@@ -29,9 +30,7 @@ export async function openPlayedVirtualbox(
     path: join(folder, 'VBoxManage'),
     play: (call) => playVBoxManage(call, { register, version }),
   });
-  const crash = (): void => {
-    for (const { pid } of register.machines()) if (pid !== null) process.kill(pid, 'SIGKILL');
-  };
+  const crash = (): Promise<void> => crashAll(register.machines().flatMap(({ pid }) => pid ?? []));
   return {
     register,
     environment: {
@@ -41,7 +40,7 @@ export async function openPlayedVirtualbox(
     crash,
     async [Symbol.asyncDispose]() {
       await command[Symbol.asyncDispose]();
-      crash();
+      await crash();
       await rm(folder, { recursive: true, force: true });
     },
   };

@@ -2,6 +2,7 @@ import { mkdir, mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { Computer } from '../../../provisioners/drivers/vm/find-program.ts';
+import { crashAll } from '../crash-all.ts';
 import { playCommand } from '../played-command.ts';
 import { PlayedWsl2Host } from './host.ts';
 import { playWsl } from './wsl.ts';
@@ -11,7 +12,7 @@ export interface PlayedWsl2 extends AsyncDisposable {
   readonly host: PlayedWsl2Host;
   readonly computer: Computer;
   /** Ends every machine's process as a crash does. */
-  crash(): void;
+  crash(): Promise<void>;
 }
 
 export async function openPlayedWsl2(
@@ -28,9 +29,7 @@ export async function openPlayedWsl2(
     readsInput: true,
     lasting: { which: { has: '/usr/lib/skiff/wsl-machine' }, program, words: [folder, options.system] },
   });
-  const crash = (): void => {
-    for (const { pid } of host.all()) if (pid !== null) process.kill(pid, 'SIGKILL');
-  };
+  const crash = (): Promise<void> => crashAll(host.all().flatMap(({ pid }) => pid ?? []));
   return {
     host,
     crash,
@@ -44,7 +43,7 @@ export async function openPlayedWsl2(
     },
     async [Symbol.asyncDispose]() {
       await command[Symbol.asyncDispose]();
-      crash();
+      await crash();
       await rm(folder, { recursive: true, force: true });
     },
   };
