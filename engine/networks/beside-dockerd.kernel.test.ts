@@ -147,10 +147,13 @@ describeWith(['linux', 'root', { program: 'iptables-nft' }], 'beside a dockerd t
     await vi.waitFor(() => expect(inOurChain()[0]).toBe(`-A ${ours} -i custom0 -j RETURN`), patience);
     execFileSync('iptables-nft', ['-D', 'DOCKER-FORWARD', '-i', 'custom0', '-j', 'ACCEPT']);
     await vi.waitFor(() => expect(inOurChain()).toEqual(written('skiff0')), patience);
-    execFileSync('iptables-nft', ['-F', 'DOCKER-USER']);
-    await vi.waitFor(() => expect(forUsers()).toEqual([`-A DOCKER-USER -j ${ours}`]), patience);
+    // What a user adds later is not fought over.
+    execFileSync('iptables-nft', ['-A', 'DOCKER-USER', '-i', 'late0', '-j', 'DROP']);
     execFileSync('iptables-nft', ['-F', ours]);
     await vi.waitFor(() => expect(inOurChain()).toEqual(written('skiff0')), patience);
+    expect(forUsers()).toEqual([ofUser, `-A DOCKER-USER -j ${ours}`, '-A DOCKER-USER -i late0 -j DROP']);
+    execFileSync('iptables-nft', ['-F', 'DOCKER-USER']);
+    await vi.waitFor(() => expect(forUsers()).toEqual([`-A DOCKER-USER -j ${ours}`]), patience);
   });
 
   it('stays while no engine runs, and leaves everything as it was, also after a kill', async () => {

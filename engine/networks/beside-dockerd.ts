@@ -71,10 +71,16 @@ export class BesideDockerd implements Disposable {
     this.#forgetTimer();
     this.#bridges.clear();
     this.#isNeeded = false;
-    const script = this.#read()
-      .map((found) => removalScript(found, this.#chain))
-      .join('');
-    if (script !== '') this.#nft.run(script);
+    for (let tries = 1; ; tries += 1) {
+      try {
+        const script = this.#read().map((found) => removalScript(found, this.#chain));
+        if (script.length > 0) this.#nft.run(script.join(''));
+        return;
+      } catch (error) {
+        // Somebody changed the table since it was read.
+        if (!(error instanceof NftError) || tries === triesInARow) throw error;
+      }
+    }
   }
 
   [Symbol.dispose](): void {
@@ -92,9 +98,9 @@ export class BesideDockerd implements Disposable {
   }
 
   #read(): readonly FilterTable[] {
-    const chains = this.#nft.listJson('list chains').flatMap(chainOf);
+    const chains = this.#nft.list('list chains');
     return families.flatMap((family): FilterTable[] => {
-      const names = new Set(chains.filter((chain) => chain.family === family).map(({ name }) => name));
+      const names = chainsOf(chains, `table ${family} ${table} {`);
       if (!names.has(provided) && !names.has(this.#chain)) return [];
       return [{ family, chains: names, rules: this.#nft.listJson(`list table ${family} ${table}`).flatMap(ruleOf) }];
     });
@@ -121,12 +127,13 @@ function updateScript(found: FilterTable, chain: string, bridges: ReadonlySet<st
   const present = rules.filter((rule) => rule.chain === chain).map(({ text }) => text);
   const isWritten = chains.has(chain) && present.join('\n') === wanted.join('\n');
   const jump = `counter jump ${chain}`;
-  const others = rules.filter((rule) => rule.chain === provided && rule.text !== jump);
-  const jumps = rules.filter((rule) => rule.chain === provided && rule.text === jump);
+  const ofUsers = rules.filter((rule) => rule.chain === provided);
+  const jumps = ofUsers.filter(({ text }) => text === jump);
   // Older ones of dockerd end it with a rule that returns, behind which nothing is looked at.
-  const last = others.at(-1)?.text === 'counter return' ? others.at(-1) : undefined;
-  const isLinked =
-    jumps.length === 1 && rules.filter((rule) => rule.chain === provided).at(last ? -2 : -1) === jumps[0];
+  const end = ofUsers.find(({ text }) => text === 'counter return');
+  const seen = end === undefined ? ofUsers : ofUsers.slice(0, ofUsers.indexOf(end));
+  // Where it stands it stays: rules of users that come later, and jumps of other engines, are as good behind it.
+  const isLinked = jumps.length === 1 && jumps.every((rule) => seen.includes(rule));
   return lines([
     ...(isWritten
       ? []
@@ -139,9 +146,9 @@ function updateScript(found: FilterTable, chain: string, bridges: ReadonlySet<st
       ? []
       : [
           ...jumps.map(({ handle }) => `delete rule ${family} ${table} ${provided} handle ${handle}`),
-          last === undefined
+          end === undefined
             ? `add rule ${family} ${table} ${provided} ${jump}`
-            : `insert rule ${family} ${table} ${provided} handle ${last.handle} ${jump}`,
+            : `insert rule ${family} ${table} ${provided} handle ${end.handle} ${jump}`,
         ]),
   ]);
 }
@@ -173,15 +180,16 @@ function lines(commands: readonly string[]): string {
   return commands.map((command) => `${command}\n`).join('');
 }
 
-/** Source for the shapes: libnftables-json(5). */
-function chainOf(item: unknown): { readonly family: string; readonly name: string }[] {
-  const chain = field(item, 'chain');
-  const [family, name] = [field(chain, 'family'), field(chain, 'name')];
-  return field(chain, 'table') === table && typeof family === 'string' && typeof name === 'string'
-    ? [{ family, name }]
-    : [];
+/** `heading`: the line with which the table begins in a listing. */
+function chainsOf(listing: string, heading: string): ReadonlySet<string> {
+  const lines = listing.split('\n');
+  const from = lines.indexOf(heading);
+  const end = lines.indexOf('}', from);
+  const inside = from === -1 ? [] : lines.slice(from, end);
+  return new Set(inside.flatMap((line) => /^\tchain (\S+) \{$/.exec(line)?.[1] ?? []));
 }
 
+/** Source for the shapes: libnftables-json(5). */
 function ruleOf(item: unknown): Rule[] {
   const rule = field(item, 'rule');
   const [chain, handle, statements] = [field(rule, 'chain'), field(rule, 'handle'), field(rule, 'expr')];
