@@ -4,10 +4,10 @@ import net from 'node:net';
 import os from 'node:os';
 import path from 'node:path';
 import { afterAll, beforeAll, expect, it } from 'vitest';
+import { freeLocalPort } from '../../provisioners/drivers/vm/local-port.ts';
 import { openMachines } from '../../provisioners/index.ts';
 import { findChromium, launchChromium } from '../browser/chromium.ts';
 import { docker, eventually, type Ran } from '../engine/docker.ts';
-import { freePort } from '../peers/free-port.ts';
 import { describeWith } from '../skip.ts';
 import { learnAccelerators, tellAccelerators } from './known-accelerators.ts';
 
@@ -101,7 +101,7 @@ describeWith(
     });
 
     it('brings published ports to localhost, and takes them away', async () => {
-      const port = await freePort();
+      const port = await freeLocalPort(null);
       await docker(socket(), [
         'run',
         '-d',

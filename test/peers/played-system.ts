@@ -2,7 +2,7 @@ import type { ChildProcess } from 'node:child_process';
 import { execFileSync, spawn } from 'node:child_process';
 import { closeSync, mkdirSync, openSync, readFileSync, readSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { freePort } from './free-port.ts';
+import { freeLocalPort } from '../../provisioners/drivers/vm/local-port.ts';
 
 /**
  * What runs inside of a played machine: a real sshd with the keys that its seed disk holds, and the engine that is deployed through it, laid
@@ -61,7 +61,7 @@ export class PlayedSystem {
     this.#say('skiff-boot: kernel-ready 0.40');
     mkdirSync(this.#folder, { recursive: true });
     execFileSync('tar', ['-xf', seed, '-C', this.#folder]);
-    if (this.#port === 0) this.#port = await freePort(this.#host);
+    if (this.#port === 0) this.#port = await freeLocalPort(null);
     const config = join(this.#folder, 'sshd_config');
     writeFileSync(config, sshdConfig(this.#folder, { host: this.#host, port: this.#port }));
     const programs = join(this.#folder, 'programs');

@@ -6,8 +6,8 @@ import { execFileSync, spawn } from 'node:child_process';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';
+import { freeLocalPort } from '../../provisioners/drivers/vm/local-port.ts';
 import { fetchPackages, userCache } from './debian-packages.ts';
-import { freePort } from './free-port.ts';
 import { type MadeAuthority, makeAuthority } from './made-authority.ts';
 import { startTokenServer, type TokenServer } from './token-server.ts';
 
@@ -68,7 +68,7 @@ export async function startRegistry(options: RegistryOptions = {}): Promise<Runn
   await using opening = new AsyncDisposableStack();
   const folder = mkdtempSync(path.join(os.tmpdir(), 'peer-registry-'));
   opening.defer(() => rmSync(folder, { recursive: true, force: true }));
-  const port = options.port ?? (await freePort());
+  const port = options.port ?? (await freeLocalPort(null));
   const host = `${address}:${port}`;
   const authority =
     tls === 'none'

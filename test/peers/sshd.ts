@@ -4,9 +4,9 @@ import type { Socket } from 'node:net';
 import { connect, createServer } from 'node:net';
 import { tmpdir, userInfo } from 'node:os';
 import { join } from 'node:path';
+import { freeLocalPort } from '../../provisioners/drivers/vm/local-port.ts';
 import type { SshKeyPair } from '../../provisioners/ssh/keys.ts';
 import { generateSshKeyPair } from '../../provisioners/ssh/keys.ts';
-import { freePort } from './free-port.ts';
 
 /**
  * A real OpenSSH server for this user on loopback, with keys and configuration of its own, behind a small relay that can cut
@@ -31,7 +31,7 @@ export const sshdProgram = '/usr/sbin/sshd';
 export async function startSshd(): Promise<TestSshd> {
   const folder = await mkdtemp(join(tmpdir(), 'skiff-sshd-'));
   const [identity, hostKey] = [generateSshKeyPair('client'), generateSshKeyPair('server')];
-  const innerPort = await freePort();
+  const innerPort = await freeLocalPort(null);
   const inFolder = (name: string): string => join(folder, name);
   await writeFile(inFolder('host_key'), hostKey.privateKey, { mode: 0o600 });
   await writeFile(inFolder('authorized_keys'), `${identity.publicKey}\n`, { mode: 0o600 });
