@@ -2,8 +2,8 @@ import os from 'node:os';
 import { defineConfig } from 'vitest/config';
 
 /**
- * Four suites with different needs. `pure` runs anywhere; `kernel` needs Linux and root; `chain` needs QEMU; `browser`
- * needs Chromium. Those with machines and browsers come after the others, so that an emulated processor has a real one
+ * Five suites with different needs. `pure` and `programs` run anywhere; `kernel` needs Linux and root; `chain` needs QEMU;
+ * `browser` needs Chromium. Those with machines and browsers come after the others, so that an emulated processor has a real one
  * to itself. What a computer lacks is skipped with a printed reason (test/skip.ts).
  */
 const kernel = [
@@ -14,6 +14,12 @@ const kernel = [
 ];
 const chain = ['**/*.chain.test.ts'];
 const browser = ['**/*.browser.test.ts'];
+/**
+ * Rooms whose pure tests share processes: a process for each file would take a fifth of a second more of a processor. A test
+ * there leaves its process as it found it (environment, clocks, handlers). What starts programs has one to itself.
+ */
+const sharing = ['api', 'client', 'desktop', 'electron', 'engine', 'logins', 'renderer'];
+const pure = sharing.map((room) => `${room}/**/*.test.ts`);
 /** Tests wait for processes a quarter of their time, hence half as many files again as there are processors. */
 const maxWorkers = Math.ceil(os.availableParallelism() * 1.5);
 /** As many machines as processors: each is one thread of an emulator. */
@@ -31,8 +37,20 @@ export default defineConfig({
         test: {
           ...patience,
           name: 'pure',
-          include: ['**/*.test.ts'],
+          include: pure,
           exclude: [...never, ...kernel, ...chain, ...browser],
+          isolate: false,
+          maxWorkers,
+          testTimeout: 60_000,
+          hookTimeout: 60_000,
+        },
+      },
+      {
+        test: {
+          ...patience,
+          name: 'programs',
+          include: ['**/*.test.ts'],
+          exclude: [...never, ...pure, ...kernel, ...chain, ...browser],
           maxWorkers,
           testTimeout: 60_000,
           hookTimeout: 60_000,

@@ -15,6 +15,7 @@ import path from 'node:path';
 import { gzipSync, zstdCompressSync } from 'node:zlib';
 import { afterEach, beforeEach, expect, it } from 'vitest';
 import type { ProgressMessage } from '../../api/images.ts';
+import { bundledLayerPrograms } from '../../test/engine/bundled-programs.ts';
 import { describeWith } from '../../test/skip.ts';
 import { openLog } from '../diagnostics/log.ts';
 import type { LayerStore } from '../layers/layer-store.ts';
@@ -117,7 +118,7 @@ describeWith(['linux', 'root'], 'the image store', () => {
   const openStore = (): void => {
     const dataRoot = path.join(scratch, 'data');
     database = openDatabase(dataRoot);
-    opened = openLayers({ database, dataRoot, log });
+    opened = openLayers({ database, dataRoot, log, ...bundledLayerPrograms() });
     layers = opened.layers;
     images = new ImageStore({ database, layers, content: opened.content, dataRoot, now: systemClock(), log });
   };

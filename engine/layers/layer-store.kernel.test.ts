@@ -19,6 +19,7 @@ import os from 'node:os';
 import path from 'node:path';
 import { gzipSync, zstdCompressSync } from 'node:zlib';
 import { afterEach, beforeEach, expect, it } from 'vitest';
+import { bundledLayerPrograms } from '../../test/engine/bundled-programs.ts';
 import { describeWith } from '../../test/skip.ts';
 import { Growth } from '../content/growth.ts';
 import { openLog } from '../diagnostics/log.ts';
@@ -60,7 +61,7 @@ describeWith(['linux', 'root'], 'the layer store', () => {
   const openStore = (): void => {
     database = openDatabase(path.join(scratch, 'data'));
     const log = openLog({ verbosity: 'error', write: () => undefined });
-    opened = openLayers({ database, dataRoot: path.join(scratch, 'data'), log });
+    opened = openLayers({ database, dataRoot: path.join(scratch, 'data'), log, ...bundledLayerPrograms() });
     layers = opened.layers;
   };
   const closeStore = async (): Promise<void> => {

@@ -33,8 +33,11 @@ export function openLayers(parts: {
   readonly bootId?: string;
   /** See `WriteOut`. */
   readonly quietMs?: number;
+  /** Paths of the programs that work on layers, where not those beside this file. */
+  readonly programs?: { readonly unpack: string; readonly tar: string };
 }): OpenLayers {
   const { reserve = { around: (work) => work() }, bootId = readBootId() } = parts;
+  const { programs = { unpack: unpackProgram, tar: tarProgram } } = parts;
   const opened = new AsyncDisposableStack();
   const root = openSync(parts.dataRoot, constants.O_DIRECTORY);
   opened.defer(() => closeSync(root));
@@ -43,8 +46,8 @@ export function openLayers(parts: {
   // More would share what there is, and each would have to become warm.
   const most = Math.min(4, Math.max(2, availableParallelism()));
   const content = new BlobStore({ ...parts, reserve, writeOut, nowMs: Date.now });
-  const workers = opened.use(new UnpackWorkers({ program: unpackProgram, most }));
-  const tars = opened.use(new LayerTars({ program: tarProgram, most: 3 }));
+  const workers = opened.use(new UnpackWorkers({ program: programs.unpack, most }));
+  const tars = opened.use(new LayerTars({ program: programs.tar, most: 3 }));
   const layers = opened.use(new LayerStore({ ...parts, reserve, writeOut, workers, tars, content }));
   return {
     layers,

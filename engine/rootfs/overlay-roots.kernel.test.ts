@@ -15,6 +15,7 @@ import {
 import os from 'node:os';
 import path from 'node:path';
 import { afterEach, beforeEach, expect, it } from 'vitest';
+import { bundledLayerPrograms } from '../../test/engine/bundled-programs.ts';
 import { describeWith } from '../../test/skip.ts';
 import { openLog } from '../diagnostics/log.ts';
 import { mountFileSystem } from '../kernel/cgroup-mount.ts';
@@ -50,7 +51,7 @@ describeWith(['linux', 'root'], 'the root of a container', () => {
     reserve = new DiskReserve({ folder: path.join(scratch, 'reserve'), pieces: 2, pieceBytes: 64 * 1024 });
     database = openDatabase(scratch);
     const log = openLog({ verbosity: 'error', write: () => undefined });
-    opened = openLayers({ database, dataRoot: scratch, log });
+    opened = openLayers({ database, dataRoot: scratch, log, ...bundledLayerPrograms() });
     layers = opened.layers;
     const measure = (folders: readonly string[]): Promise<readonly number[]> =>
       Promise.resolve(folders.map(measureTree));

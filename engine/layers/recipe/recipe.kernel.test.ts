@@ -5,6 +5,7 @@ import os from 'node:os';
 import path from 'node:path';
 import { gunzipSync, gzipSync, zstdDecompressSync } from 'node:zlib';
 import { afterAll, beforeAll, expect, it } from 'vitest';
+import { bundledLayerPrograms } from '../../../test/engine/bundled-programs.ts';
 import { describeWith } from '../../../test/skip.ts';
 import type { TarEntry } from '../../../api/tar/entry.ts';
 import { TarReader } from '../../../api/tar/reader.ts';
@@ -25,7 +26,12 @@ describeWith(['linux', 'root', { program: 'tar' }], 'the recipe of a layer', () 
   beforeAll(() => {
     scratch = mkdtempSync(path.join(os.tmpdir(), 'skiff-recipes-'));
     database = openDatabase(scratch);
-    opened = openLayers({ database, dataRoot: scratch, log: openLog({ verbosity: 'error', write: () => undefined }) });
+    opened = openLayers({
+      database,
+      dataRoot: scratch,
+      log: openLog({ verbosity: 'error', write: () => undefined }),
+      ...bundledLayerPrograms(),
+    });
   });
   afterAll(async () => {
     await opened[Symbol.asyncDispose]();
