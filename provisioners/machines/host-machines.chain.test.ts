@@ -25,9 +25,16 @@ const marks = {
 };
 /** All that operations told, and what processes showed a mark meanwhile. */
 const told: string[] = [];
+let doing = '';
 const operation: Operation = {
   signal: new AbortController().signal,
-  report: (report) => void told.push(JSON.stringify(report), ...markedProcesses()),
+  report(report) {
+    told.push(JSON.stringify(report));
+    // Bytes that go by are told a thousand times, and to look at all processes takes a computer with many some time.
+    const before = doing;
+    doing = [report.step, report.state, report.detail?.replaceAll(/[\d.]+/g, '')].join(' ');
+    if (doing !== before) told.push(...markedProcesses());
+  },
 };
 
 /** The engine on hosts that are not ours, brought there for real, below a folder of the test. */
