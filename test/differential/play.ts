@@ -1,4 +1,5 @@
 /** Plays a topic's steps on one engine and notes what each shows. */
+import { setTimeout } from 'node:timers/promises';
 import { call } from '../engine/api.ts';
 import { docker } from '../engine/docker.ts';
 import { differences, Names } from './normalise.ts';
@@ -7,6 +8,8 @@ import type { Step, Topic } from './step.ts';
 
 /** The newest that dockerd 28 speaks: answers differ by version. */
 const comparedVersion = '1.51';
+
+const pollMs = 50;
 
 /** A step that takes longer hangs; its exit code shows it. */
 const stepTimeoutMs = 60_000;
@@ -68,7 +71,9 @@ async function playStep(
       for (;;) {
         const { stdout, stderr } = await docker(socket, step.words);
         if (step.matches.test(stdout)) return { came: true };
-        if (performance.now() > deadline) return { came: false, last: names.text(stdout + stderr) };
+        if (performance.now() > deadline)
+          throw new Error(`docker ${step.words.join(' ')} never showed ${String(step.matches)}:\n${stdout}${stderr}`);
+        await setTimeout(pollMs);
       }
     }
     case 'events': {

@@ -82,7 +82,7 @@ export const streams = [
     'watch',
     docker('run -d --name @a box sh -c "sleep 600"'),
     // The shell gives way to its one command.
-    until('top @a -o args', /^sleep 600$/m),
+    until('top @a -o pid,args', /^\d+ +sleep 600 *$/m),
     docker('top @a -o args'),
     docker('top @a -o user,tty,comm'),
     docker('top @nosuch'),
