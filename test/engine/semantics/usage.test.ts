@@ -72,8 +72,9 @@ describeWith(['linux', 'root', { program: 'crun' }, { program: 'docker' }], 'sem
   it('43: sees execs too', async () => {
     const exec = await docker(engine.socket, ['exec', '-d', 'busy', 'sleep', '1234']);
     expect(exec.exitCode).toBe(0);
-    const shown = await docker(engine.socket, ['top', 'busy', '-o', 'pid,args']);
-    expect(shown.stdout).toContain('sleep 1234');
+    // It has started when crun's process is in the container, which a moment later is the command.
+    const top = async (): Promise<string> => (await docker(engine.socket, ['top', 'busy', '-o', 'pid,args'])).stdout;
+    await expect.poll(top).toContain('sleep 1234');
   });
 
   it('77: waits for two samples, and tells what was used between them', async () => {
