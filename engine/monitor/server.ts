@@ -1,5 +1,6 @@
 /** The monitor's side of its socket: who is connected, which containers there are, when it is time to end. */
 import { createServer, type Server, type Socket } from 'node:net';
+import { IdleEnd } from '../kernel/idle-end.ts';
 import { conflict, invalid, notFound } from '../model/errors.ts';
 import { parseContainerId, parseExecId, type ContainerId, type ExecId } from '../model/ids.ts';
 import { formatInstant } from '../model/time.ts';
@@ -50,10 +51,11 @@ export class MonitorServer implements AsyncDisposable {
   /** `crun delete` of ended containers, under way: off the path of their exit, but before their next start. */
   readonly #deletions = new Map<ContainerId, Promise<void>>();
   readonly #starting = new Set<Promise<unknown>>();
-  #idleTimer: NodeJS.Timeout | null = null;
+  readonly #idleEnd: IdleEnd;
 
   constructor(options: MonitorServerOptions) {
     this.#options = options;
+    this.#idleEnd = new IdleEnd({ idleMs: options.idleMs, end: options.onIdle });
     this.#server = createServer((socket) => this.#connected(socket));
   }
 
@@ -69,7 +71,7 @@ export class MonitorServer implements AsyncDisposable {
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
-    if (this.#idleTimer !== null) clearTimeout(this.#idleTimer);
+    this.#idleEnd[Symbol.dispose]();
     for (const socket of this.#connections) socket.destroy();
     await new Promise<void>((resolve) => this.#server.close(() => resolve()));
   }
@@ -328,11 +330,7 @@ export class MonitorServer implements AsyncDisposable {
       this.#containers.size === 0 &&
       this.#deletions.size === 0 &&
       ![...this.#execs.values()].some(({ isRunning }) => isRunning);
-    if (!isIdle) {
-      if (this.#idleTimer !== null) clearTimeout(this.#idleTimer);
-      this.#idleTimer = null;
-      return;
-    }
-    this.#idleTimer ??= setTimeout(this.#options.onIdle, this.#options.idleMs);
+    if (isIdle) this.#idleEnd.unused();
+    else this.#idleEnd.used();
   }
 }

@@ -5,6 +5,7 @@ import type { ContainerId } from '../../model/ids.ts';
 import { ContainerResolver, namespaceInode } from './container-resolver.ts';
 import { NameBook } from './name-book.ts';
 import type { NamedContainer } from './named-container.ts';
+import { IdleEnd } from '../../kernel/idle-end.ts';
 import { readLines, writeLine } from '../../kernel/socket-lines.ts';
 import type { Request } from './wire.ts';
 
@@ -29,10 +30,11 @@ export class NameServerProcess {
   readonly #connections = new Set<Socket>();
   readonly #server: Server;
   readonly #hostServers: () => readonly string[];
-  #idleTimer: NodeJS.Timeout | null = null;
+  readonly #idleEnd: IdleEnd;
 
   constructor(options: NameServerOptions) {
     this.#options = options;
+    this.#idleEnd = new IdleEnd({ idleMs: options.idleMs, end: options.onEnd });
     this.#hostServers = hostServers(options.resolvConf);
     this.#server = createServer((socket) => this.#connected(socket));
   }
@@ -123,12 +125,8 @@ export class NameServerProcess {
   }
 
   #checkIdle(): void {
-    if (this.#connections.size > 0 || this.#served.size > 0) {
-      if (this.#idleTimer !== null) clearTimeout(this.#idleTimer);
-      this.#idleTimer = null;
-      return;
-    }
-    this.#idleTimer ??= setTimeout(this.#options.onEnd, this.#options.idleMs);
+    if (this.#connections.size === 0 && this.#served.size === 0) this.#idleEnd.unused();
+    else this.#idleEnd.used();
   }
 }
 
