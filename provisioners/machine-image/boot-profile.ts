@@ -13,6 +13,11 @@ export interface BootProfile {
   readonly emulation: string;
   /** Added to the image's command line under emulation. */
   readonly emulatedCommandLine: string;
+  /**
+   * The device by which a guest that goes on from kept memory (drivers/qemu/prepared-start.ts) learns of that, whereupon its kernel makes
+   * its random numbers anew. Null where the machine type has none: such a start is not prepared.
+   */
+  readonly generationDevice: string | null;
 }
 
 /**
@@ -50,11 +55,13 @@ export const bootProfiles: Readonly<Record<Architecture, BootProfile>> = {
     // QEMU 7 translates a library again for each address at which a process has it (0.2 s), so addresses are the same until the engine
     // is up; boot-rest has them differ from then on, before any container runs.
     emulatedCommandLine: `mitigations=off no_timer_check tsc=unstable clocksource=hpet nolapic_timer noreplace-smp norandmaps initcall_blacklist=${unusedKernelStarts.join(',')}`,
+    generationDevice: 'vmgenid,guid=auto',
   },
   arm64: {
     machine: 'virt,gic-version=max',
     emulatedCpu: 'max,lpa2=off',
     emulation: 'thread=single',
     emulatedCommandLine: 'mitigations=off',
+    generationDevice: null,
   },
 };

@@ -1,11 +1,17 @@
+import { rm } from 'node:fs/promises';
 import { setTimeout as delay } from 'node:timers/promises';
 import type { MachinePaths } from '../../store/home.ts';
 import type { ProcessIdentity } from '../../store/process-identity.ts';
 import type { DriverRun } from '../driver.ts';
-import { QmpConnection } from './qmp.ts';
+import type { PreparedStart } from './prepared-start.ts';
+import { keepPreparedStart } from './prepared-start.ts';
+import type { QemuBoot } from './qemu-arguments.ts';
+import { qemuArguments } from './qemu-arguments.ts';
+import type { QmpConnection } from './qmp.ts';
 import type { StartedVm } from '../vm/vm-process.ts';
 import { endVmProcess } from '../vm/vm-process.ts';
 import { startQemu } from './qemu-process.ts';
+import { connectOnceThere, fromMemory, waitForIncoming } from './suspend.ts';
 import { SerialReader } from '../vm/serial.ts';
 
 /**
@@ -13,7 +19,13 @@ import { SerialReader } from '../vm/serial.ts';
  * it goes wrong. A try that failed has left no process.
  */
 export type BootOutcome =
-  | { readonly kind: 'booted'; readonly identity: ProcessIdentity; readonly elapsedMs: number }
+  | {
+      readonly kind: 'booted';
+      readonly identity: ProcessIdentity;
+      readonly elapsedMs: number;
+      /** From prepared memory. */
+      readonly isContinued: boolean;
+    }
   /** It wrote nothing at all: with hardware acceleration, a host that lets guests start but not run. */
   | { readonly kind: 'silent'; readonly why: string }
   /** QEMU itself would not run it. */
@@ -22,7 +34,9 @@ export type BootOutcome =
   | { readonly kind: 'died'; readonly why: string }
   /** The machine's own boot scripts gave up for a reason that another try does not change. */
   | { readonly kind: 'gave-up'; readonly why: string }
-  | { readonly kind: 'port-taken' };
+  | { readonly kind: 'port-taken' }
+  /** Prepared memory did not bring it up; it is removed. */
+  | { readonly kind: 'not-continued'; readonly why: string };
 
 export interface BootPatience {
   /** Until the first byte on the console. */
@@ -38,48 +52,73 @@ const slowStageMs = 180_000;
 /** From here on somebody can log in. */
 export const lastBootStage = 'sshd';
 
+/** Here it waits to be told to go on, where it was asked to (prepared-start.ts). */
+const standstillStage = 'prepared';
+
 export async function attemptBoot(options: {
   readonly program: string;
-  readonly arguments: readonly string[];
+  readonly boot: QemuBoot;
   readonly paths: MachinePaths;
   readonly patience: BootPatience;
   readonly run: DriverRun;
+  /** Null where the guest does not stand still on its way up. */
+  readonly prepared: PreparedStart | null;
 }): Promise<BootOutcome & { readonly lastLines: readonly string[] }> {
-  const { program, paths, patience, run } = options;
+  const { program, boot, paths, patience, run, prepared } = options;
   const startedAt = performance.now();
-  const qemu = await startQemu({ program, arguments: options.arguments, paths });
+  const continued = prepared?.isThere === true ? prepared : null;
+  const args = [...qemuArguments(boot), ...(continued === null ? [] : fromMemory(continued.file))];
+  const input = prepared === null ? 'none' : 'kept-open';
+  const qemu = await startQemu({ program, arguments: args, paths, input });
   const serial = new SerialReader(paths.serialLog);
   const watch = new AbortController();
   const signal = AbortSignal.any([run.signal, watch.signal]);
+  const standstill = Promise.withResolvers<undefined>();
+  const control = connectForBoot(paths.qmpSocket, { ended: qemu.ended, signal });
   try {
     const outcome = await Promise.race([
-      watchSerial({ serial, patience, tell: run.tell, signal, ended: qemu.ended }),
-      watchCondition(paths.qmpSocket, signal),
+      watchSerial({
+        serial,
+        patience,
+        tell: run.tell,
+        onStandstill: () => standstill.resolve(undefined),
+        signal,
+        ended: qemu.ended,
+      }),
+      watchCondition(control, signal),
+      passStandstill(prepared, { qemu, control, reached: standstill.promise, run: { tell: run.tell, signal } }),
     ]);
     if (outcome.kind === 'booted') {
-      return { kind: 'booted', identity: qemu.identity, elapsedMs: performance.now() - startedAt, lastLines: [] };
+      const elapsedMs = performance.now() - startedAt;
+      return { kind: 'booted', identity: qemu.identity, elapsedMs, isContinued: continued !== null, lastLines: [] };
     }
     await endVmProcess(qemu.identity);
     await serial.read();
-    return { ...outcome, lastLines: serial.lastLines };
+    const { lastLines } = serial;
+    if (continued === null || outcome.kind === 'port-taken') return { ...outcome, lastLines };
+    await rm(continued.file, { force: true });
+    return { kind: 'not-continued', why: outcome.why, lastLines };
   } catch (error) {
     await endVmProcess(qemu.identity);
     throw error;
   } finally {
     watch.abort();
+    qemu.input?.destroy();
+    (await control)?.[Symbol.dispose]();
   }
 }
 
-type Sign = Exclude<BootOutcome, { kind: 'booted' }> | { readonly kind: 'booted' };
+type Sign = Exclude<BootOutcome, { kind: 'booted' | 'not-continued' }> | { readonly kind: 'booted' };
 
 async function watchSerial(options: {
   readonly serial: SerialReader;
   readonly patience: BootPatience;
   readonly tell: DriverRun['tell'];
+  readonly onStandstill: () => void;
   readonly signal: AbortSignal;
   readonly ended: StartedVm['ended'];
 }): Promise<Sign> {
-  const { serial, patience, tell, signal } = options;
+  const { serial, patience, tell, onStandstill, signal } = options;
   let exit: QemuExit | null = null;
   const noteExit = options.ended.then((how) => {
     exit = how;
@@ -94,6 +133,7 @@ async function watchSerial(options: {
       switch (event.kind) {
         case 'stage':
           if (event.stage === lastBootStage) return { kind: 'booted' };
+          if (event.stage === standstillStage) onStandstill();
           tell({ detail: `${event.stage} after ${event.guestSeconds.toFixed(1)} s` });
           stage = `what follows ${event.stage}`;
           deadline = performance.now() + (slowStages.has(event.stage) ? slowStageMs : patience.nextStageMs);
@@ -127,20 +167,22 @@ function describeExit({ exitCode, complaint }: QemuExit, serial: SerialReader): 
   return { kind: 'refused', why: complaint || `QEMU ended with exit code ${exitCode ?? 'by a signal'}` };
 }
 
+/** QEMU's control line for as long as the boot takes; null where there is none, or QEMU has ended, which is told elsewhere. */
+async function connectForBoot(
+  socket: string | null,
+  options: { readonly ended: StartedVm['ended']; readonly signal: AbortSignal },
+): Promise<QmpConnection | null> {
+  if (socket === null) return null;
+  return await connectOnceThere(socket, options.ended, options.signal).catch(() => null);
+}
+
 /**
  * A guest that KVM cannot run on ("internal error") is paused, not ended, and says nothing any more; QEMU tells it on its
- * control socket at once, which spares waiting for a deadline.
+ * control line at once, which spares waiting for a deadline.
  */
-async function watchCondition(socket: string | null, signal: AbortSignal): Promise<Sign> {
-  const never = new Promise<Sign>((_resolve, reject) => {
-    signal.addEventListener('abort', () => reject(signal.reason), { once: true });
-  });
-  // It may be rejected while the connection below is still awaited; that is no error of its own.
-  never.catch(() => undefined);
-  if (socket === null) return never;
-  const connection = await connectWhenThere(socket, signal);
-  if (connection === null) return never;
-  using qmp = connection;
+async function watchCondition(control: Promise<QmpConnection | null>, signal: AbortSignal): Promise<Sign> {
+  const qmp = await control;
+  if (qmp === null) return await never(signal);
   const stopped = new Promise<Sign>((resolve) => {
     const look = async (): Promise<void> => {
       const status = await qmp.status();
@@ -155,16 +197,43 @@ async function watchCondition(socket: string | null, signal: AbortSignal): Promi
     });
     look().catch(ignore);
   });
-  return await Promise.race([stopped, never]);
+  return await Promise.race([stopped, never(signal)]);
 }
 
-async function connectWhenThere(socket: string, signal: AbortSignal): Promise<QmpConnection | null> {
-  for (let tries = 0; tries < 100; tries++) {
-    try {
-      return await QmpConnection.connect(socket);
-    } catch {
-      await delay(50, undefined, { signal });
+/** Waits for the guest to stand still, or for QEMU to have read one that did; keeps it in the first case; has it go on, and tells it the time. */
+async function passStandstill(
+  prepared: PreparedStart | null,
+  options: {
+    readonly qemu: StartedVm;
+    readonly control: Promise<QmpConnection | null>;
+    readonly reached: Promise<undefined>;
+    readonly run: DriverRun;
+  },
+): Promise<Sign> {
+  const { qemu, control, reached, run } = options;
+  if (prepared === null) return await never(run.signal);
+  try {
+    const qmp = await control;
+    if (qmp === null) throw new Error('there is no control line to QEMU');
+    if (prepared.isThere) {
+      await waitForIncoming(qmp, qemu.ended, run);
+    } else {
+      await Promise.race([reached, never(run.signal)]);
+      await qmp.execute('stop');
+      await keepPreparedStart(qmp, prepared.file, run);
     }
+    await qmp.execute('cont');
+    qemu.input?.end(`${Math.round(Date.now() / 1000)}\n`);
+  } catch (error) {
+    run.signal.throwIfAborted();
+    return { kind: 'died', why: `it cannot be had go on: ${error instanceof Error ? error.message : String(error)}` };
   }
-  return null;
+  return await never(run.signal);
+}
+
+/** Rejects when the boot is over. */
+function never(signal: AbortSignal): Promise<never> {
+  return new Promise((_resolve, reject) => {
+    signal.addEventListener('abort', () => reject(signal.reason), { once: true });
+  });
 }

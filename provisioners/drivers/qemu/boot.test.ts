@@ -31,7 +31,7 @@ async function start(options: {
       if (answer === undefined) throw new Error('asked once more than expected');
       return Promise.resolve(
         answer === 'boots'
-          ? { kind: 'booted', identity: { pid: 1, startedAt: 'x' }, elapsedMs: 5, lastLines: [] }
+          ? { kind: 'booted', identity: { pid: 1, startedAt: 'x' }, elapsedMs: 5, isContinued: false, lastLines: [] }
           : { ...answer, lastLines: ['last words'] },
       );
     },

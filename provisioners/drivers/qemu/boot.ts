@@ -21,6 +21,7 @@ export interface BootPlan {
 export interface Booted {
   readonly accelerator: Accelerator;
   readonly elapsedMs: number;
+  readonly isContinued: boolean;
   /** Boots of this start that hung or died and were repeated. */
   readonly repeatedBoots: number;
   readonly passedOver: readonly string[];
@@ -61,14 +62,28 @@ export async function bootGuest(plan: BootPlan): Promise<Booted> {
       run.signal.throwIfAborted();
       const outcome = await plan.attempt(accelerator, patienceOf(accelerator));
       if (outcome.kind === 'booted') {
-        const { elapsedMs } = outcome;
+        const { elapsedMs, isContinued } = outcome;
         const known = isProven ? (memory?.passedOver ?? []) : [];
-        return { accelerator, elapsedMs, repeatedBoots, passedOver: [...known, ...passedOver], isNews: !isProven };
+        return {
+          accelerator,
+          elapsedMs,
+          isContinued,
+          repeatedBoots,
+          passedOver: [...known, ...passedOver],
+          isNews: !isProven,
+        };
       }
       if (outcome.kind === 'port-taken') {
         // Somebody took the port between looking and listening; that says nothing about the machine.
         if (++takenPorts > portTries)
           throw new MachineError('boot-failed', 'No free port of this computer could be given to QEMU');
+        tryNumber--;
+        continue;
+      }
+      if (outcome.kind === 'not-continued') {
+        // That memory is gone now, so the next try is a boot.
+        run.tell({ detail: `its prepared memory does not bring it up: ${firstLine(outcome.why)}` });
+        repeatedBoots++;
         tryNumber--;
         continue;
       }

@@ -35,7 +35,9 @@ describe("QEMU's arguments", () => {
     expect(valuesOf(args, '-machine')).toEqual([bootProfiles.amd64.machine]);
     expect(valuesOf(args, '-accel')).toEqual([`tcg,${bootProfiles.amd64.emulation}`]);
     expect(valuesOf(args, '-cpu')).toEqual([bootProfiles.amd64.emulatedCpu]);
-    expect(valuesOf(args, '-append')).toEqual([`console=ttyS0 quiet ${bootProfiles.amd64.emulatedCommandLine}`.trim()]);
+    expect(valuesOf(args, '-append')).toEqual([
+      `console=ttyS0 quiet ${bootProfiles.amd64.emulatedCommandLine} skiff.prepare`,
+    ]);
   });
 
   it('pass the processor through where something accelerates', () => {
@@ -82,6 +84,7 @@ describe("QEMU's arguments", () => {
     expect(nodes[1]?.file.filename).toBe(path);
     expect(valuesOf(args, '-chardev')).toEqual([
       'file,id=serial0,path=/m/a,,b/serial.log',
+      'stdio,id=serial1,signal=off',
       'socket,id=qmp0,path=/m/a,,b/qmp,server=on,wait=off',
     ]);
   });
@@ -92,6 +95,16 @@ describe("QEMU's arguments", () => {
     expect(valuesOf(args, '-object')).toContain('memory-backend-memfd,id=memory0,size=1536M,share=on');
     expect(valuesOf(args, '-device').filter((device) => device.startsWith('pcie-root-port'))).toHaveLength(4);
     expect(qemuArguments(boot).join(' ')).not.toMatch(/memfd|root-port/);
+  });
+
+  it.each([
+    ['an accelerator is there', { accelerator: { name: 'kvm', cpu: 'host' } }],
+    ['nobody could tell it to go on', { qmpSocket: null }],
+    ['the machine type cannot tell it that it was continued', { profile: bootProfiles.arm64 }],
+  ] as const)('do not have the guest stand still where %s', (_why, other) => {
+    const wanted = /skiff\.prepare|vmgenid|serial1/;
+    expect(qemuArguments(boot).join(' ')).toMatch(wanted);
+    expect(qemuArguments({ ...boot, ...other }).join(' ')).not.toMatch(wanted);
   });
 
   it('have no control socket where none can be used', () => {

@@ -37,6 +37,12 @@ export function qemuArguments(boot: QemuBoot): string[] {
   const isEmulated = accelerator.name === 'tcg';
   // QEMU emulates with one thread (boot-profile.ts says why): more processors would only wait for each other, half a second of a boot.
   const cpus = isEmulated ? 1 : boot.cpus;
+  const generation = generationDevice(boot);
+  const words = [
+    image.commandLine,
+    ...(isEmulated ? [profile.emulatedCommandLine] : []),
+    ...(generation === null ? [] : ['skiff.prepare']),
+  ];
   return [
     ['-name', `skiff-${boot.name}`],
     ['-nodefaults', '-no-user-config'],
@@ -51,7 +57,7 @@ export function qemuArguments(boot: QemuBoot): string[] {
     ['-m', wholeMebibytes(boot.memoryBytes)],
     ['-kernel', image.kernel],
     ['-initrd', image.initrd],
-    ['-append', isEmulated ? `${image.commandLine} ${profile.emulatedCommandLine}` : image.commandLine],
+    ['-append', words.join(' ')],
     disk({ id: 'system', path: image.systemDisk, format: 'raw', access: 'read-only' }),
     disk({ id: 'data', path: boot.dataDisk.path, format: boot.dataDisk.format, access: 'read-write' }),
     disk({ id: 'seed', path: boot.seed, format: 'raw', access: 'read-only' }),
@@ -64,6 +70,14 @@ export function qemuArguments(boot: QemuBoot): string[] {
     ['-device', `virtio-balloon-pci,free-page-reporting=${boot.givesMemoryBack ? 'on' : 'off'}`],
     ['-chardev', `file,id=serial0,path=${escapeCommas(boot.serialLog)}`],
     ['-serial', 'chardev:serial0'],
+    // Where it is told to go on (boot-attempt.ts): QEMU's own input.
+    ...(generation === null
+      ? []
+      : [
+          ['-chardev', 'stdio,id=serial1,signal=off'],
+          ['-serial', 'chardev:serial1'],
+          ['-device', generation],
+        ]),
     boot.qmpSocket === null
       ? []
       : [
@@ -74,6 +88,11 @@ export function qemuArguments(boot: QemuBoot): string[] {
         ],
     ['-pidfile', boot.pidFile],
   ].flat();
+}
+
+/** Null where a guest does not stand still to be kept: an accelerated boot takes a second, and without a control line nobody could keep it. */
+export function generationDevice({ accelerator, profile, qmpSocket }: QemuBoot): string | null {
+  return accelerator.name === 'tcg' && qmpSocket !== null ? profile.generationDevice : null;
 }
 
 /**

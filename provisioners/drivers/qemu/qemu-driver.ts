@@ -32,6 +32,8 @@ import { attemptBoot, lastBootStage } from './boot-attempt.ts';
 import { dataDisk, provideDataDisk } from './data-disk.ts';
 import { copyDisk } from '../vm/disk-copy.ts';
 import { freeLocalPort } from '../vm/local-port.ts';
+import { findPreparedStart } from './prepared-start.ts';
+import type { QemuBoot } from './qemu-arguments.ts';
 import { guestNetwork, qemuArguments } from './qemu-arguments.ts';
 import { sharesOf } from '../../shares/share-setting.ts';
 import { qemuSettings, wantsDevices } from './qemu-settings.ts';
@@ -136,8 +138,10 @@ export class QemuDriver implements Driver {
         const sshPort = await freeLocalPort(readMemory(machine.memory).sshPort);
         // Before QEMU runs: whoever finds it running must know its port.
         await machine.remember({ ...memory, sshPort });
-        const args = this.#arguments(machine, { accelerator, image, sshPort });
-        return await attemptBoot({ program: qemu.path, arguments: args, paths: machine.paths, patience, run });
+        const boot = this.#boot(machine, { accelerator, image, sshPort });
+        const prepared = await findPreparedStart(boot, qemu.version);
+        const { paths } = machine;
+        return await attemptBoot({ program: qemu.path, boot, paths, patience, run, prepared });
       },
     });
     const passedOver = [...unusable, ...booted.passedOver];
@@ -159,7 +163,7 @@ export class QemuDriver implements Driver {
         qemu: qemu.version,
         accelerator: describeAccelerator(booted.accelerator),
         'accelerators passed over': passedOver.join('; ') || 'none',
-        'last boot': `${(booted.elapsedMs / 1000).toFixed(1)} s`,
+        'last boot': `${(booted.elapsedMs / 1000).toFixed(1)} s${booted.isContinued ? ', from prepared memory' : ''}`,
         'repeated boots': String(repeatedBoots),
       },
     );
@@ -262,7 +266,7 @@ export class QemuDriver implements Driver {
       await machine.remember({ ...memory, sshPort });
       const { accelerator, cpus: cpuCount, memoryBytes } = lastBoot;
       const booted = { cpus: cpuCount, memoryBytes, takesShares: lastBoot.takesShares };
-      const args = this.#arguments(machine, { accelerator, image, sshPort }, booted);
+      const args = qemuArguments(this.#boot(machine, { accelerator, image, sshPort }, booted));
       const control = { ...paths, qmpSocket: paths.qmpSocket };
       if ((await resumeFromMemory({ program: qemu.path, arguments: args, paths: control, run })) === 'resumed') {
         await this.#plugShares(machine, run);
@@ -301,16 +305,16 @@ export class QemuDriver implements Driver {
     return [...(lastBoot?.cpus === cpuCount ? [] : ['cpus']), ...(waitsForMemory ? ['memoryBytes'] : [])];
   }
 
-  #arguments(
+  #boot(
     machine: DriverMachine,
     boot: { readonly accelerator: Accelerator; readonly image: BootImage; readonly sshPort: number },
     settings: { readonly cpus: number; readonly memoryBytes: number; readonly takesShares: boolean } = {
       ...qemuSettings.resolve(machine.settings),
       takesShares: this.#takesShares(machine),
     },
-  ): string[] {
+  ): QemuBoot {
     const { paths } = machine;
-    return qemuArguments({
+    return {
       profile: bootProfiles[this.#computer.arch === 'arm64' ? 'arm64' : 'amd64'],
       name: machine.name,
       ...boot,
@@ -323,7 +327,7 @@ export class QemuDriver implements Driver {
       pidFile: paths.pidFile,
       qmpSocket: paths.qmpSocket,
       givesMemoryBack: this.#computer.platform !== 'win32',
-    });
+    };
   }
 
   async #writeDisks(machine: DriverMachine, signal: AbortSignal): Promise<void> {

@@ -19,6 +19,8 @@ export function startQemu(options: {
   readonly program: string;
   readonly arguments: readonly string[];
   readonly paths: QemuPaths;
+  readonly input?: 'none' | 'kept-open';
 }): Promise<StartedVm> {
-  return startVmProcess({ program: options.program, arguments: options.arguments, files: filesOf(options.paths) });
+  const { paths, ...process } = options;
+  return startVmProcess({ ...process, files: filesOf(paths) });
 }

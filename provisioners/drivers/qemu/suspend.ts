@@ -39,11 +39,7 @@ export async function saveMemory(options: {
   await qmp.execute('stop');
   try {
     await rm(making, { force: true });
-    // QEMU 7 takes no file name; a shell's redirection it always could.
-    await qmp.execute('migrate', { arguments: { uri: `exec:umask 077; cat > ${shellQuote(making)}` } });
-    await waitForMigration(qmp, { run, timeoutMs: saveTimeoutMs });
-    await using file = await open(making, 'r+');
-    await file.sync();
+    await writeMemory({ qmp, file: making, run });
     await rename(making, paths.memoryState);
     await syncFolder(dirname(paths.memoryState));
   } catch (error) {
@@ -56,6 +52,25 @@ export async function saveMemory(options: {
   await qmp.execute('quit').catch(() => undefined);
 }
 
+/** Writes the memory of a guest that stands still, and waits until it is on the disk. */
+export async function writeMemory(options: {
+  readonly qmp: QmpConnection;
+  readonly file: string;
+  readonly run: DriverRun;
+}): Promise<void> {
+  const { qmp, run } = options;
+  // QEMU 7 takes no file name; a shell's redirection it always could.
+  await qmp.execute('migrate', { arguments: { uri: `exec:umask 077; cat > ${shellQuote(options.file)}` } });
+  await waitForMigration(qmp, { run, timeoutMs: saveTimeoutMs });
+  await using file = await open(options.file, 'r+');
+  await file.sync();
+}
+
+/** How QEMU is told to begin with memory that was written. */
+export function fromMemory(file: string): readonly string[] {
+  return ['-incoming', `exec:cat ${shellQuote(file)}`];
+}
+
 /** Starts QEMU from the saved memory; null, with nothing left running, when it cannot be used: then a boot is the way. */
 export async function resumeFromMemory(options: {
   readonly program: string;
@@ -65,8 +80,8 @@ export async function resumeFromMemory(options: {
 }): Promise<'resumed' | 'unusable'> {
   const { program, paths, run } = options;
   await forgetQemu(paths);
-  const incoming = ['-incoming', `exec:cat ${shellQuote(paths.memoryState)}`];
-  const qemu = await startQemu({ program, arguments: [...options.arguments, ...incoming], paths });
+  const args = [...options.arguments, ...fromMemory(paths.memoryState)];
+  const qemu = await startQemu({ program, arguments: args, paths });
   try {
     using qmp = await connectOnceThere(paths.qmpSocket, qemu.ended, run.signal);
     await waitForIncoming(qmp, qemu.ended, run);
@@ -109,7 +124,7 @@ async function waitForMigration(
 }
 
 /** Until the memory is read: QEMU says `inmigrate` while it reads, and `paused` or what the guest was when it has. */
-async function waitForIncoming(
+export async function waitForIncoming(
   qmp: QmpConnection,
   ended: Promise<{ readonly complaint: string }>,
   run: DriverRun,
@@ -125,7 +140,7 @@ async function waitForIncoming(
   }
 }
 
-async function connectOnceThere(
+export async function connectOnceThere(
   socket: string,
   ended: Promise<{ readonly complaint: string }>,
   signal: AbortSignal,

@@ -1,5 +1,6 @@
 import { spawn } from 'node:child_process';
 import type { ChildProcess } from 'node:child_process';
+import type { Writable } from 'node:stream';
 import { open, readFile, rm } from 'node:fs/promises';
 import { z } from 'zod';
 import { MachineError } from '../../machines.ts';
@@ -56,6 +57,8 @@ async function readNote(path: string): Promise<ProcessIdentity | null> {
 /** A process that this one has just started. */
 export interface StartedVm {
   readonly identity: ProcessIdentity;
+  /** Its input, for whoever asked for it to be `kept-open`: to be destroyed by them. */
+  readonly input: Writable | null;
   /** Resolves when it ends, with what it said on its error output. */
   readonly ended: Promise<{ readonly exitCode: number | null; readonly complaint: string }>;
 }
@@ -67,15 +70,17 @@ export async function startVmProcess(options: {
   readonly files: VmProcessFiles;
   /** Default: this process's own. */
   readonly environment?: Readonly<Record<string, string | undefined>>;
+  /** Default: none. */
+  readonly input?: 'none' | 'kept-open';
 }): Promise<StartedVm> {
-  const { program, files } = options;
+  const { program, files, input = 'none' } = options;
   await rm(files.pidFile, { force: true });
   await using log = await open(files.logFile, 'w', 0o600);
   const child = spawn(program, [...options.arguments], {
     cwd: files.folder,
     env: { ...quietEnvironment(options.environment ?? process.env) },
     detached: true,
-    stdio: ['ignore', log.fd, log.fd],
+    stdio: [input === 'none' ? 'ignore' : 'pipe', log.fd, log.fd],
     windowsHide: true,
   });
   const exited = exitOf(child, files.title);
@@ -92,7 +97,7 @@ export async function startVmProcess(options: {
   const found = await readProcess(pid);
   const identity = { pid, startedAt: found?.startedAt ?? 'ended at once' };
   await writeFileAtomic(files.processFile, JSON.stringify(identity));
-  return { identity, ended };
+  return { identity, input: child.stdin, ended };
 }
 
 function exitOf(child: ChildProcess, title: string): Promise<number | null> {
