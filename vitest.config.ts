@@ -85,7 +85,7 @@ export default defineConfig({
         test: {
           ...patience,
           name: 'chain',
-          globalSetup: 'test/chain/known-accelerators.ts',
+          globalSetup: ['test/chain/known-accelerators.ts', 'test/chain/bundled-machines.ts'],
           include: chain,
           exclude: never,
           maxWorkers: machinesAtOnce,

@@ -39,7 +39,7 @@ function processes(): readonly string[] {
     .flatMap((pid) => {
       const words = fold(() => [readFileSync(`/proc/${pid}/cmdline`, 'utf8').replaceAll('\0', ' ').trim()])[0] ?? '';
       const isOurs =
-        /engine\/main\.ts|monitor\/main\.ts|dns\/main\.ts|host-agent\/main\.ts|qemu-system|chrom(e|ium).*skiff|sshd.*skiff/.test(
+        /engine\/main\.ts|monitor\/main\.ts|dns\/main\.ts|host-agent\/main\.(ts|cjs)|qemu-system|chrom(e|ium).*skiff|sshd.*skiff/.test(
           words,
         );
       return isOurs ? [`${pid} ${words.slice(0, 160)}`] : [];

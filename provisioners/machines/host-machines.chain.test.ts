@@ -7,6 +7,7 @@ import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { afterAll, beforeAll, expect, it, vi } from 'vitest';
 import { z } from 'zod';
+import { bundledAgent } from '../../test/chain/bundled-machines.ts';
 import { sshdProgram, startSshd } from '../../test/peers/sshd.ts';
 import type { TestSshd } from '../../test/peers/sshd.ts';
 import { describeWith } from '../../test/skip.ts';
@@ -56,7 +57,7 @@ describeWith(['linux', 'root', { program: sshdProgram }, { program: 'docker' }, 
     // As a user gives them: every program that is started could inherit them.
     for (const [name, mark] of Object.entries(marks)) vi.stubEnv(name, mark);
     const environment = { ...process.env, DOCKER_CONFIG: join(home, 'docker') };
-    machines = openMachines({ home, environment });
+    machines = openMachines({ home, environment, hostAgent: bundledAgent() });
   });
   afterAll(async () => {
     try {

@@ -7,6 +7,7 @@ import { text } from 'node:stream/consumers';
 import { afterAll, beforeAll, expect, it, vi } from 'vitest';
 import { unixSocketDialer } from '../../client/dial.ts';
 import { EngineClient } from '../../client/engine-client.ts';
+import { bundledAgent } from '../../test/chain/bundled-machines.ts';
 import { learnAccelerators, tellAccelerators } from '../../test/chain/known-accelerators.ts';
 import { describeWith } from '../../test/skip.ts';
 import type { Machines } from '../machines.ts';
@@ -32,7 +33,8 @@ describeWith(['linux', { program: 'qemu-system-x86_64' }, { program: 'mmdebstrap
   beforeAll(async () => {
     home = await mkdtemp(join(tmpdir(), 'skiff-changes-'));
     await learnAccelerators(home);
-    machines = openMachines({ home, environment: { ...process.env, DOCKER_CONFIG: join(home, 'docker') } });
+    const environment = { ...process.env, DOCKER_CONFIG: join(home, 'docker') };
+    machines = openMachines({ home, environment, hostAgent: bundledAgent() });
     await mkdir(join(home, 'shared'));
     // Where this computer has a virtiofsd, all that follows is done with a device in the machine.
     const sharesBy = (await findVirtiofsd(thisComputer()).then(

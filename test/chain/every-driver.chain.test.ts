@@ -5,7 +5,6 @@
 import { mkdir, mkdtemp, readdir, readFile, rm, symlink, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
-import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import { writeSystemDisk } from '../../provisioners/machine-image/build.ts';
 import { cacheFolder } from '../../provisioners/machine-image/cache.ts';
@@ -23,6 +22,7 @@ import { openPlayedVirtualbox } from '../peers/virtualbox/played-virtualbox.ts';
 import { openPlayedVmware } from '../peers/vmware/played-vmware.ts';
 import { openPlayedWsl2 } from '../peers/wsl2/played-wsl2.ts';
 import { describeWith } from '../skip.ts';
+import { bundledSkiff } from './bundled-machines.ts';
 
 /** Where a driver finds its tool, and what it makes. */
 interface Peer extends AsyncDisposable {
@@ -35,8 +35,6 @@ interface Peer extends AsyncDisposable {
   readonly left: () => Promise<readonly string[]> | readonly string[];
 }
 
-const skiffProgram = fileURLToPath(new URL('../../cli/main.ts', import.meta.url));
-const skiffElsewhere = fileURLToPath(new URL('../peers/elsewhere/skiff.ts', import.meta.url));
 const small = ['--cpus', '1', '--memory', '1g', '--disk', '2g', '--mount', 'none'];
 /** Where those look for SSH who are not told otherwise. */
 const sshPort = 22;
@@ -171,7 +169,7 @@ function commandLine(variables: Variables, elsewhere: Elsewhere | null) {
     Object.entries(variables).flatMap(([name, value]) => (value === undefined ? [] : [[name, value]])),
   );
   const options = { environment, timeoutMs: 120_000 };
-  const program = elsewhere === null ? [skiffProgram] : [skiffElsewhere, JSON.stringify(elsewhere)];
+  const program = elsewhere === null ? [bundledSkiff('here')] : [bundledSkiff('elsewhere'), JSON.stringify(elsewhere)];
   const start = (words: readonly string[]): RunningProgram =>
     startProgram(process.execPath, [...program, 'machine', ...words], options);
   return {

@@ -3,4 +3,4 @@ import { runAgentProgram } from '../../../../provisioners/host-agent/agent-progr
 import { parseElsewhere } from '../computer.ts';
 
 const [text = '', ...words] = process.argv.slice(2);
-await runAgentProgram(words, { ...parseElsewhere(text).computer, environment: process.env });
+void runAgentProgram(words, { ...parseElsewhere(text).computer, environment: process.env });
