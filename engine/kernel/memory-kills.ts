@@ -4,6 +4,7 @@
  */
 import { closeSync, existsSync, openSync, readFileSync, readSync, watch, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { CountedKills } from './counted-kills.ts';
 import { systemCall } from './libc.ts';
 import { watchFd } from './poll.ts';
 
@@ -18,13 +19,13 @@ export function hasMemoryKills(cgroup: string, root = usualRoot): boolean {
 }
 
 /**
- * Calls `onKill` each time that the kernel finds no more memory for the cgroup, and ends a process of it. Null where that cannot be
+ * Calls `onKill` for each process that the kernel ends since it finds no more memory for the cgroup. Null where that cannot be
  * watched: the cgroup is gone, or has no memory controller.
  */
 export function watchMemoryKills(cgroup: string, onKill: () => void, root = usualRoot): Disposable | null {
-  const { first, unified } = filesOf(cgroup, root);
+  const { unified } = filesOf(cgroup, root);
   try {
-    return existsSync(unified) ? watchCount(cgroup, root, onKill) : watchControl(first, onKill);
+    return existsSync(unified) ? watchCount(cgroup, root, onKill) : watchControl(cgroup, root, onKill);
   } catch (error) {
     if (isGone(error)) return null;
     throw error;
@@ -43,8 +44,9 @@ function watchCount(cgroup: string, root: string, onKill: () => void): Disposabl
   return { [Symbol.dispose]: () => watcher.close() };
 }
 
-/** Version 1: an eventfd, which is written also when the cgroup goes. */
-function watchControl(control: string, onKill: () => void): Disposable {
+/** Version 1: an eventfd that gives notices, also when the cgroup goes. */
+function watchControl(cgroup: string, root: string, onKill: () => void): Disposable {
+  const control = filesOf(cgroup, root).first;
   const event = eventfd(control, 0, closeOnExec | doNotWait);
   try {
     const file = openSync(control, 'r');
@@ -57,15 +59,17 @@ function watchControl(control: string, onKill: () => void): Disposable {
     closeSync(event);
     throw error;
   }
-  const count = Buffer.alloc(8);
+  const kills = new CountedKills({ count: () => memoryKills(cgroup, root), onKill });
+  const notices = Buffer.alloc(8);
   const watching = watchFd(event, 'readable', () => {
-    if (!hasRead(event, count)) return;
-    if (existsSync(control)) onKill();
+    if (!hasRead(event, notices)) return;
+    if (existsSync(control)) kills.noticed();
     else watching.stop();
   });
   return {
     [Symbol.dispose]() {
       watching[Symbol.dispose]();
+      kills[Symbol.dispose]();
       closeSync(event);
     },
   };
