@@ -64,8 +64,7 @@ describeWith(['linux', 'root', { program: 'crun' }, { program: 'docker' }], 'ski
       .sort();
     const list =
       'find /d /e /f /new* -exec stat -c "%n %f %N %u" {} + 2>/dev/null | sort; cat /new* /e/file 2>/dev/null';
-    const there = await docker(socket, ['exec', `cp-${side}`, 'sh', '-c', list]);
-    await docker(socket, ['exec', `cp-${side}`, 'sh', '-c', 'rm -rf /new* /e/* ']);
+    const there = await docker(socket, ['exec', `cp-${side}`, 'sh', '-c', `${list}; rm -rf /new* /e/*`]);
     rmSync(path, { recursive: true });
     const neutral = (text: string): string =>
       text

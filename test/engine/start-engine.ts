@@ -3,16 +3,20 @@ import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import net from 'node:net';
 import os from 'node:os';
 import path from 'node:path';
+import { copyDataRoot } from './first-data-root.ts';
 
 /** Names the folder with the programs of the release that the tests' set-up bundled (bundled-engine.ts). */
 export const releaseVariable = 'SKIFF_TEST_RELEASE';
 
-/** What was bundled, or the sources outside of the tests. */
+/** Names the data root that an engine's own begins as (first-data-root.ts). Not set: with nothing. */
+export const firstDataRootVariable = 'SKIFF_TEST_FIRST_DATA_ROOT';
+
+/** What was bundled, started as a machine starts it; or the sources outside of the tests. */
 function engineProgram(): string {
   const release = process.env[releaseVariable];
   return release === undefined
     ? path.resolve(import.meta.dirname, '../../engine/main.ts')
-    : path.join(release, 'main.js');
+    : path.join(release, 'skiffd.js');
 }
 
 /** A real skiffd in a process of its own, on roots of its own. */
@@ -105,7 +109,9 @@ export async function startEngine(
       if (endingFailure !== null) throw new Error(`${endingFailure}:\n${output}`);
     },
   };
+  const first = process.env[firstDataRootVariable];
   try {
+    if (first !== undefined && !options.flags?.includes('--data-root')) copyDataRoot(first, dataRoot);
     await start();
   } catch (error) {
     rmSync(folder, { recursive: true, force: true });

@@ -11,7 +11,7 @@ import { directory, file, loadImage } from '../made-image.ts';
 import { type RunningEngine, startEngine } from '../start-engine.ts';
 import { whileSwapping } from './attack.ts';
 
-const rounds = 200;
+const rounds = 80;
 const secret = 'a secret of the host';
 
 /**
