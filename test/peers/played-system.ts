@@ -76,7 +76,7 @@ export class PlayedSystem {
         : []),
       ...this.#before,
       '/usr/lib/skiff/engine-restart',
-      `exec /usr/sbin/sshd -D -e -f '${config}'`,
+      `exec /usr/sbin/sshd -D -r -e -f '${config}'`,
     ].join(' && ');
     const own = ['unshare', '--mount', '--pid', '--fork', '--mount-proc', '--kill-child=KILL', 'sh', '-c', script];
     this.#namespaces = spawn('setpriv', ['--pdeathsig', 'KILL', ...own], { stdio: 'inherit' });
