@@ -98,7 +98,7 @@ async function removeImage(
 }
 
 async function takenBytes(folder: string): Promise<number> {
-  const files = await Promise.all((await readdir(folder)).map((name) => stat(join(folder, name))));
+  const files = await Promise.all((await readdir(folder, { recursive: true })).map((name) => stat(join(folder, name))));
   return files.reduce((sum, { blocks }) => sum + blocks * 512, 0);
 }
 

@@ -102,14 +102,14 @@ describe('a prepared start', () => {
     const folder = dirname(prepared?.file ?? '');
     await mkdir(folder);
     const hoursAgo = Date.now() / 1000 - 3 * 3600;
-    for (const [index, name] of ['c', 'b', 'a', 'dead.1.new'].entries()) {
+    for (const [index, name] of ['d', 'c', 'b', 'a', 'dead.1.new'].entries()) {
       await writeFile(join(folder, name), '');
       await utimes(join(folder, name), hoursAgo + index, hoursAgo + index);
     }
     await writeFile(join(folder, 'going-on.2.new'), '');
     expect(await keep(boot, prepared?.file ?? '')).toEqual([]);
     const own = prepared?.file.slice(folder.length + 1) ?? '';
-    expect((await readdir(folder)).sort()).toEqual(['a', 'b', 'going-on.2.new', own].sort());
+    expect((await readdir(folder)).sort()).toEqual(['a', 'b', 'c', 'going-on.2.new', own].sort());
     expect(await findPreparedStart(boot, '7.2')).toMatchObject({ isThere: true });
   });
 

@@ -24,7 +24,7 @@ export interface PreparedStart {
 }
 
 /** Each of some hundred megabytes; machines of other sizes or with other devices have others. */
-const keptAtMost = 3;
+const keptAtMost = 4;
 
 /** Null where starts are not prepared. */
 export async function findPreparedStart(boot: QemuBoot, qemuVersion: string): Promise<PreparedStart | null> {

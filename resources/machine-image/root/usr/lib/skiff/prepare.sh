@@ -8,6 +8,11 @@ read -r modules_of_engine </usr/lib/skiff/modules.engine
 read -r modules_of_containers </usr/lib/skiff/modules.containers
 modprobe -a virtio_net virtio_rng $modules_of_engine $modules_of_containers || fail prepared "some kernel modules do not load"
 
+# What a start reads of the system disk is in memory then.
+/usr/lib/skiff/node/bin/node -e 0 </dev/null
+/usr/sbin/sshd -V 2>/dev/null
+cat /usr/lib/openssh/* /usr/sbin/ip /usr/sbin/e2fsck >/dev/null
+
 own_disks=
 for device in "$disks_driver"/virtio*; do
   [ -e "$device/block/vda" ] && continue
