@@ -130,8 +130,8 @@ function neutral(result: ProgramResult): ProgramResult {
     output
       .replaceAll(/\b(docker|skiff)(?=[ :'])/g, 'PROGRAM')
       .replaceAll(/\b(See|SRun)(?= ')/g, 'Run') // docker 28 says one, the other or misprints it
-      .replaceAll(/(Less than a|About a|\d+) (second|minute)s? ago {0,11}/g, 'SOON ago')
-      // A column is as wide as its widest age, and `9 seconds` may become `10 seconds` between the two.
+      .replaceAll(/(Less than a|About a|\d+) (second|minute)s? ago */g, 'SOON ago')
+      // A column is as wide as its widest age, and `Less than a second` may become `1 second` between the two.
       .replaceAll(/^(.*\bCREATED) {2,}/gm, '$1  ');
   return { ...result, stdout: text(result.stdout), stderr: text(result.stderr) };
 }
