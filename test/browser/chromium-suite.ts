@@ -1,4 +1,4 @@
-import type { Browser, BrowserContextOptions, Page } from 'playwright-core';
+import type { Browser, BrowserContext, Page } from 'playwright-core';
 import { afterAll, beforeAll, describe, expect, inject } from 'vitest';
 import type { DesktopServices } from '../../desktop/contract/contract.ts';
 import { startDesktopServer, type DesktopServer } from '../../desktop/server/desktop-server.ts';
@@ -20,7 +20,11 @@ export interface OpenedPage extends AsyncDisposable {
   cutLine(): () => void;
 }
 
-export interface OpenPageOptions extends BrowserContextOptions {
+export interface OpenPageOptions {
+  /** What the person's computer prefers. */
+  readonly colorScheme?: 'light' | 'dark';
+  /** What the person allowed the page, in the browser's words. */
+  readonly permissions?: readonly string[];
   /** What there is before the page is opened. */
   readonly set?: (world: FixtureWorld) => void;
   /** What stands behind the page instead of the world. */
@@ -34,7 +38,10 @@ export function eventually<T>(read: () => T) {
   return expect.poll(read, { timeout: 30_000 });
 }
 
-/** A suite with one Chromium for all its tests, and the page that the run has built (built-page.ts); skipped with a printed reason without Chromium. */
+/**
+ * A suite with one Chromium for all its tests, and the page that the run has built (built-page.ts); skipped with a printed reason without
+ * Chromium. A test has a page and an origin of its own, but no profile: to make one takes most of what a page costs.
+ */
 export function chromiumSuite(title: string, body: (open: OpenPage) => void): void {
   if (findChromium() === null) {
     console.warn(`skipped: ${title}: ${chromiumLacking}`);
@@ -43,21 +50,32 @@ export function chromiumSuite(title: string, body: (open: OpenPage) => void): vo
   }
   describe(title, () => {
     const resources = new AsyncDisposableStack();
-    let browser: Browser;
+    let context: BrowserContext;
     beforeAll(async () => {
-      browser = await launchChromium();
+      const browser = await launchChromium();
       resources.defer(() => browser.close());
+      context = await newProfile(browser);
     });
     afterAll(() => resources.disposeAsync());
-    body((options) => openPage({ browser, rendererDir: inject('rendererDir'), ...options }));
+    body((options) => openPage({ context, rendererDir: inject('rendererDir'), ...options }));
   });
 }
 
+async function newProfile(browser: Browser): Promise<BrowserContext> {
+  const context = await browser.newContext({ viewport: { width: 1280, height: 800 }, reducedMotion: 'reduce' });
+  context.setDefaultTimeout(30_000);
+  // Pages of one host share a process, which ends with the last of them: an empty one keeps it for the next test.
+  const keeper = await context.newPage();
+  await keeper.route('**', (request) => request.fulfill({ body: '' }));
+  await keeper.goto('http://127.0.0.1/');
+  return context;
+}
+
 async function openPage(
-  options: OpenPageOptions & { readonly browser: Browser; readonly rendererDir: string },
+  options: OpenPageOptions & { readonly context: BrowserContext; readonly rendererDir: string },
 ): Promise<OpenedPage> {
   const world = new FixtureWorld();
-  const { browser, rendererDir, set, services = world.services, ...contextOptions } = options;
+  const { context, rendererDir, set, services = world.services, colorScheme, permissions } = options;
   set?.(world);
   const faults: Error[] = [];
   const complaints: string[] = [];
@@ -67,13 +85,9 @@ async function openPage(
     rendererDir,
     report: (fault) => faults.push(fault),
   });
-  const context = await browser.newContext({
-    viewport: { width: 1280, height: 800 },
-    reducedMotion: 'reduce',
-    ...contextOptions,
-  });
-  context.setDefaultTimeout(30_000);
+  if (permissions !== undefined) await context.grantPermissions([...permissions], { origin: server.origin });
   const page = await context.newPage();
+  if (colorScheme !== undefined) await page.emulateMedia({ colorScheme });
   page.on('console', (message) => {
     if (message.type() === 'error' || message.type() === 'warning') complaints.push(message.text());
   });
@@ -92,7 +106,9 @@ async function openPage(
     },
     cutLine: cut,
     async [Symbol.asyncDispose]() {
-      await context.close();
+      await page.close();
+      await context.clearCookies();
+      await context.clearPermissions();
       await server.close();
       expect(complaints.filter((text) => expected?.test(text) !== true)).toEqual([]);
       expect(faults.map((fault) => [fault.message, fault.cause])).toEqual([]);
