@@ -15,10 +15,14 @@ const kernel = [
 const chain = ['**/*.chain.test.ts'];
 const browser = ['**/*.browser.test.ts'];
 /**
- * Rooms whose pure tests share processes: a process for each file would take a fifth of a second more of a processor. A test
- * there leaves its process as it found it (environment, clocks, handlers). What starts programs has one to itself.
+ * Rooms, and folders of rooms, whose tests share processes: a process for each file would take a fifth of a second more of a processor. A test
+ * there leaves its process as it found it (environment, clocks, handlers). What starts many programs has one to itself.
  */
-const sharing = ['api', 'client', 'desktop', 'electron', 'engine', 'logins', 'renderer'];
+const sharing = [
+  ...['api', 'bench', 'client', 'desktop', 'electron', 'engine', 'logins', 'renderer', 'test/openapi'],
+  'cli/{container-spec,flags,formats,transfers,verbs}',
+  'provisioners/{machine-image,secrets,settings,shares,store}',
+];
 const pure = sharing.map((room) => `${room}/**/*.test.ts`);
 /** Tests wait for processes a quarter of their time, hence half as many files again as there are processors. */
 const maxWorkers = Math.ceil(os.availableParallelism() * 1.5);
