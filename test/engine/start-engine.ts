@@ -1,8 +1,9 @@
 import { type ChildProcess, spawn } from 'node:child_process';
-import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import net from 'node:net';
 import os from 'node:os';
 import path from 'node:path';
+import { faultVariable } from '../../engine/config/faults.ts';
 import { copyDataRoot } from './first-data-root.ts';
 
 /** Names the folder with the programs of the release that the tests' set-up bundled (bundled-engine.ts). */
@@ -29,8 +30,10 @@ export interface RunningEngine extends AsyncDisposable {
   crash(): Promise<void>;
   /** TERM, and wait until it is gone. */
   stop(): Promise<void>;
-  /** Starts it again on the same roots, with these variables besides the test's own. */
-  start(env?: Readonly<Record<string, string>>): Promise<void>;
+  /** Starts it again on the same roots. */
+  start(): Promise<void>;
+  /** It ends by KILL when it comes to this point (engine/config/faults.ts); until its next start. */
+  dieAt(point: string): void;
   log(): string;
 }
 
@@ -62,9 +65,11 @@ export async function startEngine(
     '-D',
     ...(options.flags ?? []),
   ];
-  const start = async (env: Readonly<Record<string, string>> = {}): Promise<void> => {
+  const faultFile = path.join(folder, 'fault');
+  const start = async (): Promise<void> => {
+    rmSync(faultFile, { force: true });
     const started = spawn(process.execPath, [...nodeFlags, program, ...flags], {
-      env: { ...process.env, ...env },
+      env: { ...process.env, [faultVariable]: faultFile },
       stdio: ['ignore', 'pipe', 'pipe'],
     });
     child = started;
@@ -87,6 +92,7 @@ export async function startEngine(
     crash: () => end('SIGKILL'),
     stop: () => end('SIGTERM'),
     start,
+    dieAt: (point) => writeFileSync(faultFile, point),
     log: () => output,
     async [Symbol.asyncDispose]() {
       await end('SIGTERM');

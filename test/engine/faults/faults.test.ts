@@ -4,7 +4,6 @@
  */
 import { readFileSync } from 'node:fs';
 import { afterAll, beforeAll, expect, it } from 'vitest';
-import { faultVariable } from '../../../engine/config/faults.ts';
 import { describeWith } from '../../skip.ts';
 import { type Answer, call } from '../api.ts';
 import { Boxes } from '../box.ts';
@@ -169,8 +168,7 @@ describeWith(['linux', 'root', { program: 'crun' }], 'skiffd killed at every ste
   it.each(scenarios)('at $point, with a container that is $before', async (scenario) => {
     await arrange(scenario);
     const before = await idOf();
-    await engine.crash();
-    await engine.start({ [faultVariable]: scenario.point });
+    engine.dieAt(scenario.point);
     await scenario.act(api).catch(() => null);
     await eventually('the fault', () => (isAlive(engine.pid()) ? null : true));
     await engine.crash();

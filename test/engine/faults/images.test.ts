@@ -5,7 +5,6 @@ import os from 'node:os';
 import path from 'node:path';
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import { endOfArchive } from '../../../api/tar/writer.ts';
-import { faultVariable } from '../../../engine/config/faults.ts';
 import { describeWith } from '../../skip.ts';
 import { call } from '../api.ts';
 import { docker, eventually } from '../docker.ts';
@@ -69,8 +68,7 @@ describeWith(['linux', 'root', { program: 'crun' }], 'skiffd killed while an ima
 
   it.each(scenarios)('at %s of %s it is %s', async (point, verb, outcome) => {
     if (verb === 'rmi') await make('load');
-    await engine.crash();
-    await engine.start({ [faultVariable]: point });
+    engine.dieAt(point);
     const pid = engine.pid();
     await expect(make(verb)).rejects.toThrow(); // nobody is there to answer
     await eventually('the end', () => (isAlive(pid) ? null : true));

@@ -1,6 +1,5 @@
 /** skiffd ends with KILL while it makes or removes a network; started again, the network is there whole or not at all. */
 import { afterAll, beforeAll, expect, it } from 'vitest';
-import { faultVariable } from '../../../engine/config/faults.ts';
 import { openNetlink } from '../../../engine/kernel/netlink.ts';
 import { openNft } from '../../../engine/kernel/nft.ts';
 import { listLinks, parseLink } from '../../../engine/kernel/rtnetlink.ts';
@@ -31,8 +30,7 @@ describeWith(['linux', 'root', { program: 'crun' }], 'skiffd killed at a network
     async (point) => {
       const isRemoval = point.startsWith('network-remove');
       if (isRemoval) expect(await statusOf('POST', '/networks/create', body)).toBe(201);
-      await engine.crash();
-      await engine.start({ [faultVariable]: point });
+      engine.dieAt(point);
       const act = isRemoval ? statusOf('DELETE', '/networks/victim') : statusOf('POST', '/networks/create', body);
       await expect(act).rejects.toThrow();
       await engine.crash();

@@ -6,7 +6,6 @@ import os from 'node:os';
 import path from 'node:path';
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import { endOfArchive } from '../../../api/tar/writer.ts';
-import { faultVariable } from '../../../engine/config/faults.ts';
 import { type HostileRegistry, startHostileRegistry } from '../../peers/hostile-registry.ts';
 import { type RunningRegistry, startRegistry } from '../../peers/registry.ts';
 import { describeWith } from '../../skip.ts';
@@ -39,8 +38,7 @@ describeWith(['linux', 'root', { program: 'crun' }], 'skiffd killed in pulls and
   const left = (folder: string): readonly string[] => readdirSync(path.join(engine.dataRoot, folder));
   /** Ends the engine at this point of what is done, and starts it again. */
   const killedAt = async (point: string, act: () => Promise<unknown>): Promise<void> => {
-    await engine.stop();
-    await engine.start({ [faultVariable]: point });
+    engine.dieAt(point);
     const pid = engine.pid();
     await act().catch(() => undefined);
     await eventually(`the end at ${point}`, () => (isAlive(pid) ? null : true));

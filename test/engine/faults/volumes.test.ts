@@ -2,7 +2,6 @@
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import path from 'node:path';
 import { afterAll, beforeAll, beforeEach, expect, it } from 'vitest';
-import { faultVariable } from '../../../engine/config/faults.ts';
 import { describeWith } from '../../skip.ts';
 import { type Answer, call } from '../api.ts';
 import { directory, file, loadImage } from '../made-image.ts';
@@ -76,8 +75,7 @@ describeWith(['linux', 'root', { program: 'crun' }], 'skiffd killed while it mak
   it.each(scenarios)('at $point of $act', async ({ point, before, act, volumes: expected, hasContainer }) => {
     if (before === 'container') expect((await api(...create)).status).toBe(201);
     if (before === 'volume') await api('POST', '/volumes/create', { Name: 'named' });
-    await engine.crash();
-    await engine.start({ [faultVariable]: point });
+    engine.dieAt(point);
     await expect(api(...act)).rejects.toThrow(); // nobody is there to answer
     await engine.crash();
     await engine.start();

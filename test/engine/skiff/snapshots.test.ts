@@ -159,8 +159,7 @@ describeWith(['linux', 'root', { program: 'crun' }], 'snapshots', () => {
 
   describe('killed in the middle', () => {
     const crashAt = async (point: string, method: string, what: string): Promise<void> => {
-      await engine.stop();
-      await engine.start({ SKIFF_FAULT_AT: point });
+      engine.dieAt(point);
       await expect(ask(method, what)).rejects.toThrow();
       await engine.crash();
       await engine.start();

@@ -41,8 +41,7 @@ describeWith(['linux', 'root', { program: 'crun' }], 'a squash that is killed', 
   it.each(['squash:merged', 'squash:unpacked'])('at %s leaves nothing, and the next one does it', async (point) => {
     const before = await imageIds(engine.socket);
     const layers = namesIn(path.join(engine.dataRoot, 'layers')).toSorted();
-    await engine.stop();
-    await engine.start({ SKIFF_FAULT_AT: point });
+    engine.dieAt(point);
     const ask = '/skiff/v1/images/app/squash?from=1&to=2&tag=merged';
     await expect(call(engine.socket, 'POST', ask)).rejects.toThrow();
     await engine.crash();
