@@ -1,28 +1,45 @@
+import { writeFile } from 'node:fs/promises';
+import { dirname, join } from 'node:path';
 import { describe, expect, it } from 'vitest';
+import { learnAccelerators, tellAccelerators } from '../../../test/chain/known-accelerators.ts';
+import type { Need } from '../../../test/skip.ts';
+import { describeWith, skipBecause } from '../../../test/skip.ts';
+import { bootProfiles } from '../../machine-image/boot-profile.ts';
 import { cacheFolder } from '../../machine-image/cache.ts';
+import type { MachineImage } from '../../machine-image/machine-image.ts';
 import { ensureMachineImage } from '../../machine-image/machine-image.ts';
 import { openLine } from '../../machines/machine-keys.ts';
 import { readIfThere } from '../../store/atomic-file.ts';
 import { waitForEnd } from '../../store/process-identity.ts';
-import { makeDriverMachine } from '../driver.fixture.ts';
+import { makeDriverMachine, withMachine } from '../driver.fixture.ts';
 import type { DriverUnderTest } from '../driver.suite.ts';
 import { describeDriver } from '../driver.suite.ts';
+import { thisComputer } from '../vm/find-program.ts';
+import { freeLocalPort } from '../vm/local-port.ts';
+import { attemptBoot } from './boot-attempt.ts';
+import type { QemuBoot } from './qemu-arguments.ts';
 import { QemuDriver } from './qemu-driver.ts';
 import { findQemuProcess } from './qemu-process.ts';
+import { findQemu } from './qemu-program.ts';
+import { readMemory } from './remembered.ts';
 
-async function open(): Promise<DriverUnderTest> {
+const arch = process.arch === 'arm64' ? 'arm64' : 'amd64';
+
+const findImage = (signal: AbortSignal): Promise<MachineImage> =>
+  ensureMachineImage({ arch, cacheDir: cacheFolder(), source: { kind: 'build' } }, { report: () => undefined, signal });
+
+async function open(knows: 'nothing' | 'accelerators' = 'nothing'): Promise<DriverUnderTest> {
   const signal = AbortSignal.timeout(550_000);
-  const arch = process.arch === 'arm64' ? 'arm64' : 'amd64';
-  const image = await ensureMachineImage(
-    { arch, cacheDir: cacheFolder(), source: { kind: 'build' } },
-    { report: () => undefined, signal },
-  );
+  const image = await findImage(signal);
   const made = await makeDriverMachine({
     open: (store) => new QemuDriver({ memoryFile: store.paths.qemuMemory }),
-    settings: { memoryBytes: 512 * 1024 ** 2, diskBytes: 4 * 1024 ** 3 },
+    // As large as those of other tests: starts are prepared once for each size.
+    settings: { memoryBytes: 1024 ** 3, diskBytes: 4 * 1024 ** 3 },
     image,
   });
   const { driver, machine, store } = made;
+  const home = dirname(store.paths.qemuMemory);
+  if (knows === 'accelerators') await learnAccelerators(home);
   const { paths, keys } = machine;
   const shell = async (command: string): Promise<string> => {
     const access = await driver.access(machine);
@@ -47,16 +64,89 @@ async function open(): Promise<DriverUnderTest> {
       // What this computer can accelerate was found out once and is kept for all machines.
       const known = await readIfThere(store.paths.qemuMemory);
       if (known !== null) expect(known).toContain('"chosen"');
+      await tellAccelerators(home);
       await made[Symbol.asyncDispose]();
     },
   };
 }
 
+const needs: readonly Need[] = [{ program: 'qemu-system-x86_64' }, { program: 'mmdebstrap' }];
+
 describeDriver({
   title: 'the QEMU driver',
-  needs: [{ program: 'qemu-system-x86_64' }, { program: 'mmdebstrap' }],
+  needs,
   boots: 'slow',
-  open,
+  open: () => open(),
+});
+
+describeWith(needs, 'a prepared start of QEMU', () => {
+  it(
+    'goes on as this machine: its disks, the time of now, random numbers of its own',
+    { timeout: 300_000 },
+    async (context) => {
+      await using test = await open();
+      const { driver } = test;
+      const shell = test.shell ?? (() => Promise.reject(new Error('it has no shell')));
+      const signal = AbortSignal.timeout(290_000);
+      let how = '';
+      const machine = withMachine(test.machine, {
+        remember: (memory, facts) => {
+          how = facts?.['last boot'] ?? how;
+          return test.machine.remember(memory, facts);
+        },
+      });
+      const start = (): Promise<void> => driver.start(machine, { tell: () => undefined, signal });
+      const numbers = 'cat /proc/sys/kernel/random/boot_id; head -c 16 /dev/urandom | xxd -p';
+      await start();
+      if (readMemory(machine.memory).lastBoot?.accelerator.name !== 'tcg')
+        skipBecause(context, 'starts are prepared under emulation alone');
+      const before = await shell(`echo kept >/var/lib/skiff/note && sync && ${numbers}`);
+      await test.crash();
+      await start();
+      expect(how).toContain('from prepared memory');
+      const seconds = Date.now() / 1000;
+      const after = (await shell(`cat /var/lib/skiff/note /proc/sys/kernel/hostname; date +%s; ${numbers}`)).split(
+        '\n',
+      );
+      expect(after.slice(0, 2)).toEqual(['kept', machine.name]);
+      expect(Math.abs(Number(after[2]) - seconds)).toBeLessThan(30);
+      const [bootId, random] = before.split('\n');
+      expect(after.slice(3, 5)).not.toContain(bootId);
+      expect(after.slice(3, 5)).not.toContain(random);
+    },
+  );
+
+  it('of memory that QEMU cannot read removes it and leaves nothing running', async () => {
+    await using test = await open();
+    const { paths } = test.machine;
+    const run = { tell: () => undefined, signal: AbortSignal.timeout(60_000) };
+    const { kernel, initrd, systemDisk, commandLine } = await findImage(run.signal);
+    const prepared = { file: join(paths.folder, 'prepared'), isThere: true };
+    await writeFile(prepared.file, 'not the memory of a machine');
+    const boot: QemuBoot = {
+      profile: bootProfiles[arch],
+      name: 'suite',
+      accelerator: { name: 'tcg', cpu: 'emulated' },
+      cpus: 1,
+      memoryBytes: 1024 ** 3,
+      image: { kernel, initrd, systemDisk, commandLine },
+      dataDisk: { path: systemDisk, format: 'raw' },
+      seed: systemDisk,
+      sshPort: await freeLocalPort(null),
+      takesShares: false,
+      givesMemoryBack: false,
+      serialLog: paths.serialLog,
+      pidFile: paths.pidFile,
+      qmpSocket: paths.qmpSocket,
+    };
+    const program = (await findQemu(thisComputer()))?.path ?? '';
+    const patience = { firstSignMs: 30_000, nextStageMs: 30_000 };
+    expect(await attemptBoot({ program, boot, paths, patience, run, prepared })).toMatchObject({
+      kind: 'not-continued',
+    });
+    expect(await readIfThere(prepared.file)).toBeNull();
+    expect(await findQemuProcess(paths)).toBeNull();
+  });
 });
 
 describe('the QEMU driver without QEMU', () => {
