@@ -139,6 +139,10 @@ describeWith(['linux', 'root', { program: sshdProgram }, { program: 'docker' }, 
       expect(await docker(driver, 'ps', '-a', '--format', '{{.Names}} {{.State}}')).toBe('one exited\n');
       await docker(driver, 'start', 'one');
 
+      await expect(machines.pause(driver, operation)).rejects.toMatchObject({
+        code: 'not-supported',
+        message: expect.stringMatching(`^Machine "${driver}" cannot be paused: its driver \\(.+\\) cannot do that$`),
+      });
       // Two machines never share it.
       await expect(
         machines.create({ name: `other-${driver}`, driver, settings: of() }, operation),

@@ -13,7 +13,7 @@ import { unixSocketDialer } from '../../client/dial.ts';
 import { buildEngineRelease, openMachines } from '../../provisioners/index.ts';
 import type { EngineSource, Machines, Operation, StepReport } from '../../provisioners/index.ts';
 import { call } from '../engine/api.ts';
-import { Boxes, type BoxRequest } from '../engine/box.ts';
+import { Boxes } from '../engine/box.ts';
 import { describeWith } from '../skip.ts';
 import { learnAccelerators, tellAccelerators } from './known-accelerators.ts';
 
@@ -136,9 +136,13 @@ describeWith([{ program: 'qemu-system-x86_64' }, { program: 'mmdebstrap' }], 'a 
     { timeout: 180_000 },
     async () => {
       const boxes = new Boxes((await machines.inspect(name)).dockerSocket);
-      const linesOf = async (script: string, box: BoxRequest): Promise<readonly string[]> =>
-        (await boxes.run(script, box)).output.trimEnd().split('\n');
       const files = ['memory.max', 'memory.swap.max', 'memory.low', 'cpu.max', 'cpuset.cpus', 'pids.max', 'io.max'];
+      const sized = {
+        Type: 'volume',
+        Source: 'sized',
+        Target: '/v',
+        VolumeOptions: { DriverConfig: { Options: { size: '1m' } } },
+      };
       const limits = {
         Memory: 64 * 2 ** 20,
         MemoryReservation: 32 * 2 ** 20,
@@ -148,9 +152,21 @@ describeWith([{ program: 'qemu-system-x86_64' }, { program: 'mmdebstrap' }], 'a 
         BlkioDeviceReadBps: [{ Path: '/dev/vda', Rate: 2 ** 20 }],
         Ulimits: [{ Name: 'nofile', Soft: 100, Hard: 200 }],
         OomScoreAdj: 300,
+        Devices: [{ PathOnHost: '/dev/vda', PathInContainer: '/dev/own', CgroupPermissions: 'r' }],
+        Mounts: [sized],
+        Init: true,
+        // What v2 has no word for is discarded with docker's warning.
+        MemorySwappiness: 5,
+        OomKillDisable: true,
       };
-      const script = `cd /sys/fs/cgroup; cat ${files.join(' ')}; ulimit -Sn; cat /proc/self/oom_score_adj; cat /proc/self/cgroup`;
-      expect(await linesOf(script, { host: limits })).toEqual([
+      const script = [
+        `cd /sys/fs/cgroup; cat ${files.join(' ')}; ulimit -Sn; cat /proc/self/oom_score_adj; cat /proc/self/cgroup`,
+        'head -c1 /dev/own | wc -c; (: > /dev/own) 2>/dev/null || echo refused; mknod /o b 254 1; head -c1 /o 2>/dev/null || echo hidden',
+        'dd if=/dev/zero of=/v/f bs=4k count=500 2>&1 | grep -o "quota exceeded"; wc -c < /v/f',
+        'exit 7',
+      ];
+      const limited = await boxes.run(script.join('\n'), { host: limits });
+      expect(limited.output.trimEnd().split('\n')).toEqual([
         '67108864',
         '67108864',
         '33554432',
@@ -161,54 +177,39 @@ describeWith([{ program: 'qemu-system-x86_64' }, { program: 'mmdebstrap' }], 'a 
         '100',
         '300',
         '0::/',
+        ...['1', 'refused', 'hidden'],
+        ...['quota exceeded', '1044480'],
       ]);
+      expect([limited.exitCode, limited.warnings.length]).toEqual([7, 2]);
 
-      const user = { CapAdd: ['NET_ADMIN'], CapDrop: ['ALL'], GroupAdd: ['44'], SecurityOpt: ['no-new-privileges'] };
-      expect(
-        await linesOf('id -u; id -G; grep -E "^(CapBnd|CapEff|NoNewPrivs|Seccomp):" /proc/self/status', {
-          host: user,
-          config: { User: '1000:50' },
-        }),
-      ).toEqual([
+      const user = {
+        CapAdd: ['NET_ADMIN'],
+        CapDrop: ['ALL'],
+        GroupAdd: ['44'],
+        SecurityOpt: ['no-new-privileges'],
+        ReadonlyRootfs: true,
+        Tmpfs: { '/data': 'mode=1777' },
+        Sysctls: { 'net.core.somaxconn': '77' },
+        ShmSize: 2 ** 20,
+      };
+      const look = [
+        'id -u; id -G; grep -E "^(CapBnd|CapEff|NoNewPrivs|Seccomp):" /proc/self/status',
+        'touch /data/y && cat /proc/sys/net/core/somaxconn; touch /x 2>&1 | grep -o "Read-only.*"',
+        "df -k /dev/shm | tail -1 | awk '{print $2}'; ls /proc/1/fd; true",
+      ];
+      const seen = await boxes.run(look.join('\n'), { host: user, config: { User: '1000:50' } });
+      expect(seen.output.trimEnd().split('\n')).toEqual([
         '1000',
         '50 44',
         'CapEff:\t0000000000000000',
         'CapBnd:\t0000000000001000',
         'NoNewPrivs:\t1',
         'Seccomp:\t2',
+        ...['77', 'Read-only file system'],
+        ...['1024', '0', '1', '2'],
       ]);
 
-      const root = {
-        ReadonlyRootfs: true,
-        Tmpfs: { '/data': '' },
-        Sysctls: { 'net.core.somaxconn': '77' },
-        ShmSize: 2 ** 20,
-      };
-      const look = `touch /x 2>/dev/null || echo kept; touch /data/y && cat /proc/sys/net/core/somaxconn; df -k /dev/shm | tail -1 | awk '{print $2}'; ls /proc/1/fd; true`;
-      expect(await linesOf(look, { host: root })).toEqual(['kept', '77', '1024', '0', '1', '2']);
-
-      const devices = { Devices: [{ PathOnHost: '/dev/vda', PathInContainer: '/dev/own', CgroupPermissions: 'r' }] };
-      const probe =
-        'head -c1 /dev/own | wc -c; (: > /dev/own) 2>/dev/null || echo refused; mknod /o b 254 1; head -c1 /o 2>/dev/null || echo hidden';
-      expect(await linesOf(probe, { host: devices })).toEqual(['1', 'refused', 'hidden']);
-
-      expect((await boxes.run('cat /proc/1/comm; exit 7', { host: { Init: true } })).exitCode).toBe(7);
-
-      const sized = {
-        Type: 'volume',
-        Source: 'sized',
-        Target: '/v',
-        VolumeOptions: { DriverConfig: { Options: { size: '1m' } } },
-      };
-      const filling = await boxes.run('dd if=/dev/zero of=/v/f bs=4k count=500; wc -c < /v/f', {
-        host: { Mounts: [sized] },
-      });
-      expect(filling.output).toContain('quota exceeded');
-      expect(filling.output).toMatch(/^1044480$/m);
-
-      // What v2 has no word for is discarded with docker's warning, and how a program cannot be run is told as everywhere.
-      const { warnings } = await boxes.run('true', { host: { MemorySwappiness: 5, OomKillDisable: true } });
-      expect(warnings).toHaveLength(2);
+      // How a program cannot be run is told as everywhere.
       await expect(boxes.run(['/etc'])).rejects.toThrow('permission denied');
       await expect(boxes.run(['/etc/passwd'])).rejects.toThrow('exec: \\"/etc/passwd\\": permission denied');
       await expect(boxes.run(['nosuch'])).rejects.toThrow('executable file not found in $PATH');
@@ -222,12 +223,11 @@ describeWith([{ program: 'qemu-system-x86_64' }, { program: 'mmdebstrap' }], 'a 
       });
       expect(updated.status, updated.text).toBe(200);
       const joined = { IpcMode: `container:${kept}`, PidMode: `container:${kept}` };
-      expect(
-        await linesOf(
-          'cat /proc/1/root/sys/fs/cgroup/memory.max /proc/1/root/sys/fs/cgroup/pids.max; grep -c " /dev/shm .*nosuid,nodev,noexec" /proc/mounts',
-          { host: joined },
-        ),
-      ).toEqual(['134217728', '9', '1']);
+      const { output } = await boxes.run(
+        'cat /proc/1/root/sys/fs/cgroup/memory.max /proc/1/root/sys/fs/cgroup/pids.max; grep -c " /dev/shm .*nosuid,nodev,noexec" /proc/mounts',
+        { host: joined },
+      );
+      expect(output).toBe('134217728\n9\n1\n');
       await boxes.remove(kept);
     },
   );
@@ -246,23 +246,28 @@ describeWith([{ program: 'qemu-system-x86_64' }, { program: 'mmdebstrap' }], 'a 
     for (const network of networks) {
       const made = await call(socket, 'POST', '/networks/create', network);
       expect([network.Name, made.status, made.status === 201 ? '' : made.text]).toEqual([network.Name, 201, '']);
-      const host = { NetworkMode: network.Name };
-      const server = await boxes.keep({ host }, ['sh', '-c', 'while true; do echo reached | nc -l -p 80; done']);
-      const { NetworkSettings } = await boxes.inspect<{
-        NetworkSettings: { Networks: Record<string, { IPAddress: string; Gateway: string }> };
-      }>(server);
-      const { IPAddress = '', Gateway = '' } = NetworkSettings.Networks[network.Name] ?? {};
+    }
+    const EndpointsConfig = Object.fromEntries(networks.map(({ Name }) => [Name, {}]));
+    const server = await boxes.keep(
+      { host: { NetworkMode: 'mac-alone' }, config: { NetworkingConfig: { EndpointsConfig } } },
+      ['sh', '-c', 'while true; do echo reached | nc -l -p 80; done'],
+    );
+    const { NetworkSettings } = await boxes.inspect<{
+      NetworkSettings: { Networks: Record<string, { IPAddress: string; Gateway: string }> };
+    }>(server);
+    for (const { Name } of networks) {
+      const { IPAddress = '', Gateway = '' } = NetworkSettings.Networks[Name] ?? {};
       const look = `until nc -w 1 ${IPAddress} 80; do :; done; ip route | grep -c default`;
-      const { output } = await boxes.run(look, { host });
-      const isClosed = ['mac-alone', 'ip-l2'].includes(network.Name);
-      expect([network.Name, Gateway !== '', output]).toEqual([
-        network.Name,
-        !isClosed && network.Name !== 'ip-l3',
+      const { output } = await boxes.run(look, { host: { NetworkMode: Name } });
+      const isClosed = ['mac-alone', 'ip-l2'].includes(Name);
+      expect([Name, Gateway !== '', output]).toEqual([
+        Name,
+        !isClosed && Name !== 'ip-l3',
         `reached\n${isClosed ? 0 : 1}\n`,
       ]);
-      await boxes.remove(server);
-      expect((await call(socket, 'DELETE', `/networks/${network.Name}`)).status).toBe(204);
     }
+    await boxes.remove(server);
+    for (const { Name } of networks) expect((await call(socket, 'DELETE', `/networks/${Name}`)).status).toBe(204);
     const [stdout, stderr] = [new PassThrough(), new PassThrough()];
     await machines.run(name, { command: 'ip -o link', stdin: null, stdout, stderr, terminal: null, signal });
     stdout.end();
