@@ -91,14 +91,14 @@ describeWith(needs, 'a prepared start of QEMU', () => {
         return test.machine.remember(memory, facts);
       },
     });
-    const start = (): Promise<void> => driver.start(machine, { tell: () => undefined, signal });
+    const run = { tell: () => undefined, signal };
     const numbers = 'cat /proc/sys/kernel/random/boot_id; head -c 16 /dev/urandom | xxd -p';
-    await start();
+    await driver.start(machine, run);
     if (readMemory(machine.memory).lastBoot?.accelerator.name !== 'tcg')
       skipBecause(context, 'starts are prepared under emulation alone');
     const before = await shell(`echo kept >/var/lib/skiff/note && sync && ${numbers}`);
-    await driver.kill(machine);
-    await start();
+    await driver.kill(machine, run);
+    await driver.start(machine, run);
     expect(how).toContain('from prepared memory');
     const seconds = Date.now() / 1000;
     const after = (await shell(`cat /var/lib/skiff/note /proc/sys/kernel/hostname; date +%s; ${numbers}`)).split('\n');
