@@ -1,15 +1,19 @@
-import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import http from 'node:http';
 import os from 'node:os';
 import path from 'node:path';
 import { type Machine, openMachines, type StepReport } from '../provisioners/index.ts';
+import { cacheFolder } from '../provisioners/machine-image/cache.ts';
 import type { Bench, Measurement } from './contender.ts';
 
 const boots = Number(process.env['SKIFF_BENCH_BOOTS'] ?? 10);
 
+/** Of so many starts one has nothing prepared (drivers/qemu/prepared-start.ts) and boots whole, as the first one on a computer does. */
+const startsPerWholeBoot = 5;
+
 /**
  * From "start" to the engine's first answer on this computer, of a machine that is made already. The parts are what the
- * guest's console says of itself, in seconds of the guest's own clock since the kernel began.
+ * guest's console says of itself, in seconds of the guest's own clock since the kernel began: of whole boots and of prepared starts.
  */
 export function bootBench(): Bench {
   return {
@@ -23,9 +27,9 @@ export function bootBench(): Bench {
         report,
         signal: AbortSignal.timeout(900_000),
       });
-      const totals: number[] = [];
-      const steps: Record<string, number[]> = {};
-      const stages: Record<string, number[]> = {};
+      const totals: Samples = {};
+      const steps: Record<string, Samples> = {};
+      const stages: Record<string, Samples> = {};
       let machine: Machine;
       try {
         machine = await machines.create(
@@ -34,33 +38,34 @@ export function bootBench(): Bench {
             ({ title, state, elapsedMs }) => state === 'done' && tell(`${title}: ${(elapsedMs / 1000).toFixed(1)} s`),
           ),
         );
-        for (let boot = 0; boot < boots; boot++) {
+        for (let boot = 0; boot < boots + Math.ceil(boots / startsPerWholeBoot); boot++) {
           await machines.stop('bench', operation());
+          const isWhole = boot % (startsPerWholeBoot + 1) === 0;
+          if (isWhole) forgetPrepared();
+          const kind = isWhole ? 'whole boot' : 'start';
           const startedAt = performance.now();
           machine = await machines.start(
             'bench',
-            operation(({ title, state, elapsedMs }) => state === 'done' && (steps[title] ??= []).push(elapsedMs)),
+            operation(({ title, state, elapsedMs }) => {
+              if (state === 'done') note((steps[title] ??= {}), kind, elapsedMs);
+            }),
           );
           await ping(machine.dockerSocket);
-          totals.push(performance.now() - startedAt);
+          note(totals, kind, performance.now() - startedAt);
           for (const [stage, seconds] of bootStages(path.join(home, 'machines/bench/serial.log')))
-            (stages[stage] ??= []).push(seconds * 1000);
+            note((stages[stage] ??= {}), kind, seconds * 1000);
         }
       } finally {
         await machines.remove('bench', operation());
         rmSync(home, { recursive: true, force: true });
       }
       const facts = Object.entries(machine.facts).map(([key, value]) => `${key}: ${value}`);
-      const parts = (kind: string, of: Record<string, number[]>): Measurement[] =>
-        Object.entries(of).map(([what, samples]) => ({
-          what: `${kind}: ${what} (ms)`,
-          samples: { machine: samples },
-          baseline: null,
-        }));
+      const parts = (kind: string, of: Record<string, Samples>): Measurement[] =>
+        Object.entries(of).map(([what, samples]) => ({ what: `${kind}: ${what} (ms)`, samples, baseline: null }));
       return [
         {
           what: 'start to first answer of the engine (ms)',
-          samples: { machine: totals },
+          samples: totals,
           baseline: null,
           note: facts.join('; '),
         },
@@ -69,6 +74,18 @@ export function bootBench(): Bench {
       ];
     },
   };
+}
+
+type Samples = Record<string, number[]>;
+
+function note(samples: Samples, kind: string, value: number): void {
+  (samples[kind] ??= []).push(value);
+}
+
+function forgetPrepared(): void {
+  const images = path.join(cacheFolder(), 'machine-images');
+  for (const image of readdirSync(images))
+    rmSync(path.join(images, image, 'prepared'), { recursive: true, force: true });
 }
 
 function* bootStages(serialLog: string): Generator<readonly [stage: string, seconds: number]> {
