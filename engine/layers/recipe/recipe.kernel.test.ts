@@ -22,9 +22,12 @@ describeWith(['linux', 'root', { program: 'tar' }], 'the recipe of a layer', () 
   let scratch: string;
   let database: Database;
   let opened: OpenLayers;
+  let source: string;
 
   beforeAll(() => {
     scratch = mkdtempSync(path.join(os.tmpdir(), 'skiff-recipes-'));
+    source = path.join(scratch, 'source');
+    execFileSync('sh', ['-ec', tree], { env: { ...process.env, TREE: source } });
     database = openDatabase(scratch);
     opened = openLayers({
       database,
@@ -66,8 +69,6 @@ describeWith(['linux', 'root', { program: 'tar' }], 'the recipe of a layer', () 
   const big = 'x'.repeat(700_000);
 
   it.each(['gnu', 'pax', 'ustar', 'v7', 'oldgnu'])('gives the tar that GNU tar wrote again (%s)', async (format) => {
-    const source = path.join(scratch, format);
-    execFileSync('sh', ['-ec', tree], { env: { ...process.env, TREE: source } });
     const sparse = ['gnu', 'pax', 'oldgnu'].includes(format) ? ['--sparse'] : [];
     const short = ['ustar', 'v7'].includes(format) ? ['--exclude=./nnn*'] : [];
     const nodes = format === 'v7' ? ['--exclude=./null', '--exclude=./pipe'] : [];

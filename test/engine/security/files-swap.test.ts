@@ -141,7 +141,7 @@ describeWith(['linux', 'root', { program: 'crun' }], 'security: files that are e
         '-c',
         `cd /v; while :; do for n in 1 2 3 4 5 6 7 8; do ln -s ${canary}/secret f$n; ln -s ${canary} f2$n; done; rm -rf /v/*; done 2>/dev/null`,
       ]);
-      for (let round = 0; round < 40; round++) {
+      for (let round = 0; round < 20; round++) {
         const answer = await call(engine.socket, 'POST', '/containers/create', {
           Image: 'filled',
           Cmd: ['true'],
@@ -168,7 +168,7 @@ describeWith(['linux', 'root', { program: 'crun' }], 'security: files that are e
       const mount = { Type: 'volume', Source: 'parted', Target: '/p', VolumeOptions: { Subpath: 'd' } };
       let started = 0;
       const swaps = await whileSwapping({ folder, one: 'd', other: 'l' }, async () => {
-        for (let round = 0; round < 40; round++) {
+        for (let round = 0; round < 20; round++) {
           const { id } = await boxes.create('cat /p/secret; touch /p/evil', { host: { Mounts: [mount] } });
           const ended = call(engine.socket, 'POST', `/containers/${id}/wait?condition=next-exit`);
           if ((await call(engine.socket, 'POST', `/containers/${id}/start`)).status === 204) {
