@@ -4,6 +4,7 @@ import { dirname, join } from 'node:path';
 import { noteUse } from '../../machine-image/note-use.ts';
 import { isErrno, isThere } from '../../store/atomic-file.ts';
 import type { DriverRun } from '../driver.ts';
+import { requireSpace } from '../vm/free-space.ts';
 import type { QemuBoot } from './qemu-arguments.ts';
 import { generationDevice, qemuArguments } from './qemu-arguments.ts';
 import type { QmpConnection } from './qmp.ts';
@@ -57,6 +58,7 @@ export async function keepPreparedStart(qmp: QmpConnection, file: string, run: D
   const making = `${file}.${randomUUID()}.new`;
   try {
     await mkdir(folder, { recursive: true, mode: 0o700 });
+    await requireSpace({ folder: file });
     await writeMemory({ qmp, file: making, run });
     await rename(making, file);
     await removeOldest(folder);

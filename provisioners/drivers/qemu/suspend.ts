@@ -111,7 +111,7 @@ async function waitForMigration(
     if (status === 'failed' || status === 'cancelled')
       throw new MachineError(
         'internal',
-        `QEMU could not write the memory: ${rest['error-desc'] ?? 'is there room on the disk?'}`,
+        `QEMU could not write the memory (is there room on the disk?): ${rest['error-desc'] ?? status}`,
       );
     if (performance.now() > deadline) {
       await qmp.execute('migrate_cancel');
