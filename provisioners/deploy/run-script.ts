@@ -30,13 +30,20 @@ export function runScript(options: {
     ['--pidfile', layout.enginePidFile],
     group === null ? [] : ['--group', group],
   ].flat();
+  const command = [shellQuote(node), ...engineNodeFlags].join(' ');
   return [
     '#!/bin/sh',
     // The release itself, not the link that leads to it; no program is started to find that out.
     'cd -P "${0%/*}" || exit 1',
     'export SKIFF_RELEASE="$PWD"',
     `export NODE_COMPILE_CACHE=${shellQuote(layout.compileCache)}`,
-    `exec ${shellQuote(node)} ${engineNodeFlags.join(' ')} /proc/self/cwd/${engineProgram} ${args.map(shellQuote).join(' ')} "$@"`,
+    `set -- ${args.map(shellQuote).join(' ')} "$@"`,
+    // A service whose Node is started already, the very same, is told what it is to run (waiting-node.js in the machine image).
+    `if [ "$SKIFF_WAITING_NODE" = ${shellQuote(command)} ]; then`,
+    `  printf '%s\\n' "$SKIFF_RELEASE" "$NODE_COMPILE_CACHE" "$@" >/run/skiff/waiting-node && exit 93`,
+    'fi',
+    'unset SKIFF_WAITING_NODE',
+    `exec ${command} /proc/self/cwd/${engineProgram} "$@"`,
     '',
   ].join('\n');
 }

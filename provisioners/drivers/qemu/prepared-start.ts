@@ -11,13 +11,14 @@ import type { QmpConnection } from './qmp.ts';
 import { writeMemory } from './suspend.ts';
 
 /**
- * An emulated processor takes seconds for what is the same at each start of each machine: kernel, modules, mounts. So the first boot of an image
+ * An emulated processor takes seconds for what is the same at each start of each machine: kernel, modules, mounts, Node. So the first boot of an image
  * on this computer stands still when that is done (`prepare.sh` in resources/machine-image/), before it has read anything of who it
  * is or of its disks, and its memory is kept beside the image. Later starts, of whatever machine with the same devices, go on from there.
  *
  * What makes that safe: the guest has its disks taken off until then, so no cache holds another machine's; QEMU gives it a new generation
- * number (`vmgenid`), whereupon its kernel makes its random numbers anew; its clock is set from the computer's. The file is a convenience: where
- * it does not work it is removed, and the machine boots.
+ * number (`vmgenid`), whereupon its kernel makes its random numbers anew, and so does the one process that has some already (its clock jumps
+ * by years, `prepare.sh`); its clock is set from the computer's. The file is a convenience: where it does not work it is removed, and the
+ * machine boots.
  */
 export interface PreparedStart {
   readonly file: string;

@@ -1,9 +1,12 @@
 import { writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { describe, expect, it } from 'vitest';
+import { z } from 'zod';
 import { learnAccelerators, tellAccelerators } from '../../../test/chain/known-accelerators.ts';
 import type { Need } from '../../../test/skip.ts';
 import { describeWith, skipBecause } from '../../../test/skip.ts';
+import { imageLayout } from '../../deploy/machine-layout.ts';
+import { runScript } from '../../deploy/run-script.ts';
 import { bootProfiles } from '../../machine-image/boot-profile.ts';
 import { cacheFolder } from '../../machine-image/cache.ts';
 import type { MachineImage } from '../../machine-image/machine-image.ts';
@@ -79,11 +82,21 @@ describeDriver({
   open: () => open(),
 });
 
+/** In the place of an engine: tells what it was started as, and what it took for a random number. */
+const toldFile = '/run/skiff/told';
+const playedEngine = `
+const told = { random: require('node:crypto').randomBytes(16).toString('hex'), release: process.env.SKIFF_RELEASE, args: process.argv.slice(2) };
+require('node:fs').writeFileSync('${toldFile}.new', JSON.stringify(told));
+require('node:fs').renameSync('${toldFile}.new', '${toldFile}');
+setInterval(() => undefined, 60_000);
+`;
+const told = z.object({ random: z.string(), release: z.string(), args: z.array(z.string()) });
+
 describeWith(needs, 'a prepared start of QEMU', () => {
   it('goes on as this machine, now, with random numbers of its own', { timeout: 300_000 }, async (context) => {
     await using test = await open('accelerators');
     const { driver, shell } = test;
-    const signal = AbortSignal.timeout(290_000);
+    const run = { tell: () => undefined, signal: AbortSignal.timeout(290_000) };
     let how = '';
     const machine = withMachine(test.machine, {
       remember: (memory, facts) => {
@@ -91,22 +104,42 @@ describeWith(needs, 'a prepared start of QEMU', () => {
         return test.machine.remember(memory, facts);
       },
     });
-    const run = { tell: () => undefined, signal };
-    const numbers = 'cat /proc/sys/kernel/random/boot_id; head -c 16 /dev/urandom | xxd -p';
+    const release = `${imageLayout.deployFolder}/releases/played`;
+    const node = `${imageLayout.systemRuntime}/bin/node`;
     await driver.start(machine, run);
     if (readMemory(machine.memory).lastBoot?.accelerator.name !== 'tcg')
       skipBecause(context, 'starts are prepared under emulation alone');
-    const before = await shell(`echo kept >/var/lib/skiff/note && sync && ${numbers}`);
-    await driver.kill(machine, run);
-    await driver.start(machine, run);
-    expect(how).toContain('from prepared memory');
-    const seconds = Date.now() / 1000;
-    const after = (await shell(`cat /var/lib/skiff/note /proc/sys/kernel/hostname; date +%s; ${numbers}`)).split('\n');
-    expect(after.slice(0, 2)).toEqual(['kept', machine.name]);
-    expect(Math.abs(Number(after[2]) - seconds)).toBeLessThan(30);
-    const [bootId, random] = before.split('\n');
-    expect(after.slice(3, 5)).not.toContain(bootId);
-    expect(after.slice(3, 5)).not.toContain(random);
+    const files = { run: runScript({ layout: imageLayout, node, group: null }), 'skiffd.js': playedEngine };
+    await shell(`mkdir -p ${release} && ln -sfn releases/played ${imageLayout.deployFolder}/current`);
+    for (const [name, text] of Object.entries(files))
+      await shell(`echo ${Buffer.from(text).toString('base64')} | base64 -d >${release}/${name}`);
+    await shell(`chmod 0755 ${release}/run && sync`);
+
+    const seen: string[] = [];
+    for (let start = 0; start < 2; start++) {
+      await driver.kill(machine, run);
+      await driver.start(machine, run);
+      expect(how).toContain('from prepared memory');
+      const seconds = Date.now() / 1000;
+      const [date, bootId, name, outside, process] = (
+        await shell(
+          `until [ -e ${toldFile} ]; do usleep 100000; done; date +%s; cat /proc/sys/kernel/random/boot_id /proc/sys/kernel/hostname; ` +
+            `tr '\\0' '\\n' </proc/$(cat /run/skiff/engine.pid)/environ | grep ^SKIFF_RELEASE; cat ${toldFile}`,
+        )
+      ).split('\n');
+      expect(Math.abs(Number(date) - seconds)).toBeLessThan(30);
+      expect([name, outside]).toEqual([machine.name, `SKIFF_RELEASE=${release}`]);
+      const engine = told.parse(JSON.parse(process ?? ''));
+      expect(engine).toMatchObject({ release, args: expect.arrayContaining(['--data-root', imageLayout.dataRoot]) });
+      seen.push(bootId ?? '', engine.random);
+    }
+    expect(new Set(seen).size).toBe(4);
+
+    // The one that waited is good for one start; the next is an ordinary one.
+    const first = await shell('cat /run/skiff/engine.pid');
+    await shell(`rm ${toldFile}; kill ${first.trim()}; until [ -e ${toldFile} ]; do usleep 100000; done`);
+    expect(await shell('tr "\\0" " " </proc/$(cat /run/skiff/engine.pid)/cmdline')).toContain(`${node} `);
+    expect(await shell('cat /run/skiff/engine.pid')).not.toBe(first);
   });
 
   it('of memory that QEMU cannot read removes it and leaves nothing running', async () => {

@@ -3,7 +3,7 @@
  * (engine/shares/device-files.ts). They are plugged in once the guest is up and unplugged before its memory is written out, for QEMU cannot
  * write out a guest that has one; whatever goes wrong with them, the folders stay usable.
  */
-import { access, rm } from 'node:fs/promises';
+import { readFile, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { MachineError } from '../../machines.ts';
@@ -101,18 +101,18 @@ async function listening(socket: string, ended: Promise<{ readonly complaint: st
   void ended.then((how) => (complaint = how.complaint));
   const deadline = performance.now() + listenTimeoutMs;
   for (;;) {
-    if (
-      await access(socket).then(
-        () => true,
-        () => false,
-      )
-    )
-      return;
+    if (await isListening(socket)) return;
     if (complaint !== null) throw new MachineError('internal', `virtiofsd: ${complaint || 'it ended'}`);
     if (performance.now() > deadline)
       throw new MachineError('timeout', `virtiofsd does not listen after ${listenTimeoutMs} ms`);
     await delay(10);
   }
+}
+
+/** A socket has its file before it listens; and to try it would be the one connection that the former virtiofsd takes (proc_net(5)). */
+async function isListening(socket: string): Promise<boolean> {
+  const lines = (await readFile('/proc/net/unix', 'utf8')).split('\n');
+  return lines.some((line) => line.endsWith(` ${socket}`) && line.split(/\s+/)[3] === '00010000');
 }
 
 /** Takes all of them out of a running guest; who uses one then hears that it is gone. */

@@ -8,10 +8,17 @@ read -r modules_of_engine </usr/lib/skiff/modules.engine
 read -r modules_of_containers </usr/lib/skiff/modules.containers
 modprobe -a virtio_net virtio_rng $modules_of_engine $modules_of_containers || fail prepared "some kernel modules do not load"
 
-# What a start reads of the system disk is in memory then.
-/usr/lib/skiff/node/bin/node -e 0 </dev/null
-/usr/sbin/sshd -V 2>/dev/null
-cat /usr/lib/openssh/* /usr/sbin/ip /usr/sbin/e2fsck >/dev/null
+# In another century, so that whatever takes random numbers in this process finds its own too old when it goes on, and takes new ones
+# from the kernel (OpenSSL does after seven minutes). SKIFF_RELEASE keeps the room for its later value.
+date -u -s @946684800 >/dev/null
+mkfifo -m 0600 /run/skiff/waiting-node /run/skiff/engine-life
+(
+  ulimit -n 1048576
+  ulimit -l unlimited
+  SKIFF_RELEASE=................................................................................................ \
+    exec setsid $waiting_node /usr/lib/skiff/waiting-node.js </dev/null >/run/skiff/waiting-node.log 2>&1
+) &
+await_file /run/skiff/waiting-node.pid || fail prepared "no Node waits: $(tail -n 1 /run/skiff/waiting-node.log)"
 
 own_disks=
 for device in "$disks_driver"/virtio*; do

@@ -32,3 +32,6 @@ await_file() {
   done
   return 0
 }
+
+# How the Node runs that waits for its engine, if one does (waiting-node.js): a release of the same `run` can be handed to it.
+waiting_node="/usr/lib/skiff/node/bin/node --disable-warning=ExperimentalWarning --max-semi-space-size=2 --preserve-symlinks-main"
