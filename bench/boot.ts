@@ -2,6 +2,7 @@ import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import http from 'node:http';
 import os from 'node:os';
 import path from 'node:path';
+import { setTimeout as delay } from 'node:timers/promises';
 import { type Machine, openMachines, type StepReport } from '../provisioners/index.ts';
 import { cacheFolder } from '../provisioners/machine-image/cache.ts';
 import type { Bench, Measurement } from './contender.ts';
@@ -38,6 +39,8 @@ export function bootBench(): Bench {
             ({ title, state, elapsedMs }) => state === 'done' && tell(`${title}: ${(elapsedMs / 1000).toFixed(1)} s`),
           ),
         );
+        // As long as it takes an engine to keep its compiled code, which a machine in use has from its first minute on (deploy/kept-code.ts).
+        await delay(10_000);
         for (let boot = 0; boot < boots + Math.ceil(boots / startsPerWholeBoot); boot++) {
           await machines.stop('bench', operation());
           const isWhole = boot % (startsPerWholeBoot + 1) === 0;

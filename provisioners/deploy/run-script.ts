@@ -40,7 +40,8 @@ export function runScript(options: {
     `set -- ${args.map(shellQuote).join(' ')} "$@"`,
     // A service whose Node is started already, the very same, is told what it is to run (waiting-node.js in the machine image).
     `if [ "$SKIFF_WAITING_NODE" = ${shellQuote(command)} ]; then`,
-    `  printf '%s\\n' "$SKIFF_RELEASE" "$NODE_COMPILE_CACHE" "$@" >/run/skiff/waiting-node && exit 93`,
+    // Opened for both ways, which never blocks: should it just have ended, the service sees that.
+    `  printf '%s\\n' "$SKIFF_RELEASE" "$NODE_COMPILE_CACHE" "$@" '' 1<>/run/skiff/waiting-node && exit 93`,
     'fi',
     'unset SKIFF_WAITING_NODE',
     `exec ${command} /proc/self/cwd/${engineProgram} "$@"`,

@@ -22,8 +22,14 @@ for (const name of [
 
 // Open for as long as this process lives, and in no other: by its end engine-service learns of ours.
 fs.openSync('/run/skiff/engine-life', 'r+');
+// Open for both ways before anybody knows of this process, so that nothing written to it is lost; an empty line is the end.
+const orders = fs.openSync('/run/skiff/waiting-node', 'r+');
 fs.writeFileSync('/run/skiff/waiting-node.pid', `${process.pid}\n`);
-const [release, compileCache, ...args] = fs.readFileSync('/run/skiff/waiting-node', 'latin1').trimEnd().split('\n');
+const chunk = Buffer.alloc(4096);
+let text = '';
+while (!text.endsWith('\n\n')) text += chunk.latin1Slice(0, fs.readSync(orders, chunk));
+fs.closeSync(orders);
+const [release, compileCache, ...args] = text.trimEnd().split('\n');
 
 // Which release a process is of is read from outside, from the memory in which the kernel put its environment.
 const fields = fs.readFileSync('/proc/self/stat', 'latin1').split(') ')[1].split(' ');
