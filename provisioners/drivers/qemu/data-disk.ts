@@ -2,8 +2,9 @@ import { execFile } from 'node:child_process';
 import { stat } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { promisify } from 'node:util';
+import { MachineError } from '../../machines.ts';
 import { isErrno } from '../../store/atomic-file.ts';
-import { provideRawDisk, roomError } from '../vm/raw-disk.ts';
+import { provideRawDisk, roomError, takeRawDisk } from '../vm/raw-disk.ts';
 
 /**
  * The data disk: all that the engine keeps. Sparse, so it takes the space of what is in it. Raw where the file system
@@ -33,6 +34,16 @@ export async function provideDataDisk(options: {
   } catch (error) {
     throw roomError(error, { path: disk.path, sizeBytes });
   }
+}
+
+/** Takes a disk that comes from elsewhere; it never shrinks, so `sizeBytes` must be at least as large. */
+export async function takeDataDisk(
+  disk: DataDisk,
+  options: { readonly file: string; readonly sizeBytes: number },
+): Promise<void> {
+  if (disk.format !== 'raw')
+    throw new MachineError('not-supported', 'Disks cannot be brought to machines on Windows yet: theirs are not raw');
+  await takeRawDisk(options.file, { path: disk.path, sizeBytes: options.sizeBytes });
 }
 
 const runProgram = promisify(execFile);

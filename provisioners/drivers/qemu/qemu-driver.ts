@@ -29,7 +29,7 @@ import {
 } from './accelerators.ts';
 import { bootGuest } from './boot.ts';
 import { attemptBoot, lastBootStage } from './boot-attempt.ts';
-import { dataDisk, provideDataDisk } from './data-disk.ts';
+import { dataDisk, provideDataDisk, takeDataDisk } from './data-disk.ts';
 import { copyDisk } from '../vm/disk-copy.ts';
 import { freeLocalPort } from '../vm/local-port.ts';
 import { findPreparedStart } from './prepared-start.ts';
@@ -49,7 +49,6 @@ import type { Computer } from '../vm/find-program.ts';
 import { thisComputer } from '../vm/find-program.ts';
 import { requireSpace } from '../vm/free-space.ts';
 import { seedOf } from '../vm/guest-seed.ts';
-import { takeRawDisk } from '../vm/raw-disk.ts';
 import { endVmProcess } from '../vm/vm-process.ts';
 import { powerOffInside } from '../vm/power-off-inside.ts';
 import { pressPowerButton, quitQemu } from './shutdown.ts';
@@ -76,7 +75,11 @@ export class QemuDriver implements Driver {
   readonly resize: ResizeRole = { resize: (machine) => this.#resize(machine) };
   readonly copies: CopyRole = {
     writeDisk: (machine, file, run) => copyDisk(machine.paths.dataDisk, file, run.signal),
-    takeDisk: (machine, file, run) => takeDisk(machine, file, { platform: this.#computer.platform, run }),
+    takeDisk: (machine, file) =>
+      takeDataDisk(dataDisk(machine.paths.dataDisk, this.#computer.platform), {
+        file,
+        sizeBytes: qemuSettings.resolve(machine.settings).diskBytes,
+      }),
   };
   readonly #computer: Computer;
   readonly #memoryFile: string;
@@ -371,18 +374,6 @@ export class QemuDriver implements Driver {
 function controlSocket({ name, paths }: DriverMachine): string {
   if (paths.qmpSocket !== null) return paths.qmpSocket;
   throw new MachineError('not-supported', `Machine "${name}" cannot be controlled while it runs on this system`);
-}
-
-/** A disk that comes from elsewhere; a disk never shrinks, so the machine's settings must be at least as large. */
-async function takeDisk(
-  machine: DriverMachine,
-  file: string,
-  options: { readonly platform: NodeJS.Platform; readonly run: DriverRun },
-): Promise<void> {
-  if (options.platform === 'win32')
-    throw new MachineError('not-supported', 'Disks cannot be brought to machines on Windows yet: theirs are not raw');
-  const { diskBytes } = qemuSettings.resolve(machine.settings);
-  await takeRawDisk(file, { path: machine.paths.dataDisk, sizeBytes: diskBytes });
 }
 
 async function hasBooted(serialLog: string): Promise<boolean> {
